@@ -1,0 +1,1 @@
+"""SpikeRaster ↔ the formats of the neuroscience ecosystem."""

@@ -1,0 +1,122 @@
+"""What an adapter says of the places it records from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+
+_AXES = {2: ("step",), 3: ("row", "column"), 4: ("depth", "row", "column")}
+
+# Lowest value of an activation function, and whether it is reached.
+_LOWEST = {
+    "relu": (0.0, True),
+    "relu6": (0.0, True),
+    "hard_sigmoid": (0.0, True),
+    "sparsemax": (0.0, True),
+    "sigmoid": (0.0, False),
+    "softmax": (0.0, False),
+    "softplus": (0.0, False),
+    "exponential": (0.0, False),
+    "tanh": (-1.0, False),
+    "softsign": (-1.0, False),
+    "elu": (-1.0, False),
+    "hard_tanh": (-1.0, True),
+    "selu": (-1.7580993408473766, False),
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """One output of one use of a layer.
+
+    `shape` is that of one sample; `channel_axis` the axis in it that holds the channels; `activation`
+    the name of the function that made the values, where known.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    channel_axis: int = -1
+    activation: str | None = None
+
+    def cannot_be_silent(self, threshold: Any) -> bool:
+        """Whether every value the activation function can take lies above the threshold."""
+        if self.activation not in _LOWEST:
+            return False
+        lowest, reached = _LOWEST[self.activation]
+        levels = np.asarray(threshold)
+        return bool(np.any(levels < lowest) or (not reached and np.any(levels == lowest)))
+
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes of `shape`: ("channel",) for a dense layer, and so on."""
+        spatial = _AXES.get(len(self.shape), tuple(f"axis_{i}" for i in range(len(self.shape) - 1)))
+        names = list(spatial)
+        names.insert(self.channel_axis % max(1, len(self.shape)), "channel")
+        return tuple(names)
+
+    def units(self) -> pd.DataFrame:
+        """A row an activation, in the order of the flattened output, with coordinates if it has some."""
+        shape = self._known_shape()
+        size = int(np.prod(shape, dtype=np.int64))
+        table = {"layer": [self.name] * size, "unit_index": np.arange(size)}
+        if len(shape) > 1:
+            places = dict(zip(self.axes(), np.unravel_index(np.arange(size), shape), strict=True))
+            table |= {axis: places[axis] for axis in ("channel", *(a for a in places if a != "channel"))}
+        return pd.DataFrame(table)
+
+    def channels(self) -> pd.DataFrame:
+        """A row a channel."""
+        size = self.shape[self.channel_axis] if self.shape else 1
+        index = np.arange(size)
+        return pd.DataFrame({"layer": [self.name] * len(index), "unit_index": index, "channel": index})
+
+    def positions(self, activations: np.ndarray) -> pd.DataFrame:
+        """A row a position of one sample, in the order in which `by_channel` lays them out."""
+        shape = np.moveaxis(activations, self.channel_axis % len(self.shape) + 1, -1).shape[1:-1]
+        axes = [axis for axis in self.axes() if axis != "channel"]
+        places = np.unravel_index(np.arange(int(np.prod(shape, dtype=np.int64))), shape) if shape else ()
+        return pd.DataFrame(dict(zip(axes, places, strict=True)), index=range(max(1, int(np.prod(shape)))))
+
+    def by_unit(self, activations: np.ndarray) -> np.ndarray:
+        """Activations of a batch as (n_samples, n_units)."""
+        if activations.shape[1:] != self._known_shape():
+            raise ValueError(
+                f"layer {self.name!r} gave activations of shape {activations.shape[1:]} a sample after "
+                f"{self.shape}; pad the samples to one length, or record conv_units='channels'"
+            )
+        return activations.reshape(len(activations), -1)
+
+    def by_channel(self, activations: np.ndarray) -> np.ndarray:
+        """Activations of a batch as (n_samples * n_positions, n_channels), sample by sample."""
+        if activations.ndim == 1:
+            return activations[:, None]
+        last = np.moveaxis(activations, self.channel_axis % len(self.shape) + 1, -1)
+        return last.reshape(-1, last.shape[-1])
+
+    def _known_shape(self) -> tuple[int, ...]:
+        return tuple(int(size or 0) for size in self.shape)
+
+
+class Observation(Protocol):
+    """A network ready to be recorded from."""
+
+    sites: Sequence[Site]
+    annotations: Mapping[str, Any]
+
+    def __call__(self, inputs: Any) -> list[np.ndarray]:
+        """Activations at each site for one batch, each (n_batch, *shape)."""
+
+
+class Observe(Protocol):
+    """What an adapter offers: a context in which `network` can be observed, and is left as found."""
+
+    def __call__(
+        self, network: Any, inputs: Any, layers: Any
+    ) -> AbstractContextManager[Observation]: ...
+
+
+ConvUnits = Literal["all", "channels"]

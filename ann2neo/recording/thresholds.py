@@ -1,0 +1,89 @@
+"""The level above which a unit counts as active."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ann2neo.recording.sites import Site
+
+
+def thresholds(threshold: Any, sites: Sequence[Site], n_units: Sequence[int]) -> list[Any]:
+    """The threshold of each site: a float, an array of one a unit, or a callable.
+
+    Raises
+    ------
+    KeyError
+        If a mapping names another layer, or lacks one.
+    TypeError, ValueError
+        If a threshold is not a finite number, or an array does not fit the layer's units.
+    """
+    if isinstance(threshold, Mapping):
+        names = [site.name for site in sites]
+        for name in set(threshold) ^ set(names):
+            raise KeyError(f"threshold must name each recorded layer {names}, got {list(threshold)}")
+        levels = [threshold[name] for name in names]
+    else:
+        levels = [threshold] * len(sites)
+    return [_checked(*item) for item in zip(levels, sites, n_units, strict=True)]
+
+
+def _checked(level: Any, site: Site, n_units: int) -> Any:
+    if callable(level):
+        return level
+    if isinstance(level, numbers.Real):
+        level = float(level)
+    elif isinstance(level, (np.ndarray, list, tuple)):
+        level = np.asarray(level, np.float64)
+        if level.shape != (n_units,):
+            raise ValueError(
+                f"threshold must be a number or have one entry a unit of layer {site.name!r}, "
+                f"shape ({n_units},); got shape {level.shape}"
+            )
+    else:
+        raise TypeError(
+            f"threshold must be a number, an array, a dict a layer or a callable, got {level!r:.60}"
+        )
+    if not np.isfinite(level).all():
+        raise ValueError(f"threshold must be finite, got {level!r:.60} for layer {site.name!r}")
+    return level
+
+
+def evaluated(level: Any, activations: np.ndarray, site: Site, *, check: bool) -> Any:
+    """A threshold as numbers for this batch; a callable is asked, and with `check` tried for fairness."""
+    if not callable(level):
+        return level
+    found = _called(level, activations, site)
+    if check and len(activations) > 1:
+        # A level computed over the batch (its mean, say) would change with batch_size.
+        alone = np.broadcast_to(_called(level, activations[:1], site), (1, activations.shape[1]))
+        if not np.allclose(found[:1], alone, rtol=1e-5, equal_nan=True):
+            raise ValueError(
+                f"threshold gives layer {site.name!r} another level when a sample comes alone than in a "
+                "batch: it must look at each sample (row) by itself, or be an array computed beforehand"
+            )
+    return found
+
+
+def _called(level: Any, activations: np.ndarray, site: Site) -> np.ndarray:
+    values = np.asarray(level(activations))
+    try:
+        return np.broadcast_to(values, activations.shape)
+    except ValueError:
+        raise ValueError(
+            f"threshold must return what broadcasts to (n_samples, n_units) = {activations.shape} for "
+            f"layer {site.name!r}, got shape {values.shape}"
+        ) from None
+
+
+def described(levels: Sequence[Any], sites: Sequence[Site]) -> Any:
+    """The threshold as an annotation: the number where there is one, else how it was given."""
+    if all(isinstance(level, float) for level in levels) and len(set(levels)) == 1:
+        return levels[0]
+    if any(callable(level) for level in levels):
+        level = next(level for level in levels if callable(level))
+        return f"callable {getattr(level, '__qualname__', type(level).__qualname__)}"
+    return "column 'threshold' of units"

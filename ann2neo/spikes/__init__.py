@@ -1,0 +1,1 @@
+"""The data everything shares: which unit was active at which sample."""

@@ -1,0 +1,69 @@
+"""Checks of arguments that the whole package shares: the message names argument, domain and value."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+
+def checked_count(value: Any, name: str) -> int:
+    """`value` as an int of at least 1."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an int of at least 1, got {value!r}") from None
+    if count < 1:
+        raise ValueError(f"{name} must be at least 1, got {count}")
+    return count
+
+
+def checked_period(value: Any) -> float:
+    """`value` as a positive, finite number of seconds."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+        raise TypeError(f"sampling_period must be a number of seconds, got {value!r}")
+    period = float(value)
+    if not (math.isfinite(period) and period > 0):
+        raise ValueError(f"sampling_period must be positive and finite, in seconds, got {value!r}")
+    return period
+
+
+def as_bits(active: Any) -> np.ndarray:
+    """A two-dimensional array of 0 and 1 as contiguous uint8."""
+    array = np.asarray(active)
+    if array.ndim != 2:
+        raise ValueError(f"active must have shape (n_samples, n_units), got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"active must have at least one sample and one unit, got shape {array.shape}")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"active must be boolean or hold 0 and 1, got dtype {array.dtype}")
+    if array.dtype != bool:
+        wrong = (array != 0) & (array != 1)
+        if wrong.any():
+            t, u = np.argwhere(wrong)[0]
+            raise ValueError(
+                f"active must hold only 0 and 1, got {array[t, u]} at sample {t}, unit {u}; "
+                "for activations use ann2neo.record, which takes a threshold"
+            )
+        array = array.astype(bool)
+    return np.ascontiguousarray(array).view(np.uint8)
+
+
+def as_indices(selection: Any, size: int, name: str) -> np.ndarray:
+    """A selection among `size` things, by mask or by index, as indices from 0."""
+    array = np.asarray(selection)
+    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "biu":
+        raise ValueError(f"{name} must be a non-empty 1-D array of int or bool, got {selection!r:.80}")
+    if array.dtype == bool:
+        if array.size != size:
+            raise ValueError(f"{name} mask must have length {size}, got {array.size}")
+        array = np.flatnonzero(array)
+        if array.size == 0:
+            raise ValueError(f"{name} mask selects nothing")
+        return array
+    array = array.astype(np.int64)
+    if array.min() < -size or array.max() >= size:
+        raise IndexError(f"{name} must lie in [{-size}, {size}), got {array.min()} to {array.max()}")
+    return np.where(array < 0, array + size, array)

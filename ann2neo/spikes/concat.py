@@ -1,0 +1,103 @@
+"""Rasters put together: more units at the same samples, or more samples of the same units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from ann2neo.spikes import kernels, tables
+from ann2neo.spikes.raster import SpikeRaster, frozen, n_words
+
+
+def concat(
+    rasters: Sequence[SpikeRaster],
+    *,
+    over: Literal["layers", "samples"],
+    annotations: Mapping[str, Any] | None = None,
+) -> SpikeRaster:
+    """Put rasters together.
+
+    Parameters
+    ----------
+    rasters : sequence of SpikeRaster
+        At least one; all of the same sampling period.
+    over : {"layers", "samples"}
+        ``"layers"``: other units at the same samples. ``"samples"``: the same units at further
+        samples, one recording after the other.
+    annotations : mapping, optional
+        Annotations of the result. Default: those of the parts, which must then agree.
+
+    Raises
+    ------
+    ValueError
+        If the parts differ in sampling period, annotations, samples (over layers) or units (over
+        samples), or if a unit appears twice.
+    """
+    rasters = list(rasters)
+    if not rasters or not all(isinstance(raster, SpikeRaster) for raster in rasters):
+        raise TypeError(f"rasters must be a non-empty sequence of SpikeRaster, got {rasters!r:.80}")
+    if over not in ("layers", "samples"):
+        raise ValueError(f"over must be 'layers' or 'samples', got {over!r}")
+    first = rasters[0]
+    for raster in rasters[1:]:
+        if raster.sampling_period != first.sampling_period:
+            raise ValueError(
+                f"rasters differ in sampling_period: {first.sampling_period} and {raster.sampling_period} s"
+            )
+        if annotations is None:
+            _check_same_annotations(first.annotations, raster.annotations)
+    kept = first.annotations if annotations is None else annotations
+    return (_over_layers if over == "layers" else _over_samples)(rasters, kept)
+
+
+def _over_layers(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) -> SpikeRaster:
+    first = rasters[0]
+    for raster in rasters[1:]:
+        if not tables.same(raster._samples, first._samples):
+            raise ValueError("over='layers' needs the same samples table in every raster")
+    units = tables.stacked([raster._units for raster in rasters], name="units")
+    twice = units.duplicated(["layer", "unit_index"])
+    if twice.any():
+        unit = units[twice].iloc[0]
+        raise ValueError(f"unit {unit.unit_index} of layer {unit.layer!r} is in more than one raster")
+    words = np.concatenate([raster.words for raster in rasters])
+    return SpikeRaster(
+        frozen(words),
+        first.n_samples,
+        units,
+        first._samples,
+        sampling_period=first.sampling_period,
+        annotations=annotations,
+    )
+
+
+def _over_samples(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) -> SpikeRaster:
+    first = rasters[0]
+    for raster in rasters[1:]:
+        if not tables.same(raster._units, first._units):
+            raise ValueError("over='samples' needs the same units table in every raster")
+    n_samples = sum(raster.n_samples for raster in rasters)
+    words = np.zeros((first.n_units, n_words(n_samples)), np.uint64)
+    start = 0
+    for raster in rasters:
+        kernels.append(raster.words, raster.n_samples, words, start)
+        start += raster.n_samples
+    return SpikeRaster(
+        frozen(words),
+        n_samples,
+        first._units,
+        tables.stacked([raster._samples for raster in rasters], name="samples"),
+        sampling_period=first.sampling_period,
+        annotations=annotations,
+    )
+
+
+def _check_same_annotations(a: Mapping[str, Any], b: Mapping[str, Any]) -> None:
+    for key in {**a, **b}:
+        if (key in a) != (key in b) or a[key] != b[key]:
+            raise ValueError(
+                f"rasters differ in annotations[{key!r}]: {a.get(key)!r} and {b.get(key)!r}; "
+                "say with annotations= what the result carries"
+            )

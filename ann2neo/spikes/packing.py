@@ -1,0 +1,125 @@
+"""Activations to packed bits, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ann2neo.spikes import kernels
+from ann2neo.spikes.raster import WORD, frozen, n_words
+
+_BUFFER_BYTES = 16 * 2**20
+
+
+class NonFiniteActivation(ValueError):
+    """An activation was NaN or infinite; `block`, `row` and `column` say where."""
+
+    def __init__(self, block: int, row: int, column: int, value: float) -> None:
+        super().__init__(f"activation is {value} in block {block}, row {row}, column {column}")
+        self.block, self.row, self.column, self.value = block, row, column, value
+
+
+class Packer:
+    """Thresholds batches of activations and packs them, unit-major.
+
+    Parameters
+    ----------
+    n_units : int
+        Units over all blocks of a batch.
+    n_samples : int, optional
+        Number of samples to expect, where known; the buffer then has its final size at once.
+    flush : callable, optional
+        Takes each full block of words, shape (n_units, block), as soon as it is full; nothing is then
+        kept in memory and `finish` flushes the rest.
+    """
+
+    def __init__(
+        self,
+        n_units: int,
+        n_samples: int | None = None,
+        flush: Callable[[np.ndarray], Any] | None = None,
+    ) -> None:
+        self._flush = flush
+        self.n_samples = 0
+        self._start = 0
+        words = buffer_words(n_units) if flush or n_samples is None else n_words(n_samples)
+        self._words = np.zeros((n_units, max(words, 1)), np.uint64)
+
+    def append(self, blocks: Sequence[np.ndarray], thresholds: Sequence[Any]) -> None:
+        """Add one batch.
+
+        Parameters
+        ----------
+        blocks : sequence of arrays, each of shape (n_batch, n_units of this block)
+            Activations, block under block of units.
+        thresholds : sequence, one a block
+            A number, an array of shape (n_units of this block,), or one of the block's own shape.
+        """
+        n_batch = len(blocks[0])
+        done = 0
+        while done < n_batch:
+            free = self._words.shape[1] * WORD - self._start
+            if free == 0:
+                self._make_room()
+                continue
+            size = min(free, n_batch - done)
+            first = 0
+            for index, (block, threshold) in enumerate(zip(blocks, thresholds, strict=True)):
+                rows = self._words[first : first + block.shape[1]]
+                part = block[done : done + size]
+                level = threshold[done : done + size] if np.ndim(threshold) == 2 else threshold
+                if not pack(part, level, rows, self._start):
+                    raise _located(index, block)
+                first += block.shape[1]
+            self._start += size
+            self.n_samples += size
+            done += size
+
+    def finish(self) -> np.ndarray | None:
+        """The packed words, or None if they went to `flush`."""
+        used = self._words[:, : n_words(self._start)]
+        if self._flush is not None:
+            if self._start:
+                self._flush(used)
+            return None
+        return frozen(np.array(used)) if used.shape != self._words.shape else frozen(self._words)
+
+    def _make_room(self) -> None:
+        if self._flush is not None:
+            self._flush(self._words)
+            self._words[:] = 0
+            self._start = 0
+        else:
+            self._words = np.concatenate([self._words, np.zeros_like(self._words)], axis=1)
+
+
+def buffer_words(n_units: int) -> int:
+    """Words a unit that a buffer of bounded size holds."""
+    return max(1, min(1024, _BUFFER_BYTES // (8 * n_units)))
+
+
+def pack(activations: np.ndarray, threshold: Any, words: np.ndarray, start: int) -> bool:
+    """Set bit ``start + t`` where ``activations[t] > threshold``; False if a value is not finite.
+
+    The threshold is compared in the activations' own precision.
+    """
+    values = np.asarray(activations)
+    if values.dtype.kind in "biu":
+        values = values.astype(np.float64)
+    level = np.asarray(threshold, values.dtype)
+    if values.dtype not in (np.float32, np.float64):
+        values, level = values.astype(np.float32), level.astype(np.float32)
+    if level.ndim == 2:
+        if not np.isfinite(values).all():
+            return False
+        values, level = (values > level).view(np.uint8), np.uint8(0)
+    level = np.ascontiguousarray(np.broadcast_to(level, values.shape[1:]))
+    return bool(kernels.pack_above(np.ascontiguousarray(values), level, words, start))
+
+
+def _located(index: int, block: np.ndarray) -> NonFiniteActivation:
+    values = np.asarray(block, np.float64)
+    row, column = np.argwhere(~np.isfinite(values))[0]
+    return NonFiniteActivation(index, int(row), int(column), float(values[row, column]))
