@@ -1,0 +1,219 @@
+"""The command line: `ann2neo demo`, `record`, `info`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from ann2neo.spikes.raster import SpikeRaster
+
+app = typer.Typer(
+    name="ann2neo",
+    no_args_is_help=True,
+    add_completion=False,
+)
+_DEBUG = "--debug"
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from ann2neo import __version__
+
+        typer.echo(f"ann2neo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option(_DEBUG, help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Spike trains of artificial neural networks, for Neo, Elephant and NWB."""
+    # `main` reads --debug itself, so that it works before and after a command.
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Directory to write to.")] = Path("ann2neo-demo"),
+    seed: Annotated[int, typer.Option(help="Seed of weights, labels and orders.")] = 0,
+) -> None:
+    """Train three networks on handwritten digits, record them and let Elephant analyse their spikes."""
+    _quieten_frameworks()
+    from ann2neo.demo import run
+
+    table, files = run(out, seed=seed)
+    rows = Table(title="Hidden layer of 64 units shown handwritten digits: means over units")
+    rows.add_column("network", no_wrap=True)
+    for title in ("accuracy", "rate", "CV %", "Fano", "1 − rate", "ISI CV", "silent"):
+        rows.add_column(title, justify="right")
+    for values in table.itertuples(index=False):
+        rows.add_row(*(_shown(value) for value in values))
+    console = Console()
+    console.print(rows)
+    console.print("A unit that fires independently at each sample has a Fano factor of 1 − rate, not 1.")
+    console.print("Wrote:")
+    for file in files:
+        console.print(f"  {file}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def record(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.keras", help="A saved Keras model.")],
+    samples: Annotated[Path, typer.Option(help="Samples to show it, a .npy file, samples first.")],
+    out: Annotated[Path, typer.Option(help="Where to write: NAME.zarr or NAME.zarr.zip.")],
+    labels: Annotated[Path | None, typer.Option(help="A label a sample, a .npy file.")] = None,
+    layers: Annotated[
+        str, typer.Option(help="last_hidden, all, or names of layers with commas between.")
+    ] = "last_hidden",
+    threshold: Annotated[float, typer.Option(help="A unit is active above this activation.")] = 0.0,
+    batch_size: Annotated[int, typer.Option(help="Samples shown at a time.")] = 256,
+    shuffle_seed: Annotated[
+        int | None, typer.Option(help="Show the samples in an order drawn with this seed.")
+    ] = None,
+    conv_units: Annotated[str, typer.Option(help="all: each activation a unit; channels.")] = "all",
+    split: Annotated[str | None, typer.Option(help="Name of the data split, such as test.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
+) -> None:
+    """Record the spikes of a saved network."""
+    import numpy as np
+
+    _check_store_name(out)
+    images = _array(samples, "--samples")
+    targets = None if labels is None else _array(labels, "--labels")
+    network = _keras_model(model)
+    from ann2neo.recording.record import record as record_network
+
+    names = layers if layers in ("last_hidden", "all") else layers.split(",")
+    path = record_network(
+        network,
+        images,
+        layers=names,
+        labels=targets,
+        threshold=threshold,
+        batch_size=batch_size,
+        rng=None if shuffle_seed is None else np.random.default_rng(shuffle_seed),
+        conv_units=conv_units,
+        dataset_split=split,
+        store=out,
+        overwrite=overwrite,
+    )
+    _print_raster(path)
+
+
+@app.command()
+def info(file: Annotated[Path, typer.Argument(help="A raster: .zarr or .zarr.zip.")]) -> None:
+    """Say what a file holds."""
+    _print_raster(file)
+
+
+def main() -> None:
+    """Run the command line; errors are one line on stderr and exit status 2."""
+    arguments = [argument for argument in sys.argv[1:] if argument != _DEBUG]
+    debug = len(arguments) < len(sys.argv) - 1
+    try:
+        status = app(arguments, standalone_mode=False)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except Exception as error:
+        if debug:
+            raise
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        _fail(" ".join(message.split()) or type(error).__name__, 2)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int) -> None:
+    sys.stderr.write(f"ann2neo: {message}\n")
+    sys.exit(status)
+
+
+def _quieten_frameworks() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _check_store_name(out: Path) -> None:
+    if not out.name.endswith((".zarr", ".zarr.zip")):
+        raise ValueError(f"--out must end in .zarr or .zarr.zip, got {out}")
+
+
+def _array(path: Path, option: str) -> Any:
+    """An array file, not read into memory; one with pickled objects is refused."""
+    import numpy as np
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{option}: no file {path}")
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{option}: {path} is not a plain .npy file ({error})") from error
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{option}: {path} holds several arrays; save the one to use as .npy")
+    return array
+
+
+def _keras_model(path: Path) -> Any:
+    if not path.is_file():
+        raise FileNotFoundError(f"MODEL.keras: no file {path}")
+    _quieten_frameworks()
+    from ann2neo.extras import needed
+
+    keras = needed("keras", extra="tensorflow")
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        raise ValueError(f"MODEL.keras: {path} cannot be read as a Keras model: {error}") from error
+
+
+def _print_raster(path: Path) -> None:
+    from ann2neo.spikes.raster import SpikeRaster
+
+    raster = SpikeRaster.load(path)
+    console = Console()
+    console.print(_description(path, raster))
+    console.print(_layer_table(raster))
+
+
+def _description(path: Path, raster: SpikeRaster) -> Table:
+    rows = Table(title=str(path), show_header=False)
+    rows.add_row("units", f"{raster.n_units:,}")
+    rows.add_row("samples", f"{raster.n_samples:,} of {raster.sampling_period * 1000:g} ms")
+    rows.add_row("unit columns", ", ".join(raster.units.columns))
+    rows.add_row("sample columns", ", ".join(raster.samples.columns))
+    for key, value in raster.annotations.items():
+        rows.add_row(key, str(value))
+    return rows
+
+
+def _layer_table(raster: SpikeRaster) -> Table:
+    rows = Table("layer", *(_right("units mean-rate min-rate max-rate silent always-on")))
+    units, counts = raster.units, raster.spike_counts
+    for layer in raster.layers:
+        of_layer = counts[(units["layer"] == layer).to_numpy()]
+        rates = of_layer / raster.n_samples
+        rows.add_row(
+            layer,
+            f"{len(rates):,}",
+            *(_shown(rate) for rate in (rates.mean(), rates.min(), rates.max())),
+            f"{(of_layer == 0).sum():,}",
+            f"{(of_layer == raster.n_samples).sum():,}",
+        )
+    return rows
+
+
+def _right(names: str) -> list[Any]:
+    from rich.table import Column
+
+    return [Column(name.replace("-", " "), justify="right") for name in names.split()]
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

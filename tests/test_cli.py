@@ -1,0 +1,180 @@
+"""The command line, in process: what it writes, and that its errors are one line and status 2."""
+
+import numpy as np
+import pytest
+
+from ann2neo import SpikeRaster, __version__
+from ann2neo.cli import main
+
+keras = pytest.importorskip("keras", reason="the tensorflow extra is not installed")
+
+
+@pytest.fixture
+def ann2neo(monkeypatch, capsys):
+    """Run the command line; gives (status, stdout, stderr)."""
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["ann2neo", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        captured = capsys.readouterr()
+        return stop.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A saved model with one hidden layer, samples and labels."""
+    folder = tmp_path_factory.mktemp("model")
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(
+                5, "relu", name="hidden", kernel_initializer=keras.initializers.GlorotUniform(0)
+            ),
+            keras.layers.Dense(3, name="output", kernel_initializer=keras.initializers.GlorotUniform(1)),
+        ]
+    )
+    model.save(folder / "model.keras")
+    samples = np.random.default_rng(0).standard_normal((70, 6)).astype(np.float32)
+    np.save(folder / "x.npy", samples)
+    np.save(folder / "y.npy", np.arange(70) % 3)
+    kernel, bias = model.layers[0].get_weights()
+    return folder, samples @ kernel + bias > 0
+
+
+def test_record_writes_what_the_network_does(ann2neo, files, tmp_path):
+    folder, active = files
+    out = tmp_path / "spikes.zarr.zip"
+    status, shown, error = ann2neo(
+        "record", folder / "model.keras", "--samples", folder / "x.npy", "--labels", folder / "y.npy",
+        "--layers", "hidden", "--split", "test", "--out", out,
+    )  # fmt: skip
+    assert (status, error) == (0, "")
+    raster = SpikeRaster.load(out)
+    np.testing.assert_array_equal(raster.to_dense(), active)
+    assert raster.samples["label"].tolist() == [k % 3 for k in range(70)]
+    assert set(raster.samples["dataset_split"]) == {"test"}
+    assert "hidden" in shown
+    assert "70" in shown
+
+
+def test_shuffle_seed_is_recorded_in_the_sample_table(ann2neo, files, tmp_path):
+    folder, active = files
+    out = tmp_path / "spikes.zarr"
+    status, _, _ = ann2neo(
+        "record",
+        folder / "model.keras",
+        "--samples",
+        folder / "x.npy",
+        "--shuffle-seed",
+        3,
+        "--out",
+        out,
+    )
+    assert status == 0
+    raster = SpikeRaster.load(out)
+    order = np.random.default_rng(3).permutation(70)
+    assert raster.samples["sample_index"].tolist() == order.tolist()
+    np.testing.assert_array_equal(raster.to_dense(), active[order])
+
+
+def test_info_describes_a_file(ann2neo, tmp_path):
+    path = SpikeRaster.from_dense(np.eye(5, dtype=bool), annotations={"condition": "random"}).save(
+        tmp_path / "eye.zarr"
+    )
+    status, shown, error = ann2neo("info", path)
+    assert (status, error) == (0, "")
+    for word in ("condition", "random", "units", "0.2"):
+        assert word in shown
+
+
+BAD = {
+    "no such file": (["info", "nothing.zarr"], "no raster at nothing.zarr"),
+    "no such command": (["inform"], "inform"),
+    "missing option": (["record", "m.keras"], "--samples"),
+    "bad number": (
+        ["record", "m.keras", "--samples", "x", "--out", "o.zarr", "--threshold", "high"],
+        "high",
+    ),
+    "unknown suffix": (
+        ["record", "m.keras", "--samples", "x.npy", "--out", "o.mat"],
+        "--out must end in .zarr",
+    ),
+    "no samples": (
+        ["record", "m.keras", "--samples", "x.npy", "--out", "o.zarr"],
+        "--samples: no file x.npy",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_errors_are_one_line_and_status_2(ann2neo, case, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments, message = BAD[case]
+    status, shown, error = ann2neo(*arguments)
+    assert status == 2
+    assert error.count("\n") == 1
+    assert error.startswith("ann2neo: ")
+    assert message in error
+    assert "Traceback" not in shown + error
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "content", "message"),
+    [
+        ("model", "m.keras", b"not a zip", "cannot be read as a Keras model"),
+        ("--samples", "x.npy", b"not an array", "is not a plain .npy file"),
+        ("--samples", "o.npy", np.array([{}]), "is not a plain .npy file"),
+        ("--labels", "y.npy", np.arange(3), "labels must have one entry a sample"),
+        ("--layers", None, "nowhere", "layers must be"),
+        ("--batch-size", None, "0", "batch_size must be at least 1"),
+        ("--conv-units", None, "some", "conv_units must be"),
+    ],
+)
+def test_bad_files_and_values_are_named(ann2neo, files, tmp_path, option, name, content, message):
+    folder, _ = files
+    value = content
+    if name is not None:
+        value = tmp_path / name
+        if isinstance(content, bytes):
+            value.write_bytes(content)
+        else:
+            np.save(value, content, allow_pickle=True)
+    given = {"model": folder / "model.keras", "--samples": folder / "x.npy", option: value}
+    model = given.pop("model")
+    out = tmp_path / "out.zarr"
+    flags = [item for pair in given.items() for item in pair]
+    status, _, error = ann2neo("record", model, *flags, "--out", out)
+    assert status == 2, error
+    assert message in error
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+def test_an_existing_file_is_kept_unless_overwrite_is_said(ann2neo, files, tmp_path):
+    folder, _ = files
+    out = SpikeRaster.from_dense(np.eye(2, dtype=bool)).save(tmp_path / "o.zarr")
+    arguments = ["record", folder / "model.keras", "--samples", folder / "x.npy", "--out", out]
+    status, _, error = ann2neo(*arguments)
+    assert status == 2
+    assert "overwrite" in error
+    assert SpikeRaster.load(out).n_samples == 2
+    assert ann2neo(*arguments, "--overwrite")[0] == 0
+    assert SpikeRaster.load(out).n_samples == 70
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["ann2neo", "info", "nothing.zarr", "--debug"])
+    with pytest.raises(FileNotFoundError, match=r"nothing\.zarr"):
+        main()
+
+
+def test_help_and_version(ann2neo):
+    status, shown, _ = ann2neo("--help")
+    assert status == 0
+    assert "demo" in shown
+    status, shown, _ = ann2neo("--version")
+    assert (status, shown.strip()) == (0, f"ann2neo {__version__}")

@@ -1,0 +1,48 @@
+"""What README shows is run."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_python_examples_run(tmp_path):
+    for module in ("keras", "sklearn"):
+        pytest.importorskip(module, reason="the demo extra is not installed")
+    for code in blocks("python"):
+        result = subprocess.run(
+            [sys.executable, "-W", "error::UserWarning", "-c", code],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+        assert result.returncode == 0, result.stderr[-2000:]
+        assert "SpikeRaster: 64 units × 1,797 samples" in result.stdout
+    assert [file.name for file in tmp_path.iterdir()] == ["digits.zarr.zip"]
+
+
+def test_set_up_is_two_commands():
+    (first, *_) = blocks("sh")
+    assert [line.split("#")[0].strip() for line in first.strip().splitlines()] == [
+        "pip install '.[demo]' && ann2neo demo",
+        "pip install '.[test]' && pytest",
+    ]
+
+
+def test_what_it_points_to_is_there():
+    root = Path(__file__).parents[1]
+    for target in re.findall(r"\]\(([^)]+)\)", README) + re.findall(
+        r"`((?:tests|ann2neo|tutorials)/[^`]*)`", README
+    ):
+        assert (root / target).exists(), target
