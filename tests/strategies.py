@@ -2,10 +2,15 @@
 
 import numpy as np
 import pandas as pd
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ann2neo import SpikeRaster
+
+# A kernel's first call compiles it, which takes seconds.
+settings.register_profile("ann2neo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ann2neo")
 
 ODD_SIZES = (1, 2, 63, 64, 65, 127, 128, 129, 200)
 
@@ -34,6 +39,20 @@ def dense(draw, max_samples=200, max_units=9):
     if constant is not None:
         active[:, 0] = constant
     return active
+
+
+@st.composite
+def selections(draw, size):
+    """A selection among `size` things as `select` takes it: indices (negative, repeated) or a mask."""
+    kind = draw(st.sampled_from(["indices", "list", "mask", "permutation"]))
+    if kind == "permutation":
+        return np.array(draw(st.permutations(range(size))))
+    if kind == "mask":
+        mask = draw(hnp.arrays(bool, size))
+        mask[draw(st.integers(0, size - 1))] = True
+        return mask
+    indices = draw(st.lists(st.integers(-size, size - 1), min_size=1, max_size=2 * size))
+    return indices if kind == "list" else np.array(indices)
 
 
 @st.composite

@@ -1,0 +1,175 @@
+"""Neo's Segments, from `to_block` or elsewhere → SpikeRaster; and the names that both ways share."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import neo
+import numpy as np
+import pandas as pd
+
+from ann2neo.exchange.neo_trains import OFF_GRID, from_trains, milliseconds
+from ann2neo.spikes.raster import SpikeRaster, default_samples
+from ann2neo.spikes.tables import checked_annotations
+
+CONFIGURATION = "ann2neo"
+"""Annotation of a Block that holds, as JSON, what Neo has no place for."""
+
+SAMPLES = "samples"
+"""Name of the Epoch that holds the sample table."""
+
+_RECORDING = ("segment", "n_samples", "sampling_period", "annotations", "unit_columns", "sample_columns")
+
+# Neo takes annotations as keyword arguments: one named like an argument would set that instead, or keep
+# the object from being unpickled.
+TRAIN_ARGUMENTS = {*inspect.signature(neo.SpikeTrain.__new__).parameters, "self"}
+SEGMENT_ARGUMENTS = set(inspect.signature(neo.Segment.__init__).parameters)
+SAMPLE_ARGUMENTS = set(inspect.signature(neo.Epoch.array_annotate).parameters) - {"array_annotations"}
+
+
+def neo_keys(names: Iterable[Any], arguments: set[str]) -> dict[str, str]:
+    """Name → name of the annotation in Neo, another one where Neo has an argument of that name."""
+    names = list(names)
+    keys = {}
+    for name in names:
+        key = name
+        while key in arguments or (key != name and key in names):
+            key += "_"
+        keys[name] = key
+    return keys
+
+
+def configuration_of(segment: neo.Segment, block: neo.Block | None) -> dict[str, Any] | None:
+    """What the Block's configuration says about a Segment; None where we did not write it."""
+    text = None if block is None else block.annotations.get(CONFIGURATION)
+    if block is None or text is None:
+        return None
+    try:
+        stored = json.loads(text)
+        form = stored["format"]
+        if form != 1:
+            raise ValueError(f"its format is {form!r}, this version of ann2neo knows format 1")
+        recordings = {recording["segment"]: recording for recording in stored["recordings"]}
+        for recording in recordings.values():
+            for key in _RECORDING:
+                recording[key]
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(f"block annotation {CONFIGURATION!r} cannot be read: {error!r}") from error
+    # By name: Segments may have been added, removed or reordered since.
+    if segment.name not in recordings:
+        return None
+    same = [one for one in block.segments if one.name == segment.name]
+    if len(same) > 1:
+        raise ValueError(
+            f"block has {len(same)} segments named {segment.name!r}, its configuration describes one: "
+            "rename those that were added"
+        )
+    return recordings[segment.name]
+
+
+def from_segment(
+    segment: neo.Segment, configuration: dict[str, Any] | None, sampling_period: float | None
+) -> SpikeRaster:
+    """The raster of a Segment, with what its Block's configuration says about it, if anything."""
+    if configuration is None:
+        raster = from_trains(list(segment.spiketrains), sampling_period)
+        units, annotations = raster.units, _plain_annotations(segment)
+    else:
+        known = configuration["sampling_period"]
+        if sampling_period not in (None, known):
+            raise ValueError(f"sampling_period is {known} s in this recording, got {sampling_period}")
+        raster = from_trains(list(segment.spiketrains), known)
+        units = _stored_units(raster, segment.spiketrains, configuration)
+        annotations = configuration["annotations"]
+    return SpikeRaster(
+        raster.words,
+        raster.n_samples,
+        units,
+        _sample_table(segment, raster, configuration),
+        sampling_period=raster.sampling_period,
+        annotations=annotations,
+    )
+
+
+def _stored_units(
+    raster: SpikeRaster, trains: Iterable[neo.SpikeTrain], configuration: dict[str, Any]
+) -> pd.DataFrame:
+    """The unit table as it was recorded, from the trains' annotations."""
+    name, n_samples = configuration["segment"], configuration["n_samples"]
+    if raster.n_samples != n_samples:
+        raise ValueError(
+            f"segment {name!r} was recorded with {n_samples} samples, its trains span "
+            f"{raster.n_samples}; for these trains alone use as_raster(list(segment.spiketrains))"
+        )
+    units = raster.units
+    keys = neo_keys(configuration["unit_columns"], TRAIN_ARGUMENTS)
+    everywhere = set.intersection(*(set(train.annotations) for train in trains)) & set(units)
+    missing = [key for key in keys.values() if key not in everywhere]
+    if missing:
+        raise ValueError(
+            f"segment {name!r} was recorded with the unit column {missing[0]!r}, its trains do not all "
+            "have this annotation; for these trains alone use as_raster(list(segment.spiketrains))"
+        )
+    return units[list(keys.values())].set_axis(list(keys), axis=1)
+
+
+def _plain_annotations(segment: neo.Segment) -> dict[str, Any]:
+    """Those annotations of a foreign Segment that a raster can hold."""
+    plain: dict[str, Any] = {}
+    for key, value in segment.annotations.items():
+        try:
+            plain |= checked_annotations({key: value})
+        except (TypeError, ValueError):
+            continue
+    return plain
+
+
+def _sample_table(
+    segment: neo.Segment, raster: SpikeRaster, configuration: dict[str, Any] | None
+) -> pd.DataFrame:
+    n_samples = raster.n_samples
+    for epoch in segment.epochs:
+        kept = _epoch_rows(epoch, segment, raster) if epoch.name == SAMPLES else None
+        if kept is None:
+            continue
+        columns = {key: np.asarray(values)[kept] for key, values in epoch.array_annotations.items()}
+        table = pd.DataFrame(columns, index=range(n_samples))
+        if configuration is not None:
+            return _stored_samples(table, configuration)
+        if "sample_index" not in table:
+            table.insert(0, "sample_index", np.arange(n_samples))
+        return table
+    if configuration is not None:
+        raise ValueError(
+            f"segment {segment.name!r} lacks the Epoch {SAMPLES!r} of {n_samples} intervals that it was "
+            "recorded with; for its trains alone use as_raster(list(segment.spiketrains))"
+        )
+    return default_samples(n_samples)
+
+
+def _stored_samples(table: pd.DataFrame, configuration: dict[str, Any]) -> pd.DataFrame:
+    """The sample table as it was recorded, from the Epoch's array annotations."""
+    keys = neo_keys(configuration["sample_columns"], SAMPLE_ARGUMENTS)
+    missing = [key for key in keys.values() if key not in table]
+    if missing:
+        raise ValueError(
+            f"segment {configuration['segment']!r} was recorded with the sample column {missing[0]!r}, "
+            f"its Epoch {SAMPLES!r} lacks this array annotation"
+        )
+    return table[list(keys.values())].set_axis(list(keys), axis=1)
+
+
+def _epoch_rows(epoch: neo.Epoch, segment: neo.Segment, raster: SpikeRaster) -> np.ndarray | None:
+    """Which intervals are the raster's samples, in order; None if not every sample has just one."""
+    dt = raster.sampling_period * 1000
+    start = float(milliseconds(segment.spiketrains[0].t_start, "t_start"))
+    places = (milliseconds(epoch, f"epoch {SAMPLES!r}") - start) / dt
+    # A Segment's time_slice keeps the interval that begins at t_stop.
+    kept = np.flatnonzero((places > -0.5) & (places < raster.n_samples - 0.5))
+    on_grid = kept.size == raster.n_samples and np.all(
+        np.abs(places[kept] - np.arange(raster.n_samples)) <= OFF_GRID
+    )
+    return kept if on_grid else None

@@ -1,0 +1,147 @@
+"""Neo's SpikeTrains → SpikeRaster: every spike on the sample grid, or an error that says which not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import neo
+import numpy as np
+import pandas as pd
+import quantities as pq
+
+from ann2neo.spikes import kernels
+from ann2neo.spikes.arguments import checked_period
+from ann2neo.spikes.raster import SpikeRaster, frozen, n_words
+
+OFF_GRID = 1e-6
+"""Of a sample: float64 times stay closer to the grid than this up to 4·10⁹ samples."""
+
+
+def from_trains(trains: list[Any], sampling_period: float | None) -> SpikeRaster:
+    """The raster of SpikeTrains on a common sample grid.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is none, one is not a SpikeTrain, they differ in span or sampling rate, their sampling
+        period is unknown, or a spike is off the grid, outside the span or not alone in its sample.
+    """
+    if not trains:
+        raise ValueError("expected at least one SpikeTrain, got none")
+    for train in trains:
+        if not isinstance(train, neo.SpikeTrain):
+            raise TypeError(f"expected SpikeTrains, got a {type(train).__name__} among them")
+    period = checked_period(sampling_period or _period_of(trains))
+    dt = period * 1000
+    start, stop = _span(trains, dt)
+    n_samples = round((stop - start) / dt)
+    if n_samples < 1 or abs((stop - start) / dt - n_samples) > OFF_GRID:
+        raise ValueError(
+            f"trains span {stop - start} ms, which is not a whole number of samples of {dt} ms; "
+            "check sampling_period"
+        )
+    words = np.zeros((len(trains), n_words(n_samples)), np.uint64)
+    for row, train in zip(words, trains, strict=True):
+        kernels.set_bits(row, _samples_of(train, start, dt, n_samples))
+    return SpikeRaster(frozen(words), n_samples, _unit_table(trains), sampling_period=period)
+
+
+def milliseconds(quantity: Any, what: str) -> np.ndarray:
+    """Times as plain float64 milliseconds; `what` names them in the error for what is not a time."""
+    try:
+        # Both rescale and a comparison of dimensionalities cost more than reading a short train.
+        units = list(quantity.dimensionality.items())
+        if len(units) != 1 or units[0][0] is not pq.ms or units[0][1] != 1:
+            quantity = quantity.rescale(pq.ms)
+        return np.asarray(quantity.magnitude, dtype=np.float64)
+    except (ValueError, AttributeError) as error:
+        raise ValueError(f"{what} must be a time, got {quantity!r:.60}") from error
+
+
+def _name(train: neo.SpikeTrain) -> str:
+    return repr(train.name) if train.name else "without a name"
+
+
+def _period_of(trains: list[neo.SpikeTrain]) -> float:
+    rates = {_rate(train) for train in trains}
+    if len(rates) > 1:
+        raise ValueError(f"trains differ in sampling_rate: {sorted(rates)} Hz; pass sampling_period")
+    (rate,) = rates
+    # neo fills in 1 Hz where nothing was said: nobody can know whether it is meant.
+    if rate == 1.0:
+        raise ValueError(
+            "trains do not say their sampling period (sampling_rate is neo's default of 1 Hz): use "
+            "as_raster(trains, sampling_period=…), in seconds"
+        )
+    return 1 / rate
+
+
+def _rate(train: neo.SpikeTrain) -> float:
+    """In Hz; neo's default where there is none."""
+    rate = train.sampling_rate
+    return 1.0 if rate is None else float(rate.rescale(pq.Hz).magnitude)
+
+
+def _span(trains: list[neo.SpikeTrain], dt: float) -> tuple[float, float]:
+    first, span = trains[0], _bounds(trains[0])
+    for train in trains[1:]:
+        other = _bounds(train)
+        if max(abs(other[0] - span[0]), abs(other[1] - span[1])) > OFF_GRID * dt:
+            raise ValueError(
+                f"trains differ in span: {_name(first)} has {span[0]} to {span[1]} ms, "
+                f"{_name(train)} has {other[0]} to {other[1]} ms"
+            )
+    return span
+
+
+def _bounds(train: neo.SpikeTrain) -> tuple[float, float]:
+    start = milliseconds(train.t_start, f"t_start of train {_name(train)}")
+    stop = milliseconds(train.t_stop, f"t_stop of train {_name(train)}")
+    return float(start), float(stop)
+
+
+def _samples_of(train: neo.SpikeTrain, start: float, dt: float, n_samples: int) -> np.ndarray:
+    times = milliseconds(train, f"train {_name(train)}")
+    places = (times - start) / dt
+    samples = np.rint(places)
+    # "not within" rather than "beyond": NaN is neither.
+    off = ~(np.abs(places - samples) <= OFF_GRID)
+    if off.any():
+        raise ValueError(
+            f"train {_name(train)} has a spike at {times[off][0]} ms, off the sample grid of {dt} ms; "
+            "give the right sampling_period, or bin the trains first"
+        )
+    outside = (samples < 0) | (samples >= n_samples)
+    if outside.any():
+        raise ValueError(
+            f"train {_name(train)} has a spike at {times[outside][0]} ms, outside the {n_samples} "
+            f"samples from {start} ms on; neo's time_slice keeps a spike at t_stop, "
+            "SpikeRaster.select(samples=…) does not"
+        )
+    samples = samples.astype(np.int64)
+    ordered = samples if np.all(samples[1:] >= samples[:-1]) else np.sort(samples)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if twice.size:
+        raise ValueError(
+            f"train {_name(train)} has {np.sum(samples == twice[0])} spikes in the sample at "
+            f"{start + dt * twice[0]} ms; a raster holds one"
+        )
+    return samples
+
+
+def _unit_table(trains: list[neo.SpikeTrain]) -> pd.DataFrame:
+    """Annotations that every train has, of one plain type, beside layer and unit_index."""
+    shared = set.intersection(*(set(train.annotations) for train in trains))
+    columns: dict[str, list[Any]] = {}
+    for key in trains[0].annotations:
+        values = [train.annotations[key] for train in trains] if key in shared else [None]
+        values = [value.item() if isinstance(value, np.generic) else value for value in values]
+        if len({type(value) for value in values}) == 1 and isinstance(
+            values[0], (bool, int, float, str)
+        ):
+            columns[key] = values
+    layer, index = columns.pop("layer", [None]), columns.pop("unit_index", [None])
+    # Elsewhere "layer" may be a cortical layer's number: only what can be a unit's place is taken.
+    if not (isinstance(layer[0], str) and type(index[0]) is int):
+        layer, index = ["units"] * len(trains), list(range(len(trains)))
+    return pd.DataFrame({"layer": layer, "unit_index": index, **columns})

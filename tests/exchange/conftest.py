@@ -1,0 +1,49 @@
+"""A small recording for the exchange tests, and Elephant's chance made repeatable."""
+
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ann2neo import SpikeRaster, to_block
+
+SILENT, ALWAYS_ON, ENDS = 0, 1, 2
+
+
+@pytest.fixture
+def dense():
+    """150 samples; a silent unit, an always-on one, one at the first and last sample, two others."""
+    active = np.random.default_rng(7).random((150, 5)) < 0.4
+    active[:, SILENT] = False
+    active[:, ALWAYS_ON] = True
+    active[:, ENDS] = np.isin(np.arange(150), (0, 149))
+    return active
+
+
+@pytest.fixture
+def raster(dense):
+    units = pd.DataFrame({"layer": ["conv/1"] * 3 + ["dense"] * 2, "unit_index": [0, 1, 2, 0, 1]})
+    samples = pd.DataFrame({"sample_index": np.arange(150)[::-1], "label": np.arange(150) % 10})
+    return SpikeRaster.from_dense(
+        dense,
+        units,
+        samples,
+        annotations={"network": "mlp", "seed": 3, "widths": [64, 10], "note": None},
+    )
+
+
+@pytest.fixture
+def block(raster):
+    return to_block(raster)
+
+
+@pytest.fixture
+def seeded():
+    """Elephant draws from NumPy's and Python's global generators: seeded here, afterwards as before."""
+    states = np.random.get_state(), random.getstate()  # noqa: NPY002
+    np.random.seed(11)  # noqa: NPY002
+    random.seed(11)
+    yield
+    np.random.set_state(states[0])  # noqa: NPY002
+    random.setstate(states[1])
