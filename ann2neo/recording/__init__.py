@@ -1,1 +1,1 @@
-"""Network → SpikeRaster: adapters yield activations batch by batch, `record` thresholds and packs them."""
+"""Network → SpikeRaster: adapters yield activations batch by batch, thresholded and packed here."""

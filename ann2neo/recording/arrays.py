@@ -14,16 +14,25 @@ from ann2neo.recording.sites import Site
 class ArrayObservation:
     """Hands the activations on."""
 
-    def __init__(self, sites: list[Site], keys: list[str] | None) -> None:
+    def __init__(self, sites: list[Site], keys: list[Any] | None) -> None:
         self.sites = sites
         self.annotations: dict[str, Any] = {}
         self._keys = keys
 
     def __call__(self, inputs: Any) -> list[np.ndarray]:
         if self._keys is None:
+            if isinstance(inputs, (Mapping, tuple)):
+                raise TypeError(
+                    f"each batch must be an array, as the first; got a {type(inputs).__name__}"
+                )
             return [np.asarray(inputs)]
         if not isinstance(inputs, Mapping):
-            raise TypeError(f"each batch must be a dict of layers, as the first; got {type(inputs).__name__}")
+            raise TypeError(
+                f"each batch must be a dict of layers, as the first; got a {type(inputs).__name__}"
+            )
+        for key in self._keys:
+            if key not in inputs:
+                raise ValueError(f"each batch must have the layers {self._keys}, got {list(inputs)}")
         return [np.asarray(inputs[key]) for key in self._keys]
 
 
@@ -32,14 +41,27 @@ def observe(network: None, inputs: Any, layers: Any) -> Iterator[ArrayObservatio
     """`inputs`: the first batch of activations, an array or a dict of layer name to array."""
     if isinstance(inputs, tuple):
         raise TypeError("activations of several layers must come as a dict of layer name to array")
-    if not isinstance(inputs, Mapping):
-        if layers not in ("last_hidden", "all"):
-            raise ValueError(f"layers={layers!r}: activations without names are one layer; leave layers out")
-        yield ArrayObservation([Site("activations", np.asarray(inputs).shape[1:])], None)
-        return
-    names = list(inputs) if layers in ("last_hidden", "all") else layers
-    keys = [names] if isinstance(names, str) else list(names)
+    everything = isinstance(layers, str) and layers in ("last_hidden", "all")
+    if isinstance(inputs, Mapping):
+        keys = _keys(inputs, list(inputs) if everything else layers)
+        sites = [Site(str(key), np.shape(inputs[key])[1:]) for key in keys]
+        observation = ArrayObservation(sites, keys)
+    elif everything:
+        observation = ArrayObservation([Site("activations", np.shape(inputs)[1:])], None)
+    else:
+        raise ValueError(f"layers={layers!r}: activations without names are one layer; leave layers out")
+    # Otherwise the first batch would be held throughout.
+    del inputs
+    yield observation
+
+
+def _keys(activations: Mapping[Any, Any], layers: Any) -> list[Any]:
+    keys = list(layers) if isinstance(layers, (list, tuple)) else [layers]
     for key in keys:
-        if key not in inputs:
-            raise KeyError(f"layers must be among {list(inputs)}, got {key!r}")
-    yield ArrayObservation([Site(str(key), np.asarray(inputs[key]).shape[1:]) for key in keys], keys)
+        if key not in activations:
+            raise ValueError(f"layers must be among {list(activations)}, got {key!r}")
+    if not keys or len({str(key) for key in keys}) < len(keys):
+        raise ValueError(
+            f"layers must name one or more of {list(activations)}, each once, got {layers!r}"
+        )
+    return keys

@@ -1,7 +1,12 @@
-"""Samples as a stream of batches, whatever they come in."""
+"""Samples as a stream of batches, whatever they come in.
+
+Nothing here keeps a batch that it has given out: `map` holds none, where the variables of a generator
+would hold the last one while the next is made.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,9 +38,7 @@ class Batches:
         return self.iterate()
 
 
-def batches(
-    samples: Any, *, labels: Any, batch_size: int, rng: np.random.Generator | None
-) -> Batches:
+def batches(samples: Any, *, labels: Any, batch_size: int, rng: np.random.Generator | None) -> Batches:
     """Read `samples` as batches.
 
     Parameters
@@ -49,25 +52,24 @@ def batches(
     rng : numpy.random.Generator, optional
         Arrays are read in an order drawn from it. Other samples come as they come.
     """
-    if labels is not None and labels is not False:
+    given = labels is not None and labels is not False
+    if given:
         labels = checked_labels(labels, "labels")
-    leaves = _arrays(samples)
-    if leaves is None:
-        return Batches(lambda: _stream(samples, labels), None, None)
-    n_samples = _common_length(leaves)
-    if labels is not None and labels is not False and len(labels) != n_samples:
+    if not _are_arrays(samples):
+        return Batches(lambda: _Stream(labels).read(samples), None, None)
+    samples = _map(samples, _indexable)
+    n_samples = _common_length(_leaves(samples))
+    if given and len(labels) != n_samples:
         raise ValueError(f"labels must have one entry a sample ({n_samples}), got {len(labels)}")
     order = None if rng is None else rng.permutation(n_samples)
 
-    def slices() -> Iterator[Batch]:
-        for start in range(0, n_samples, batch_size):
-            stop = min(start + batch_size, n_samples)
-            chosen = slice(start, stop) if order is None else order[start:stop]
-            inputs = _map(samples, lambda array: _taken(array, chosen))
-            found = None if labels is None or labels is False else labels[chosen]
-            yield Batch(inputs, found, stop - start)
+    def batch_at(start: int) -> Batch:
+        stop = min(start + batch_size, n_samples)
+        chosen = slice(start, stop) if order is None else order[start:stop]
+        inputs = _map(samples, lambda array: _taken(array, chosen))
+        return Batch(inputs, labels[chosen] if given else None, stop - start)
 
-    return Batches(slices, n_samples, order)
+    return Batches(lambda: map(batch_at, range(0, n_samples, batch_size)), n_samples, order)
 
 
 def checked_labels(labels: Any, name: str) -> np.ndarray:
@@ -75,8 +77,12 @@ def checked_labels(labels: Any, name: str) -> np.ndarray:
     array = np.asarray(labels)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
+    if array.dtype == object and all(isinstance(label, str) for label in array.flat):
+        array = array.astype(str)
     if array.ndim != 1 or array.dtype.kind not in "biufU":
         hint = "; for one-hot rows pass labels=rows.argmax(axis=1)" if array.ndim == 2 else ""
+        if array.ndim == 0:
+            hint = " (is the data set batched?)"
         raise ValueError(
             f"{name} must be one int, float or str a sample, shape (n_samples,), got shape "
             f"{array.shape} of {array.dtype}{hint}, or labels=False to record without"
@@ -84,19 +90,35 @@ def checked_labels(labels: Any, name: str) -> np.ndarray:
     return array
 
 
-def _arrays(samples: Any) -> list[Any] | None:
-    """The arrays of `samples`, or None if these are not arrays."""
-    if isinstance(samples, Mapping):
-        leaves = list(samples.values())
-    elif isinstance(samples, tuple):
-        leaves = list(samples)
-    else:
-        leaves = [samples]
-    return leaves if leaves and all(_is_array(leaf) for leaf in leaves) else None
+def _are_arrays(samples: Any) -> bool:
+    leaves = _leaves(samples)
+    return bool(leaves) and all(_is_array(leaf) for leaf in leaves)
+
+
+def _leaves(structure: Any) -> list[Any]:
+    if isinstance(structure, Mapping):
+        return list(structure.values())
+    return list(structure) if isinstance(structure, tuple) else [structure]
+
+
+def _map(structure: Any, function: Callable[[Any], Any]) -> Any:
+    if isinstance(structure, Mapping):
+        return {key: function(value) for key, value in structure.items()}
+    if isinstance(structure, tuple):
+        return tuple(function(value) for value in structure)
+    return function(structure)
 
 
 def _is_array(value: Any) -> bool:
     return hasattr(value, "shape") and hasattr(value, "__getitem__") and len(value.shape) > 0
+
+
+def _indexable(array: Any) -> Any:
+    """An array that takes slices and ascending indices; what is on disk stays there."""
+    if hasattr(array, "toarray"):
+        raise TypeError(f"samples must be dense, got a {type(array).__name__}; pass samples.toarray()")
+    # Tensors of TensorFlow cannot be indexed by an array.
+    return array.numpy() if callable(getattr(array, "numpy", None)) else array
 
 
 def _common_length(leaves: list[Any]) -> int:
@@ -110,49 +132,54 @@ def _common_length(leaves: list[Any]) -> int:
 
 
 def _taken(array: Any, chosen: slice | np.ndarray) -> np.ndarray:
-    if hasattr(array, "iloc"):
-        array = array.to_numpy()
+    rows = getattr(array, "iloc", array)
     if isinstance(chosen, slice):
-        return np.asarray(array[chosen])
+        return np.asarray(rows[chosen])
     # Ascending reads suit files, and h5py takes no other order.
     places = np.argsort(chosen)
-    read = np.asarray(array[chosen[places]])
+    read = np.asarray(rows[chosen[places]])
     taken = np.empty_like(read)
     taken[places] = read
     return taken
 
 
-def _map(structure: Any, function: Callable[[Any], Any]) -> Any:
-    if isinstance(structure, Mapping):
-        return {key: function(value) for key, value in structure.items()}
-    if isinstance(structure, (tuple, list)):
-        return tuple(function(value) for value in structure)
-    return function(structure)
+class _Stream:
+    """Batches from an iterable of them; counts samples against the labels given for all."""
 
+    def __init__(self, labels: Any) -> None:
+        self._labels = labels
+        self._done = 0
 
-def _stream(samples: Any, labels: Any) -> Iterator[Batch]:
-    done = 0
-    for item in _items(samples):
+    def read(self, samples: Any) -> Iterator[Batch]:
+        filled = filter(lambda batch: batch.n_samples, map(self._batch, _items(samples)))
+        return itertools.chain(filled, self._checked_end())
+
+    def _batch(self, item: Any) -> Batch:
         inputs, inside = _unpacked(item)
         inputs = _map(inputs, np.asarray)
         n_samples = _batch_length(inputs)
-        if n_samples == 0:
-            continue
-        if labels is None and inside is not None:
-            found = checked_labels(inside, "labels inside samples")
-        elif labels is None or labels is False:
-            found = None
-        else:
-            found = labels[done : done + n_samples]
+        found = self._found(inside, n_samples)
         if found is not None and len(found) != n_samples:
             raise ValueError(
-                f"labels must have one entry a sample: a batch of {n_samples} samples after {done} "
-                f"has {len(found)}"
+                "labels must have one entry a sample: the batch of samples after the first "
+                f"{self._done} has {n_samples} and {len(found)} labels"
             )
-        done += n_samples
-        yield Batch(inputs, found, n_samples)
-    if isinstance(labels, np.ndarray) and len(labels) != done:
-        raise ValueError(f"labels must have one entry a sample ({done}), got {len(labels)}")
+        self._done += n_samples
+        return Batch(inputs, found, n_samples)
+
+    def _found(self, inside: Any, n_samples: int) -> np.ndarray | None:
+        if self._labels is False:
+            return None
+        if self._labels is not None:
+            return self._labels[self._done : self._done + n_samples]
+        return None if inside is None else checked_labels(inside, "labels inside samples")
+
+    def _checked_end(self) -> Iterator[Batch]:
+        if isinstance(self._labels, np.ndarray) and len(self._labels) != self._done:
+            raise ValueError(
+                f"labels must have one entry a sample ({self._done}), got {len(self._labels)}"
+            )
+        yield from ()
 
 
 def _items(samples: Any) -> Iterator[Any]:
@@ -160,8 +187,10 @@ def _items(samples: Any) -> Iterator[Any]:
     if hasattr(samples, "num_batches"):
         n_batches = samples.num_batches
         if n_batches is None:
-            raise ValueError("samples is an endless PyDataset; give one with a length")
-        return (samples[index] for index in range(n_batches))
+            raise ValueError("samples must end: this PyDataset has no length (num_batches is None)")
+        return map(samples.__getitem__, range(n_batches))
+    if callable(getattr(samples, "cardinality", None)) and int(samples.cardinality()) == -1:
+        raise ValueError("samples must end: this tf.data.Dataset repeats for ever; take(n) some batches")
     try:
         return iter(samples)
     except TypeError:
@@ -177,20 +206,21 @@ def _unpacked(item: Any) -> tuple[Any, Any]:
     if not isinstance(item, (tuple, list)):
         return item, None
     if 1 <= len(item) <= 3 and not np.isscalar(item[0]):
-        return item[0], item[1] if len(item) > 1 else None
+        inputs = tuple(item[0]) if isinstance(item[0], list) else item[0]
+        return inputs, item[1] if len(item) > 1 else None
     raise ValueError(
-        "each batch of samples must be inputs, (inputs,), (inputs, labels) or (inputs, labels, weights), "
-        f"with several inputs in a tuple or dict of their own; got a {type(item).__name__} of {len(item)}"
+        "each batch of samples must be inputs, (inputs,), (inputs, labels) or (inputs, labels, weights),"
+        " with several inputs in a tuple or dict of their own; got a "
+        f"{type(item).__name__} of {len(item)}"
     )
 
 
 def _batch_length(inputs: Any) -> int:
-    values = inputs.values() if isinstance(inputs, Mapping) else inputs
-    leaves = list(values) if isinstance(inputs, (Mapping, tuple)) else [inputs]
-    lengths = {leaf.shape[0] if leaf.ndim else None for leaf in leaves}
+    shapes = [leaf.shape for leaf in _leaves(inputs)]
+    lengths = {shape[0] if shape else None for shape in shapes}
     if len(lengths) != 1 or None in lengths:
         raise ValueError(
             "each batch of samples must be arrays with one length, samples first; got shapes "
-            f"{[leaf.shape for leaf in leaves]} (is the data set batched?)"
+            f"{shapes} (is the data set batched?)"
         )
-    return int(lengths.pop())  # type: ignore[arg-type]
+    return int(shapes[0][0])

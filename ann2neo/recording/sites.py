@@ -70,16 +70,17 @@ class Site:
 
     def channels(self) -> pd.DataFrame:
         """A row a channel."""
-        size = self.shape[self.channel_axis] if self.shape else 1
+        size = self._known_shape()[self.channel_axis] if self.shape else 1
         index = np.arange(size)
         return pd.DataFrame({"layer": [self.name] * len(index), "unit_index": index, "channel": index})
 
     def positions(self, activations: np.ndarray) -> pd.DataFrame:
         """A row a position of one sample, in the order in which `by_channel` lays them out."""
-        shape = np.moveaxis(activations, self.channel_axis % len(self.shape) + 1, -1).shape[1:-1]
+        shape = self._channels_last(activations).shape[1:-1]
         axes = [axis for axis in self.axes() if axis != "channel"]
-        places = np.unravel_index(np.arange(int(np.prod(shape, dtype=np.int64))), shape) if shape else ()
-        return pd.DataFrame(dict(zip(axes, places, strict=True)), index=range(max(1, int(np.prod(shape)))))
+        n_positions = int(np.prod(shape, dtype=np.int64))
+        places = np.unravel_index(np.arange(n_positions), shape) if shape else ()
+        return pd.DataFrame(dict(zip(axes, places, strict=True)), index=range(n_positions))
 
     def by_unit(self, activations: np.ndarray) -> np.ndarray:
         """Activations of a batch as (n_samples, n_units)."""
@@ -92,10 +93,18 @@ class Site:
 
     def by_channel(self, activations: np.ndarray) -> np.ndarray:
         """Activations of a batch as (n_samples * n_positions, n_channels), sample by sample."""
-        if activations.ndim == 1:
-            return activations[:, None]
-        last = np.moveaxis(activations, self.channel_axis % len(self.shape) + 1, -1)
+        last = self._channels_last(activations)
+        if last.shape[-1] != (self.shape[self.channel_axis] if self.shape else 1):
+            raise ValueError(
+                f"layer {self.name!r} gave activations of shape {activations.shape[1:]} a sample after "
+                f"{self.shape}: another number of channels"
+            )
         return last.reshape(-1, last.shape[-1])
+
+    def _channels_last(self, activations: np.ndarray) -> np.ndarray:
+        if not self.shape:
+            return activations[:, None]
+        return np.moveaxis(activations, self.channel_axis % len(self.shape) + 1, -1)
 
     def _known_shape(self) -> tuple[int, ...]:
         return tuple(int(size or 0) for size in self.shape)

@@ -10,6 +10,8 @@ import numpy as np
 
 from ann2neo.recording.sites import Site
 
+_ROWS_TRIED = 8
+
 
 def thresholds(threshold: Any, sites: Sequence[Site], n_units: Sequence[int]) -> list[Any]:
     """The threshold of each site: a float, an array of one a unit, or a callable.
@@ -23,7 +25,7 @@ def thresholds(threshold: Any, sites: Sequence[Site], n_units: Sequence[int]) ->
     """
     if isinstance(threshold, Mapping):
         names = [site.name for site in sites]
-        for name in set(threshold) ^ set(names):
+        if set(threshold) != set(names):
             raise KeyError(f"threshold must name each recorded layer {names}, got {list(threshold)}")
         levels = [threshold[name] for name in names]
     else:
@@ -36,7 +38,7 @@ def _checked(level: Any, site: Site, n_units: int) -> Any:
         return level
     if isinstance(level, numbers.Real):
         level = float(level)
-    elif isinstance(level, (np.ndarray, list, tuple)):
+    elif isinstance(level, (list, tuple)) or hasattr(level, "__array__"):
         level = np.asarray(level, np.float64)
         if level.shape != (n_units,):
             raise ValueError(
@@ -53,18 +55,23 @@ def _checked(level: Any, site: Site, n_units: int) -> Any:
 
 
 def evaluated(level: Any, activations: np.ndarray, site: Site, *, check: bool) -> Any:
-    """A threshold as numbers for this batch; a callable is asked, and with `check` tried for fairness."""
+    """A threshold as numbers for this batch; a callable is asked, with `check` row by row too."""
     if not callable(level):
         return level
     found = _called(level, activations, site)
-    if check and len(activations) > 1:
-        # A level computed over the batch (its mean, say) would change with batch_size.
-        alone = np.broadcast_to(_called(level, activations[:1], site), (1, activations.shape[1]))
-        if not np.allclose(found[:1], alone, rtol=1e-5, equal_nan=True):
+    # A level computed over the batch (its mean, say) would change with batch_size.
+    for row in range(min(len(activations), _ROWS_TRIED) if check else 0):
+        alone = _called(level, activations[row : row + 1], site)
+        if not np.allclose(found[row], alone[0], rtol=1e-5, atol=0, equal_nan=True):
             raise ValueError(
                 f"threshold gives layer {site.name!r} another level when a sample comes alone than in a "
                 "batch: it must look at each sample (row) by itself, or be an array computed beforehand"
             )
+    if not np.isfinite(found).all():
+        if np.isfinite(activations).all():
+            raise ValueError(f"threshold must return finite levels, got others for layer {site.name!r}")
+        # The activations are the fault, and the packer names it.
+        return np.zeros_like(found)
     return found
 
 
@@ -79,11 +86,11 @@ def _called(level: Any, activations: np.ndarray, site: Site) -> np.ndarray:
         ) from None
 
 
-def described(levels: Sequence[Any], sites: Sequence[Site]) -> Any:
+def described(levels: Sequence[Any]) -> Any:
     """The threshold as an annotation: the number where there is one, else how it was given."""
     if all(isinstance(level, float) for level in levels) and len(set(levels)) == 1:
         return levels[0]
-    if any(callable(level) for level in levels):
-        level = next(level for level in levels if callable(level))
-        return f"callable {getattr(level, '__qualname__', type(level).__qualname__)}"
+    for level in levels:
+        if callable(level):
+            return f"callable {getattr(level, '__qualname__', type(level).__qualname__)}"
     return "column 'threshold' of units"

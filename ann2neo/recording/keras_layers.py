@@ -1,0 +1,247 @@
+"""The layers of a Keras model: how they are observed, what they are called, which are chosen."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from ann2neo.recording.sites import Site
+
+_ACTIVATION_LAYERS = {
+    "ReLU": "relu",
+    "LeakyReLU": "leaky_relu",
+    "PReLU": "prelu",
+    "ELU": "elu",
+    "Softmax": "softmax",
+}
+
+_NOTHING = object()
+
+
+@dataclass(frozen=True)
+class Output:
+    """One tensor that one call of one layer returned."""
+
+    layer: Any
+    path: str
+    call: int
+    n_calls: int
+    position: int
+    label: str
+    tensor: Any
+
+
+def layer_paths(network: Any, prefix: str = "") -> dict[int, tuple[str, Any]]:
+    """id → (dotted path, layer) of every layer that can be seen, outer before inner."""
+    found: dict[int, tuple[str, Any]] = {}
+    for layer in network._flatten_layers(recursive=False, include_self=False):
+        path = prefix + layer.name
+        if isinstance(layer, keras.layers.InputLayer) or id(layer) in found:
+            continue
+        found[id(layer)] = (path, layer)
+        if _has_inside(layer):
+            for key, inner in layer_paths(layer, path + ".").items():
+                found.setdefault(key, inner)
+    return found
+
+
+def _has_inside(layer: Any) -> bool:
+    """Models and the user's own composite layers are looked into; Keras' own (wrappers, recurrent and
+    attention layers) and what is derived from them are one node: what they hold may run in a loop."""
+    kinds = [kind for kind in type(layer).__mro__ if kind.__module__.startswith("keras.src.layers.")]
+    plain = all(kind.__module__ == "keras.src.layers.layer" for kind in kinds)
+    composite = isinstance(layer, keras.Model) or plain
+    return composite and bool(layer._flatten_layers(recursive=False, include_self=False))
+
+
+@contextmanager
+def noted(layers: list[Any]) -> Iterator[list[tuple[Any, Any]]]:
+    """While inside, each call of a layer adds (layer, what it returned) to the list given out."""
+    notes: list[tuple[Any, Any]] = []
+    patched: list[tuple[Any, str, Any]] = []
+
+    def noting(layer: Any, call: Callable) -> Callable:
+        @functools.wraps(call)
+        def noted_call(*args: Any, **kwargs: Any) -> Any:
+            returned = call(*args, **kwargs)
+            notes.append((layer, returned))
+            return returned
+
+        return noted_call
+
+    try:
+        for layer in layers:
+            name = "call" if getattr(layer, "quantization_mode", None) is None else "quantized_call"
+            patched.append((layer, name, layer.__dict__.get(name, _NOTHING)))
+            # Past Keras' attribute tracking, which would take the function for state of the layer.
+            layer.__dict__[name] = noting(layer, getattr(layer, name))
+        yield notes
+    finally:
+        for layer, name, before in patched:
+            if before is _NOTHING:
+                layer.__dict__.pop(name, None)
+            else:
+                layer.__dict__[name] = before
+
+
+def outputs_of(paths: Mapping[int, tuple[str, Any]], notes: list[tuple[Any, Any]]) -> list[Output]:
+    """What the noted calls returned, in the order of the calls, labelled so that each is told apart."""
+    n_calls = Counter(id(layer) for layer, _ in notes)
+    seen: Counter[int] = Counter()
+    found = []
+    for layer, returned in notes:
+        path, call = paths[id(layer)][0], seen[id(layer)]
+        seen[id(layer)] += 1
+        label = f"{path}:{call}" if n_calls[id(layer)] > 1 else path
+        tensors = tensors_in(returned)
+        for position, tensor in enumerate(tensors):
+            name = f"{label}[{position}]" if len(tensors) > 1 else label
+            found.append(Output(layer, path, call, n_calls[id(layer)], position, name, tensor))
+    return found
+
+
+def tensors_in(returned: Any) -> list[Any]:
+    """The tensors in what a layer returned that have a samples axis."""
+    leaves = keras.tree.flatten(returned)
+    return [leaf for leaf in leaves if hasattr(leaf, "shape") and len(leaf.shape) > 0]
+
+
+def choose(found: list[Output], layers: Any, final: set[int]) -> list[Output]:
+    """The outputs that `layers` asks for; `final` are the ids of the tensors the network returned."""
+    if not found:
+        raise ValueError(
+            "no layer of this network could be observed: it calls no Keras layers, or calls them inside "
+            "a compiled function. Keep its layers as attributes and call them in `call`, or record the "
+            "activations themselves: record(activations)"
+        )
+    if isinstance(layers, str) and layers in ("all", "last_hidden"):
+        return _nodes(found) if layers == "all" else [_last_hidden(found, final)]
+    asked = list(layers) if isinstance(layers, (list, tuple)) else [layers]
+    if not asked:
+        raise ValueError(f"layers must name at least one of {_labels(found)}, got {layers!r}")
+    chosen = [output for layer in asked for output in _asked(layer, found)]
+    _check_distinct(chosen)
+    return chosen
+
+
+def _nodes(found: list[Output]) -> list[Output]:
+    nodes = [output for output in found if _is_node(output)]
+    if not nodes:
+        raise ValueError(
+            "network calls no layer with weights or an activation function; name the layers to record "
+            f"among {_labels(found)}"
+        )
+    _check_distinct(nodes)
+    return nodes
+
+
+def _last_hidden(found: list[Output], final: set[int]) -> Output:
+    hidden = [output for output in _nodes(found) if id(output.tensor) not in final]
+    active = [output for output in hidden if activation_name(output.layer) != "linear"]
+    if not hidden:
+        raise ValueError(
+            f"network has no hidden layer; name the layers to record among {_labels(found)}"
+        )
+    return (active or hidden)[-1]
+
+
+def _asked(layer: Any, found: list[Output]) -> list[Output]:
+    if not isinstance(layer, str):
+        matching = [output for output in found if output.layer is layer]
+        if not matching:
+            raise ValueError(
+                f"layers must be layers that the network calls, got {layer!r:.80}; "
+                f"it calls {_labels(found)}"
+            )
+        return matching
+    for name in ("label", "path"):
+        matching = [output for output in found if getattr(output, name) == layer]
+        if matching:
+            return matching
+    matching = [output for output in found if output.layer.name == layer]
+    if len({output.path for output in matching}) > 1:
+        raise ValueError(f"layers={layer!r} could be any of {_labels(matching)}; give one of these")
+    if not matching:
+        raise ValueError(f"layers must be 'last_hidden', 'all' or among {_labels(found)}, got {layer!r}")
+    return matching
+
+
+def _check_distinct(chosen: list[Output]) -> None:
+    first: dict[str, Output] = {}
+    for output in chosen:
+        other = first.setdefault(output.label, output)
+        if other is not output and other.layer is not output.layer:
+            raise ValueError(
+                f"network has several layers called {output.label!r}: give each a name of its own, or "
+                "record them one at a time, as layer objects"
+            )
+    if len(first) < len(chosen):
+        raise ValueError(f"layers must name each layer once, got {_labels(chosen)}")
+
+
+def _labels(outputs: list[Output]) -> list[str]:
+    return [output.label for output in outputs]
+
+
+def _is_node(output: Output) -> bool:
+    """Whether a layer computes nodes of its own: it has weights or an activation function, and no layers
+    inside that are observed instead."""
+    layer, kind = output.layer, type(output.layer).__name__
+    if _has_inside(layer) or kind.endswith("Normalization") or kind == "Embedding":
+        return False
+    return bool(layer.weights) or activation_name(layer) != "linear"
+
+
+def activation_name(layer: Any) -> str:
+    """Name of the function that makes a layer's output; "linear" for none."""
+    kind = type(layer).__name__
+    if kind in ("TimeDistributed", "SpectralNormalization"):
+        return activation_name(layer.layer)
+    if kind == "Bidirectional":
+        # Not the bare name: merged values may lie outside the function's own range.
+        return f"bidirectional {activation_name(layer.forward_layer)}"
+    if kind == "ReLU" and layer.negative_slope:
+        return "leaky_relu"
+    if kind == "ELU" and layer.alpha != 1:
+        return "scaled elu"
+    if kind in _ACTIVATION_LAYERS:
+        return _ACTIVATION_LAYERS[kind]
+    function = getattr(layer, "activation", None)
+    if function is None:
+        return "linear"
+    return (
+        function if isinstance(function, str) else getattr(function, "__name__", type(function).__name__)
+    )
+
+
+def site(output: Output, paths: Mapping[int, tuple[str, Any]]) -> Site:
+    """A layer's output as the place to record from."""
+    shape = tuple(int(size) for size in output.tensor.shape[1:])
+    first = len(shape) > 1 and _channels_first(output.layer, paths)
+    # Further outputs are states, which another function may have made.
+    activation = activation_name(output.layer) if output.position == 0 else None
+    return Site(output.label, shape, 0 if first else -1, activation)
+
+
+def _channels_first(layer: Any, paths: Mapping[int, tuple[str, Any]]) -> bool:
+    """Whether a layer's channels come before its spatial axes."""
+    inner = getattr(layer, "layer", layer)
+    own = getattr(inner, "data_format", None)
+    if own is not None:
+        return own == "channels_first"
+    follows = not inner.weights or type(inner).__name__ in ("BatchNormalization", "PReLU")
+    if not follows:
+        return False
+    formats = {getattr(other, "data_format", None) for _, other in paths.values()} - {None}
+    if len(formats) > 1:
+        raise ValueError(
+            f"network has both channels_first and channels_last layers, and {layer.name!r} does not say "
+            "which it is; record another layer"
+        )
+    return "channels_first" in formats

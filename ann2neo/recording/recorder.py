@@ -1,0 +1,193 @@
+"""One pass of samples through an observed network: activations to packed bits, batch by batch."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from ann2neo.recording.batches import Batch
+from ann2neo.recording.sites import ConvUnits, Observation, Site
+from ann2neo.recording.thresholds import described, evaluated, thresholds
+from ann2neo.spikes.packing import NonFiniteActivation, Packer
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.store import StoreWriter
+from ann2neo.spikes.tables import stacked
+
+
+class Recorder:
+    """Thresholds what an observation returns, and keeps what the tables of the raster need.
+
+    Made by `record` itself: its warnings point at whoever called that.
+    """
+
+    def __init__(
+        self,
+        observation: Observation,
+        threshold: Any,
+        conv_units: ConvUnits,
+        order: np.ndarray | None,
+        about: Mapping[str, Any],
+    ) -> None:
+        self._observation = observation
+        self._by_channel = conv_units == "channels"
+        self._order = order
+        self._about = dict(about)
+        sites = observation.sites
+        tables = [site.channels() if self._by_channel else site.units() for site in sites]
+        self._levels = thresholds(threshold, sites, [len(table) for table in tables])
+        for site, level in zip(sites, self._levels, strict=True):
+            _warn_if_never_silent(site, level)
+        if any(not isinstance(level, float) or level != self._levels[0] for level in self._levels):
+            for table, level in zip(tables, self._levels, strict=True):
+                table["threshold"] = np.nan if callable(level) else level
+        self._units = stacked(tables, name="units")
+        self._n_shown = 0
+        self._levels_tried = False
+        self._labels: list[np.ndarray] = []
+        self._positions: list[pd.DataFrame] = []
+        self._n_batch: list[int] = []
+
+    def to_raster(self, stream: Iterator[Batch], n_samples: int | None, progress: bool) -> SpikeRaster:
+        """Record in memory."""
+        packer = Packer(len(self._units), None if self._by_channel else n_samples)
+        self._run(stream, packer, n_samples, progress)
+        # None is for packers that flush.
+        words = cast(np.ndarray, packer.finish())
+        return SpikeRaster(words, packer.n_samples, **self._description())
+
+    def to_store(
+        self,
+        stream: Iterator[Batch],
+        n_samples: int | None,
+        progress: bool,
+        path: str | Path,
+        overwrite: bool,
+    ) -> Path:
+        """Record to disk."""
+        with StoreWriter(path, len(self._units), overwrite=overwrite) as writer:
+            packer = Packer(len(self._units), flush=writer.write)
+            self._run(stream, packer, n_samples, progress)
+            packer.finish()
+            writer.finish(packer.n_samples, **self._description())
+        return writer.path
+
+    def shuffled(self, raster: SpikeRaster, rng: np.random.Generator) -> SpikeRaster:
+        """The raster as if the samples had been shown in an order drawn from `rng`."""
+        order = rng.permutation(self._n_shown)
+        if self._by_channel:
+            n_positions = np.repeat([len(table) for table in self._positions], self._n_batch)
+            starts, sizes = (np.cumsum(n_positions) - n_positions)[order], n_positions[order]
+            within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+            order = np.repeat(starts, sizes) + within
+        return raster.select(samples=order)
+
+    def _run(
+        self, stream: Iterator[Batch], packer: Packer, n_samples: int | None, progress: bool
+    ) -> None:
+        with tqdm(
+            total=n_samples, desc="record", unit="sample", unit_scale=True, delay=1, disable=not progress
+        ) as bar:
+            for batch in stream:
+                self._add(batch, packer)
+                bar.update(batch.n_samples)
+                # Not held while the next one is made.
+                del batch
+
+    def _add(self, batch: Batch, packer: Packer) -> None:
+        blocks = self._blocks(self._observation(batch.inputs), batch.n_samples)
+        levels = [
+            evaluated(level, block, site, check=not self._levels_tried)
+            for level, block, site in zip(self._levels, blocks, self._observation.sites, strict=True)
+        ]
+        self._levels_tried |= len(blocks[0]) > 1
+        try:
+            packer.append(blocks, levels)
+        except NonFiniteActivation as error:
+            raise self._named(error) from None
+        self._n_shown += batch.n_samples
+        self._n_batch.append(batch.n_samples)
+        if batch.labels is not None:
+            self._labels.append(batch.labels)
+        if len(self._labels) not in (0, len(self._n_batch)):
+            raise ValueError(
+                "labels must come with every batch of samples or with none; the batch that ends at "
+                f"sample {self._n_shown} differs from those before it"
+            )
+
+    def _blocks(self, activations: list[np.ndarray], n_samples: int) -> list[np.ndarray]:
+        sites = self._observation.sites
+        for site, values in zip(sites, activations, strict=True):
+            if len(values) != n_samples:
+                raise ValueError(
+                    f"layer {site.name!r} gave {len(values)} rows for {n_samples} samples: its first "
+                    "axis is not the samples; record another layer"
+                )
+        if not self._by_channel:
+            return [site.by_unit(values) for site, values in zip(sites, activations, strict=True)]
+        positions = [site.positions(values) for site, values in zip(sites, activations, strict=True)]
+        for site, places in zip(sites, positions, strict=True):
+            if not places.equals(positions[0]):
+                raise ValueError(
+                    "conv_units='channels' makes a sample of each position, and layers differ in these: "
+                    f"{sites[0].name!r} has {len(positions[0])}, {site.name!r} {len(places)}; "
+                    "record them one at a time"
+                )
+        self._positions.append(positions[0])
+        return [site.by_channel(values) for site, values in zip(sites, activations, strict=True)]
+
+    def _named(self, error: NonFiniteActivation) -> ValueError:
+        per_sample = len(self._positions[-1]) if self._by_channel else 1
+        shown = self._n_shown + error.row // per_sample
+        sample = shown if self._order is None else int(self._order[shown])
+        name = self._observation.sites[error.block].name
+        return ValueError(
+            f"activation of layer {name!r}, unit {error.column}, is {error.value} at sample {sample}; "
+            "a spike train needs finite activations"
+        )
+
+    def _description(self) -> dict[str, Any]:
+        annotations = {
+            **self._observation.annotations,
+            "threshold": described(self._levels),
+            **self._about["annotations"],
+        }
+        return {
+            "units": self._units,
+            "samples": self._sample_table(),
+            "sampling_period": self._about["sampling_period"],
+            "annotations": annotations,
+        }
+
+    def _sample_table(self) -> pd.DataFrame:
+        order = np.arange(self._n_shown) if self._order is None else self._order
+        columns: dict[str, Any] = {"sample_index": order}
+        if self._labels:
+            columns["label"] = np.concatenate(self._labels)
+        table = pd.DataFrame(columns)
+        if self._about["dataset_split"] is not None:
+            table["dataset_split"] = self._about["dataset_split"]
+        if not self._by_channel:
+            return table
+        sizes = [len(places) for places in self._positions]
+        table = table.loc[np.repeat(table.index, np.repeat(sizes, self._n_batch))].reset_index(drop=True)
+        for axis in self._positions[0].columns:
+            shown = zip(self._positions, self._n_batch, strict=True)
+            table[axis] = np.concatenate(
+                [np.tile(places[axis], n_samples) for places, n_samples in shown]
+            )
+        return table
+
+
+def _warn_if_never_silent(site: Site, level: Any) -> None:
+    if not callable(level) and site.cannot_be_silent(level):
+        warnings.warn(
+            f"layer {site.name!r} ({site.activation}) is always above the threshold {level!r:.40}: its "
+            "units are never silent; give a higher threshold",
+            stacklevel=4,
+        )
