@@ -11,6 +11,8 @@ import numpy as np
 
 def checked_count(value: Any, name: str) -> int:
     """`value` as an int of at least 1."""
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be an int of at least 1, got {value!r}")
     try:
         count = operator.index(value)
     except TypeError:
@@ -22,17 +24,40 @@ def checked_count(value: Any, name: str) -> int:
 
 def checked_period(value: Any) -> float:
     """`value` as a positive, finite number of seconds."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"sampling_period must be a number of seconds, got {value!r}")
-    period = float(value)
+    number = (int, float, np.integer, np.floating)
+    if isinstance(value, bool) or not isinstance(value, number):
+        raise TypeError(f"sampling_period must be a number of seconds, got {value!r:.80}")
+    try:
+        period = float(value)
+    except OverflowError:
+        period = math.inf
     if not (math.isfinite(period) and period > 0):
-        raise ValueError(f"sampling_period must be positive and finite, in seconds, got {value!r}")
+        raise ValueError(f"sampling_period must be positive and finite, in seconds, got {value!r:.80}")
     return period
+
+
+def checked_range(start: Any, stop: Any, size: int) -> tuple[int, int]:
+    """`start` and `stop` (None: the end) of a non-empty range among `size` samples."""
+    try:
+        first, last = operator.index(start), size if stop is None else operator.index(stop)
+    except TypeError:
+        raise TypeError(f"start and stop must be int, got {start!r:.40} and {stop!r:.40}") from None
+    if not 0 <= first < last <= size:
+        raise ValueError(
+            f"start and stop must satisfy 0 <= start < stop <= n_samples = {size}, "
+            f"got {first} and {last}"
+        )
+    return first, last
 
 
 def as_bits(active: Any) -> np.ndarray:
     """A two-dimensional array of 0 and 1 as contiguous uint8."""
-    array = np.asarray(active)
+    try:
+        array = np.asarray(active)
+    except ValueError as error:
+        raise ValueError(
+            f"active must have shape (n_samples, n_units), got what is no array: {error}"
+        ) from None
     if array.ndim != 2:
         raise ValueError(f"active must have shape (n_samples, n_units), got shape {array.shape}")
     if array.size == 0:
@@ -53,7 +78,10 @@ def as_bits(active: Any) -> np.ndarray:
 
 def as_indices(selection: Any, size: int, name: str) -> np.ndarray:
     """A selection among `size` things, by mask or by index, as indices from 0."""
-    array = np.asarray(selection)
+    try:
+        array = np.asarray(selection)
+    except ValueError:
+        array = np.empty(0, object)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "biu":
         raise ValueError(f"{name} must be a non-empty 1-D array of int or bool, got {selection!r:.80}")
     if array.dtype == bool:
@@ -63,7 +91,8 @@ def as_indices(selection: Any, size: int, name: str) -> np.ndarray:
         if array.size == 0:
             raise ValueError(f"{name} mask selects nothing")
         return array
+    lowest, highest = int(array.min()), int(array.max())
+    if lowest < -size or highest >= size:
+        raise IndexError(f"{name} must lie in [{-size}, {size}), got {lowest} to {highest}")
     array = array.astype(np.int64)
-    if array.min() < -size or array.max() >= size:
-        raise IndexError(f"{name} must lie in [{-size}, {size}), got {array.min()} to {array.max()}")
     return np.where(array < 0, array + size, array)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -35,16 +35,18 @@ def concat(
         If the parts differ in sampling period, annotations, samples (over layers) or units (over
         samples), or if a unit appears twice.
     """
-    rasters = list(rasters)
-    if not rasters or not all(isinstance(raster, SpikeRaster) for raster in rasters):
+    parts: list[Any] = list(rasters) if isinstance(rasters, Iterable) else [None]
+    if not parts or not all(isinstance(part, SpikeRaster) for part in parts):
         raise TypeError(f"rasters must be a non-empty sequence of SpikeRaster, got {rasters!r:.80}")
+    rasters = parts
     if over not in ("layers", "samples"):
         raise ValueError(f"over must be 'layers' or 'samples', got {over!r}")
     first = rasters[0]
     for raster in rasters[1:]:
         if raster.sampling_period != first.sampling_period:
             raise ValueError(
-                f"rasters differ in sampling_period: {first.sampling_period} and {raster.sampling_period} s"
+                f"rasters differ in sampling_period: {first.sampling_period} s and "
+                f"{raster.sampling_period} s"
             )
         if annotations is None:
             _check_same_annotations(first.annotations, raster.annotations)
@@ -61,7 +63,7 @@ def _over_layers(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) -> 
     twice = units.duplicated(["layer", "unit_index"])
     if twice.any():
         unit = units[twice].iloc[0]
-        raise ValueError(f"unit {unit.unit_index} of layer {unit.layer!r} is in more than one raster")
+        raise ValueError(f"unit {unit.unit_index} of layer {unit.layer!r} appears twice in rasters")
     words = np.concatenate([raster.words for raster in rasters])
     return SpikeRaster(
         frozen(words),

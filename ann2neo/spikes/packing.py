@@ -13,7 +13,7 @@ from ann2neo.spikes.raster import WORD, frozen, n_words
 _BUFFER_BYTES = 16 * 2**20
 
 
-class NonFiniteActivation(ValueError):
+class NonFiniteActivation(ValueError):  # noqa: N818 (what happened, not who complains)
     """An activation was NaN or infinite; `block`, `row` and `column` say where."""
 
     def __init__(self, block: int, row: int, column: int, value: float) -> None:
@@ -31,8 +31,8 @@ class Packer:
     n_samples : int, optional
         Number of samples to expect, where known; the buffer then has its final size at once.
     flush : callable, optional
-        Takes each full block of words, shape (n_units, block), as soon as it is full; nothing is then
-        kept in memory and `finish` flushes the rest.
+        Takes each full block of words, shape (n_units, block), as soon as it is full, and may not keep
+        it: the buffer is used again. `finish` flushes the rest.
     """
 
     def __init__(
@@ -56,8 +56,13 @@ class Packer:
             Activations, block under block of units.
         thresholds : sequence, one a block
             A number, an array of shape (n_units of this block,), or one of the block's own shape.
+
+        Raises
+        ------
+        NonFiniteActivation
+            If an activation is NaN or infinite; what was packed is then worthless.
         """
-        n_batch = len(blocks[0])
+        n_batch = self._checked_length(blocks)
         done = 0
         while done < n_batch:
             free = self._words.shape[1] * WORD - self._start
@@ -76,6 +81,17 @@ class Packer:
             self._start += size
             self.n_samples += size
             done += size
+
+    def _checked_length(self, blocks: Sequence[np.ndarray]) -> int:
+        # The kernel writes where it is told to: a wrong shape must not get that far.
+        shapes = [np.shape(block) for block in blocks]
+        fits = all(len(shape) == 2 and shape[0] == shapes[0][0] for shape in shapes)
+        n_units = len(self._words)
+        if not fits or sum(shape[1] for shape in shapes) != n_units:
+            raise ValueError(
+                f"blocks must have shapes (n_batch, n_units) with {n_units} units together, got {shapes}"
+            )
+        return shapes[0][0]
 
     def finish(self) -> np.ndarray | None:
         """The packed words, or None if they went to `flush`."""
@@ -106,17 +122,32 @@ def pack(activations: np.ndarray, threshold: Any, words: np.ndarray, start: int)
     The threshold is compared in the activations' own precision.
     """
     values = np.asarray(activations)
-    if values.dtype.kind in "biu":
-        values = values.astype(np.float64)
-    level = np.asarray(threshold, values.dtype)
-    if values.dtype not in (np.float32, np.float64):
-        values, level = values.astype(np.float32), level.astype(np.float32)
+    own, wide = _precisions(values.dtype)
+    # A threshold beyond the range becomes infinite, which compares as it should.
+    with np.errstate(over="ignore"):
+        level = np.asarray(threshold).astype(own).astype(wide)
+    if np.isnan(level).any():
+        raise ValueError("threshold must not be NaN")
+    values = values.astype(wide, copy=False)
     if level.ndim == 2:
         if not np.isfinite(values).all():
             return False
-        values, level = (values > level).view(np.uint8), np.uint8(0)
+        values, level = (values > level).view(np.uint8), np.zeros((), np.uint8)
     level = np.ascontiguousarray(np.broadcast_to(level, values.shape[1:]))
     return bool(kernels.pack_above(np.ascontiguousarray(values), level, words, start))
+
+
+def _precisions(dtype: np.dtype) -> tuple[np.dtype, np.dtype]:
+    """The precision in which such values meet their threshold, and the kernel's that holds it."""
+    single, double = np.dtype(np.float32), np.dtype(np.float64)
+    if dtype.kind in "biu":
+        return double, double
+    if dtype.kind == "f" and dtype.itemsize <= 8:
+        own = dtype.newbyteorder("=")
+        return own, double if dtype.itemsize == 8 else single
+    if np.can_cast(dtype, single):  # bfloat16 and its kin, which NumPy does not call floats
+        return dtype, single
+    raise TypeError(f"activations must be real numbers of at most 64 bits, got dtype {dtype}")
 
 
 def _located(index: int, block: np.ndarray) -> NonFiniteActivation:

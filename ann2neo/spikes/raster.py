@@ -32,7 +32,8 @@ class SpikeRaster:
     ----------
     words : array of uint64, shape (n_units, n_words)
         Bit ``t % 64`` of word ``t // 64`` is sample ``t``; bits beyond `n_samples` are zero.
-        Use `from_dense` to make a raster from a boolean array.
+        Use `from_dense` to make a raster from a boolean array. A writeable array is copied; one that
+        is read-only and owns its data is taken over.
     n_samples : int
         Number of samples, at least 1; ``n_words = ceil(n_samples / 64)``.
     units : pandas.DataFrame, optional
@@ -82,20 +83,18 @@ class SpikeRaster:
         n_samples = checked_count(n_samples, "n_samples")
         words = np.asarray(words)
         _check_words(words, n_samples)
-        if words.flags.writeable or not (words.flags.owndata and words.flags.c_contiguous):
-            words = np.array(words, order="C")
-            words.flags.writeable = False
+        if not _is_frozen(words):
+            words = frozen(np.array(words, order="C"))
         if units is None:
             units = default_units(len(words))
         if samples is None:
             samples = default_samples(n_samples)
-        self._words = words
+        # A view: unlike the array itself, it cannot be made writeable again.
+        self._words = words.view()
         self._n_samples = n_samples
-        self._units = tables.normalized(
-            units, name="units", n_rows=len(words), required=("layer", "unit_index")
-        )
+        self._units = tables.normalized(units, name="units", n_rows=len(words), required=tables.UNITS)
         self._samples = tables.normalized(
-            samples, name="samples", n_rows=n_samples, required=("sample_index",)
+            samples, name="samples", n_rows=n_samples, required=tables.SAMPLES
         )
         self._sampling_period = checked_period(sampling_period)
         self._annotations = tables.checked_annotations(annotations)
@@ -132,8 +131,8 @@ class SpikeRaster:
 
     @property
     def annotations(self) -> Mapping[str, Any]:
-        """Description of the recording, read-only."""
-        return self._annotations
+        """Description of the recording, a read-only copy."""
+        return tables.guarded_annotations(self._annotations)
 
     @property
     def layers(self) -> list[str]:
@@ -197,7 +196,10 @@ class SpikeRaster:
         IndexError
             If `unit` is not in ``range(-n_units, n_units)``.
         """
-        row = self._words[operator.index(unit)]
+        index = operator.index(unit)
+        if not -self.n_units <= index < self.n_units:
+            raise IndexError(f"unit must lie in [{-self.n_units}, {self.n_units}), got {index}")
+        row = self._words[index]
         indices = np.empty(int(np.bitwise_count(row).sum()), np.int64)
         kernels.spike_indices(row, indices)
         return indices
@@ -259,7 +261,10 @@ class SpikeRaster:
     def _units_of_layers(self, layer: str | Sequence[str] | None) -> np.ndarray:
         if layer is None:
             return np.arange(self.n_units)
-        names = [layer] if isinstance(layer, str) else list(layer)
+        try:
+            names = [layer] if isinstance(layer, str) else list(layer)
+        except TypeError:
+            names = []
         unknown = [name for name in names if name not in self.layers]
         if unknown or not names:
             raise KeyError(f"layer must be one of {self.layers}, got {layer!r}")
@@ -283,11 +288,11 @@ class SpikeRaster:
         return store.save(self, path, overwrite=overwrite)
 
     @classmethod
-    def load(cls, path: str | Path) -> SpikeRaster:
-        """Read a raster from a Zarr store; see `ann2neo.spikes.store.load`."""
+    def load(cls, path: str | Path, *, start: int = 0, stop: int | None = None) -> SpikeRaster:
+        """Read a raster, or its samples from `start` to `stop`; see `ann2neo.spikes.store.load`."""
         from ann2neo.spikes import store
 
-        return store.load(path)
+        return store.load(path, start=start, stop=stop)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SpikeRaster):
@@ -404,6 +409,18 @@ def frozen(words: np.ndarray) -> np.ndarray:
     return words
 
 
+def _is_frozen(words: np.ndarray) -> bool:
+    """Whether nobody can write to `words` without making read-only data writeable first."""
+    owner = words if words.base is None else words.base
+    return (
+        words.flags.c_contiguous
+        and isinstance(owner, np.ndarray)
+        and owner.flags.owndata
+        and not owner.flags.writeable
+        and not words.flags.writeable
+    )
+
+
 def _module_roots(source: Any) -> list[str]:
     """Top-level modules that define the object's class, or its first item's."""
     subject = source
@@ -425,7 +442,11 @@ def _rebuilt(
     sampling_period: float,
     annotations: dict[str, Any],
 ) -> SpikeRaster:
-    words.flags.writeable = False
     return SpikeRaster(
-        words, n_samples, units, samples, sampling_period=sampling_period, annotations=annotations
+        frozen(words),
+        n_samples,
+        units,
+        samples,
+        sampling_period=sampling_period,
+        annotations=annotations,
     )

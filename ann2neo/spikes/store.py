@@ -1,39 +1,38 @@
 """A raster on disk: a Zarr store (format 2), a directory or one ``.zip`` file.
 
 Layout: an array ``words`` (uint64, one chunk a block of samples) and groups ``units`` and ``samples``
-with an array a column; text columns hold indices into a list of distinct values kept in the attributes.
-Every array carries the CRC-32 of its chunks, since Zarr itself reads a lost chunk as zeros.
+with an array a column; see `zarr_arrays`. The store's attributes hold the rest.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import shutil
 import tempfile
+import time
 import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import zarr
-from numcodecs import Zlib
 
-from ann2neo.spikes import tables
-from ann2neo.spikes.arguments import checked_period
+from ann2neo.spikes import kernels, tables
+from ann2neo.spikes.arguments import checked_count, checked_period, checked_range
 from ann2neo.spikes.packing import buffer_words
-from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.raster import WORD, SpikeRaster, n_words
+from ann2neo.spikes.zarr_arrays import (
+    PlainStore,
+    checksum,
+    new_array,
+    new_group,
+    opened,
+    write_table,
+)
 
 FORMAT = "ann2neo.SpikeRaster"
 FORMAT_VERSION = 1
-
-_ZARR_3 = int(zarr.__version__.split(".")[0]) >= 3
-_PLAIN_DTYPES = {"|b1", "<i8", "<f8", "<u8"}
 
 
 def save(raster: SpikeRaster, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -54,7 +53,10 @@ def save(raster: SpikeRaster, path: str | Path, *, overwrite: bool = False) -> P
     Raises
     ------
     FileExistsError
-        If `path` exists and `overwrite` is False.
+        If `path` exists and `overwrite` is False, or is a directory that holds something else than a
+        raster's store.
+    FileNotFoundError
+        If the directory to write in does not exist.
 
     Examples
     --------
@@ -75,39 +77,82 @@ def save(raster: SpikeRaster, path: str | Path, *, overwrite: bool = False) -> P
     return Path(path)
 
 
-def load(path: str | Path) -> SpikeRaster:
-    """Read the raster at `path`.
+def load(path: str | Path, *, start: int = 0, stop: int | None = None) -> SpikeRaster:
+    """Read the raster at `path`, or a part of it.
 
-    Nothing is unpickled: a store with other than plain numeric arrays is refused before it is read.
+    Nothing is unpickled: arrays other than plain numeric ones are refused before they are decoded.
+
+    Parameters
+    ----------
+    path : str or Path
+        Zarr directory or zip file that `save` or `record` wrote.
+    start, stop : int
+        Read the samples from `start` up to, not including, `stop` (default: all), for recordings larger
+        than memory. Only the chunks that hold them are read and checked.
 
     Raises
     ------
     FileNotFoundError
         If nothing is there.
     ValueError
-        If it is not a raster's store, was written by a later version, or is damaged.
+        If it is not a raster's store, was written by a later version, or is damaged; or unless
+        ``0 <= start < stop <= n_samples``.
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"no raster at {path}")
-    with _files(path) as files:
-        attributes = _checked_attributes(path, files)
-        _refuse_unplain_arrays(path, files)
-        try:
-            with _opened(path) as group:
-                words = _read_array(group, "words")
-                units = _read_table(group["units"])
-                samples = _read_table(group["samples"])
-            return SpikeRaster(
-                words,
-                attributes["n_samples"],
-                units,
-                samples,
-                sampling_period=attributes["sampling_period"],
-                annotations=attributes["annotations"],
-            )
-        except Exception as error:
-            raise ValueError(f"{path} is damaged: {error}") from error
+    try:
+        with opened(path) as stored:
+            attributes = _checked_attributes(path, stored)
+            first, last = checked_range(start, stop, attributes["n_samples"])
+            try:
+                return _read(stored, attributes, first, last)
+            except (MemoryError, PermissionError):
+                raise
+            except Exception as error:
+                raise ValueError(f"{path} is damaged: {error}") from error
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path} is not a raster's Zarr store, or is damaged: {error}") from error
+
+
+def _read(stored: PlainStore, attributes: Mapping[str, Any], start: int, stop: int) -> SpikeRaster:
+    total = attributes["n_samples"]
+    words = stored.read("words", n_words(total), start // WORD, n_words(stop))
+    kernels.drop(words, start % WORD)
+    words = words[:, : n_words(stop - start)]
+    tail = (stop - start) % WORD
+    if tail and stop < total:
+        words[:, -1] &= np.uint64((1 << tail) - 1)
+    return SpikeRaster(
+        words,
+        stop - start,
+        stored.read_table("units", len(words), 0, len(words)),
+        stored.read_table("samples", total, start, stop),
+        sampling_period=attributes["sampling_period"],
+        annotations=attributes["annotations"],
+    )
+
+
+def _checked_attributes(path: Path, stored: PlainStore) -> dict[str, Any]:
+    try:
+        attributes = stored.attributes()
+    except (MemoryError, PermissionError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{path} is not a raster's Zarr store, or is damaged: no .zattrs") from error
+    if attributes.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a raster's Zarr store: its format is not {FORMAT!r}")
+    version = attributes.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has format version {version!r}, this ann2neo reads {FORMAT_VERSION}; "
+            "upgrade ann2neo to read it"
+        )
+    try:
+        checked_count(attributes.get("n_samples"), "n_samples")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    return attributes
 
 
 class StoreWriter:
@@ -118,33 +163,50 @@ class StoreWriter:
 
     def __init__(self, path: str | Path, n_units: int, *, overwrite: bool = False) -> None:
         self.path = Path(path)
-        if self.path.exists() and not overwrite:
-            raise FileExistsError(f"{self.path} exists; pass overwrite=True to replace it")
+        self._overwrite = overwrite
+        self._check_target()
         if not self.path.parent.is_dir():
             raise FileNotFoundError(f"the directory {self.path.parent} does not exist")
-        self._folder = Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", dir=self.path.parent))
-        self._root = self._folder / "store"
-        self._group = _new_group(self._root)
-        self._n_units = n_units
-        self._chunk = buffer_words(n_units)
+        self._n_units = checked_count(n_units, "n_units")
+        self._block = buffer_words(n_units)
+        self._n_words = 0
         self._checksums: list[int] = []
-        self._words = _new_array(self._group, "words", (n_units, 0), (n_units, self._chunk), "<u8")
 
     def __enter__(self) -> StoreWriter:
+        self._folder = Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", dir=self.path.parent))
+        try:
+            self._group = new_group(self._folder / "store")
+            chunk = (self._n_units, self._block)
+            self._words = new_array(self._group, "words", (self._n_units, 0), chunk, "<u8")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
+        # After an error zarr 3 may still be writing other files from its own threads.
+        for _ in range(10):
+            shutil.rmtree(self._folder, ignore_errors=True)
+            if not self._folder.exists():
+                return
+            time.sleep(0.05)
 
     def write(self, words: np.ndarray) -> None:
         """Append a block of words, shape (n_units, at most `buffer_words(n_units)`).
 
-        Only the last block may be shorter than the others.
+        Only the last block may be shorter than that.
         """
-        start = len(self._checksums) * self._chunk
-        self._words.resize((self._n_units, start + words.shape[1]))
-        self._words[:, start : start + words.shape[1]] = words
-        self._checksums.append(_checksum(words))
+        start = len(self._checksums) * self._block
+        size = words.shape[1]
+        if len(words) != self._n_units or not 1 <= size <= self._block or start != self._n_words:
+            raise ValueError(
+                f"words must come in blocks of shape ({self._n_units}, {self._block}), only the last "
+                f"one shorter; got {words.shape} after {self._n_words} words"
+            )
+        self._n_words += size
+        self._words.resize((self._n_units, self._n_words))
+        self._words[:, start:] = words
+        self._checksums.append(checksum(words))
 
     def finish(
         self,
@@ -155,173 +217,62 @@ class StoreWriter:
         annotations: Mapping[str, Any],
     ) -> None:
         """Write the tables and put the store in its place; arguments as for `SpikeRaster`."""
-        units = tables.normalized(
-            units, name="units", n_rows=self._n_units, required=("layer", "unit_index")
-        )
-        samples = tables.normalized(
-            samples, name="samples", n_rows=n_samples, required=("sample_index",)
-        )
-        self._words.attrs["crc32"] = self._checksums
-        _write_table(self._group, "units", units)
-        _write_table(self._group, "samples", samples)
+        if n_words(checked_count(n_samples, "n_samples")) != self._n_words:
+            raise ValueError(f"n_samples is {n_samples}, but {self._n_words} words of 64 were written")
+        units = tables.normalized(units, name="units", n_rows=self._n_units, required=tables.UNITS)
+        samples = tables.normalized(samples, name="samples", n_rows=n_samples, required=tables.SAMPLES)
+        self._words.attrs.put({"crc32": self._checksums})
+        write_table(self._group, "units", units)
+        write_table(self._group, "samples", samples)
         attributes = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "n_samples": n_samples,
+            "n_samples": int(n_samples),
             "sampling_period": checked_period(sampling_period),
             "annotations": dict(tables.checked_annotations(annotations)),
         }
-        for key, value in attributes.items():
-            self._group.attrs[key] = value
-        whole = self._root
-        if self.path.suffix == ".zip":
-            whole = _zipped(self._root, self._folder / "store.zip")
-        if self.path.is_dir():
-            os.replace(self.path, self._folder / "replaced")
-        os.replace(whole, self.path)
+        self._group.attrs.put(attributes)
+        whole = self._folder / "store"
+        self._put_in_place(_zipped(whole) if self.path.suffix.lower() == ".zip" else whole)
+
+    def _check_target(self) -> None:
+        if not self.path.exists():
+            return
+        if not self._overwrite:
+            raise FileExistsError(f"{self.path} exists; pass overwrite=True to replace it")
+        # A mistaken path must not cost somebody a folder of other things.
+        if self.path.is_dir() and any(self.path.iterdir()) and not _is_store(self.path):
+            raise FileExistsError(
+                f"{self.path} is a directory that holds other things than a raster; it is not replaced"
+            )
+
+    def _put_in_place(self, whole: Path) -> None:
+        self._check_target()
+        replaced = self._folder / "replaced"
+        # A rename replaces a file by a file only; anything else has to step aside first.
+        if self.path.is_dir() or (self.path.exists() and whole.is_dir()):
+            os.replace(self.path, replaced)
+        try:
+            os.replace(whole, self.path)
+        except BaseException:
+            if os.path.lexists(replaced):
+                os.replace(replaced, self.path)
+            raise
 
 
-def _zipped(root: Path, target: Path) -> Path:
+def _is_store(path: Path) -> bool:
+    with opened(path) as stored:
+        try:
+            return stored.attributes().get("format") == FORMAT
+        except (FileNotFoundError, ValueError):
+            return False
+
+
+def _zipped(folder: Path) -> Path:
+    target = folder.with_suffix(".zip")
     # Chunks are compressed already, and Zarr reads stored members in place.
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted(root.rglob("*")):
+        for file in sorted(folder.rglob("*")):
             if file.is_file():
-                archive.write(file, file.relative_to(root).as_posix())
+                archive.write(file, file.relative_to(folder).as_posix())
     return target
-
-
-def _new_group(path: Path) -> Any:
-    if _ZARR_3:
-        return zarr.open_group(str(path), mode="w-", zarr_format=2)
-    return zarr.open_group(str(path), mode="w-")
-
-
-def _new_array(group: Any, name: str, shape: tuple, chunks: tuple, dtype: str) -> Any:
-    if _ZARR_3:
-        return group.create_array(
-            name, shape=shape, chunks=chunks, dtype=dtype, compressors=Zlib(level=1), fill_value=0
-        )
-    return group.create_dataset(
-        name, shape=shape, chunks=chunks, dtype=dtype, compressor=Zlib(level=1), fill_value=0
-    )
-
-
-def _write_table(group: Any, name: str, table: pd.DataFrame) -> None:
-    columns = group.create_group(name)
-    columns.attrs["columns"] = list(table.columns)
-    # Arrays are numbered: a column may be called anything, a path of a store may not.
-    for number, column in enumerate(table.columns):
-        values, categories = table[column], None
-        if values.dtype.kind not in "bif":
-            codes, distinct = pd.factorize(values)
-            values, categories = codes.astype(np.int64), [str(value) for value in distinct]
-        data = np.ascontiguousarray(values)
-        dtype = "|b1" if data.dtype == bool else data.dtype.newbyteorder("<").str
-        array = _new_array(columns, str(number), data.shape, (max(1, data.size),), dtype)
-        array[:] = data
-        array.attrs["crc32"] = [_checksum(data)]
-        if categories is not None:
-            array.attrs["categories"] = categories
-
-
-def _read_table(group: Any) -> pd.DataFrame:
-    columns: dict[str, Any] = {}
-    for number, column in enumerate(group.attrs["columns"]):
-        values = _read_array(group, str(number))
-        categories = group[str(number)].attrs.get("categories")
-        if categories is not None:
-            values = pd.Series(np.array(categories, dtype=object)[values], dtype="str")
-        columns[column] = values
-    return pd.DataFrame(columns)
-
-
-def _read_array(group: Any, name: str) -> np.ndarray:
-    array = group[name]
-    values = np.asarray(array[...])
-    chunk = array.chunks[-1]
-    blocks = [values[..., start : start + chunk] for start in range(0, values.shape[-1], chunk)]
-    if [_checksum(block) for block in blocks] != list(array.attrs["crc32"]):
-        raise ValueError(f"the checksum of {array.path!r} does not match")
-    return values
-
-
-def _checksum(values: np.ndarray) -> int:
-    return zlib.crc32(np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False))
-
-
-class _Files:
-    """The files of a directory or of a zip archive, by name."""
-
-    def __init__(self, path: Path, archive: zipfile.ZipFile | None) -> None:
-        self._path, self._archive = path, archive
-
-    def named(self, name: str) -> list[str]:
-        """Files of that name at any depth."""
-        if self._archive is not None:
-            found = self._archive.namelist()
-        else:
-            found = [file.relative_to(self._path).as_posix() for file in self._path.rglob(name)]
-        return [file for file in found if file.split("/")[-1] == name]
-
-    def json(self, name: str) -> Any:
-        data = self._archive.read(name) if self._archive else (self._path / name).read_bytes()
-        return json.load(io.BytesIO(data))
-
-
-@contextmanager
-def _files(path: Path) -> Iterator[_Files]:
-    if path.is_dir():
-        yield _Files(path, None)
-        return
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise ValueError(f"{path} is not a raster's Zarr store, or is damaged: {error}") from error
-    with archive:
-        yield _Files(path, archive)
-
-
-def _checked_attributes(path: Path, files: _Files) -> dict[str, Any]:
-    try:
-        attributes = files.json(".zattrs")
-    except (KeyError, FileNotFoundError, ValueError) as error:
-        raise ValueError(f"{path} is not a raster's Zarr store, or is damaged: no .zattrs") from error
-    if not isinstance(attributes, dict) or attributes.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a raster's Zarr store: its format is not {FORMAT!r}")
-    version = attributes.get("format_version")
-    if version != FORMAT_VERSION:
-        raise ValueError(
-            f"{path} has format version {version!r}, this ann2neo reads {FORMAT_VERSION}; "
-            "upgrade ann2neo to read it"
-        )
-    return attributes
-
-
-def _refuse_unplain_arrays(path: Path, files: _Files) -> None:
-    """Zarr would decode object arrays with whatever codec they name, pickle among them."""
-    for name in files.named(".zarray"):
-        try:
-            metadata = files.json(name)
-            plain = (
-                metadata["dtype"] in _PLAIN_DTYPES
-                and not metadata["filters"]
-                and metadata["compressor"]["id"] == "zlib"
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is damaged: {name} cannot be read ({error})") from error
-        if not plain:
-            raise ValueError(f"{path} is refused: {name} is not a plain array of numbers")
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    if path.is_dir():
-        yield zarr.open_group(str(path), mode="r")
-        return
-    store = zarr.storage.ZipStore(str(path), mode="r")
-    try:
-        yield zarr.open_group(store, mode="r")
-    finally:
-        store.close()
-
-

@@ -7,7 +7,6 @@ equal whatever library or file they came through.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -19,15 +18,22 @@ import pandas as pd
 COORDINATES = ("channel", "depth", "row", "column", "step")
 """Columns that say where a unit (or sample) lies in a layer's output; −1 where it has no such axis."""
 
-_COPY_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
+UNITS = {"layer": "str", "unit_index": "int"}
+"""Columns that every unit table has, and what they hold."""
+
+SAMPLES = {"sample_index": "int"}
+"""Columns that every sample table has, and what they hold."""
+
+_KINDS = {"i": "int", "f": "float", "b": "bool", "O": "str"}
 
 
 def guarded(table: pd.DataFrame) -> pd.DataFrame:
-    """A copy that can be changed without changing `table`; free where pandas copies on write."""
-    return table.copy(deep=not _COPY_ON_WRITE)
+    """A copy that can be changed without changing `table`."""
+    # Deep: pandas' copy-on-write does not guard the arrays of text columns.
+    return table.copy(deep=True)
 
 
-def normalized(table: Any, *, name: str, n_rows: int, required: tuple[str, ...]) -> pd.DataFrame:
+def normalized(table: Any, *, name: str, n_rows: int, required: Mapping[str, str]) -> pd.DataFrame:
     """`table` checked and brought to int64, float64, bool and str columns with a plain row index."""
     if not isinstance(table, pd.DataFrame):
         raise TypeError(f"{name} must be a pandas.DataFrame, got {type(table).__name__}")
@@ -42,15 +48,23 @@ def normalized(table: Any, *, name: str, n_rows: int, required: tuple[str, ...])
         if not isinstance(column, str) or not column:
             raise TypeError(f"{name} column names must be non-empty str, got {column!r}")
     columns = {c: _normalized_column(table[c], f"{name}[{c!r}]") for c in table.columns}
+    for column, kind in required.items():
+        found = _KINDS[columns[column].dtype.kind]
+        if found != kind:
+            value = table[column].iloc[:1].to_list()[0]
+            raise TypeError(
+                f"{name}[{column!r}] must hold {kind}, got {found}, {value!r} in the first row"
+            )
     return pd.DataFrame(columns, index=pd.RangeIndex(n_rows))
 
 
 def _normalized_column(column: pd.Series, name: str) -> np.ndarray | pd.Series:
+    real = isinstance(column.dtype, np.dtype) and column.dtype.kind == "f"
+    if not real and column.isna().any():
+        raise ValueError(f"{name} has missing values; give every row a value")
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     kind = column.dtype.kind
-    if pd.api.types.is_extension_array_dtype(column.dtype) and column.isna().any():
-        raise ValueError(f"{name} has missing values; give every row a value")
     if kind == "b":
         return column.to_numpy(dtype=bool)
     if kind in "iu":
@@ -60,11 +74,12 @@ def _normalized_column(column: pd.Series, name: str) -> np.ndarray | pd.Series:
     if kind == "f":
         return column.to_numpy(dtype=np.float64)
     values = column.to_numpy(dtype=object)
-    for value in values:
-        if not isinstance(value, str):
-            raise TypeError(
-                f"{name} must hold bool, int, float or str, got {value!r} ({type(value).__name__})"
-            )
+    if pd.api.types.infer_dtype(values, skipna=False) != "string":
+        value = next(value for value in values if not isinstance(value, str))
+        raise TypeError(
+            f"{name} must be of one type, bool, int, float or str; got dtype {column.dtype} with "
+            f"{value!r:.60} ({type(value).__name__})"
+        )
     # object → pandas' own string type, whichever this version of pandas prefers
     return pd.Series(values, dtype="str")
 
@@ -76,13 +91,20 @@ def same(a: pd.DataFrame, b: pd.DataFrame) -> bool:
 
 def checked_annotations(annotations: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Annotations as plain JSON values: scalars and flat lists, read-only."""
+    if annotations is not None and not isinstance(annotations, Mapping):
+        raise TypeError(f"annotations must be a mapping, got {annotations!r:.60}")
     plain: dict[str, Any] = {}
     for key, value in dict(annotations or {}).items():
         if not isinstance(key, str) or not key:
             raise TypeError(f"annotations keys must be non-empty str, got {key!r}")
         plain[key] = _plain(value, key)
-    json.dumps(plain, allow_nan=False)
     return MappingProxyType(plain)
+
+
+def guarded_annotations(annotations: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A read-only copy whose lists can be changed without changing `annotations`."""
+    copied = {key: list(v) if isinstance(v, list) else v for key, v in annotations.items()}
+    return MappingProxyType(copied)
 
 
 def _plain(value: Any, key: str, nested: bool = False) -> Any:

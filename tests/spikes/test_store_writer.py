@@ -1,0 +1,174 @@
+"""What a store leaves on disk: overwriting, failures midway, and StoreWriter as `record` uses it."""
+
+import itertools
+import os
+from unittest import mock
+
+import numpy as np
+import pytest
+import zarr
+
+from ann2neo import SpikeRaster
+from ann2neo.spikes import packing
+from ann2neo.spikes.store import StoreWriter
+from tests.spikes.stores import known, small_chunks
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["r.zarr", "r.zip"])
+def test_overwrite(tmp_path, name, overwrite):
+    path = tmp_path / name
+    known().save(path)
+    other = known(70, annotations={})
+    if overwrite:
+        other.save(path, overwrite=True)
+    else:
+        with pytest.raises(FileExistsError, match=r"exists; pass overwrite=True to replace it"):
+            other.save(path)
+    assert SpikeRaster.load(path) == (other if overwrite else known())
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("name", ["r.zarr", "r.zip"])
+@pytest.mark.parametrize("kind", ["file", "directory store", "zip store", "empty directory", "link"])
+def test_overwrite_whatever_kind_of_store_is_there(tmp_path, name, kind):
+    path, other = tmp_path / name, tmp_path / "other"
+    if kind == "file":
+        path.write_text("old")
+    elif kind == "empty directory":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to(known(70).save(other))
+    else:
+        known(70).save(tmp_path / ("x.zip" if kind == "zip store" else "x")).rename(path)
+    known().save(path, overwrite=True)
+    assert SpikeRaster.load(path) == known()
+    assert path.is_file() == (name == "r.zip")
+    assert not path.is_symlink()
+    if kind == "link":
+        assert SpikeRaster.load(other) == known(70)
+
+
+def test_overwrite_spares_a_folder_of_other_things(tmp_path):
+    precious = tmp_path / "data" / "precious.txt"
+    precious.parent.mkdir()
+    precious.write_text("years of work")
+    zarr.open_group(str(tmp_path / "foreign.zarr"), mode="w")
+    for name in ("data", "foreign.zarr", "."):
+        with pytest.raises(FileExistsError, match="other things than a raster; it is not replaced"):
+            known().save(tmp_path / name, overwrite=True)
+    assert precious.read_text() == "years of work"
+    assert sorted(os.listdir(tmp_path)) == ["data", "foreign.zarr"]
+
+
+class TestWriter:
+    """StoreWriter, as `record` uses it."""
+
+    def finish(self, writer, raster, **changes):
+        arguments = {
+            "n_samples": raster.n_samples,
+            "units": raster.units,
+            "samples": raster.samples,
+            "sampling_period": raster.sampling_period,
+            "annotations": raster.annotations,
+        }
+        writer.finish(**{**arguments, **changes})
+
+    @pytest.mark.parametrize("name", ["r.zarr", "r.zip"])
+    def test_block_by_block_through_a_packer(self, tmp_path, name):
+        raster = known(1000)
+        with small_chunks(3, words=2), StoreWriter(tmp_path / name, 3) as writer:
+            packer = packing.Packer(3, flush=writer.write)
+            for first in range(0, 1000, 77):
+                packer.append([raster.to_dense()[first : first + 77]], [0.5])
+            packer.finish()
+            self.finish(writer, raster)
+        assert SpikeRaster.load(tmp_path / name) == raster
+
+    @pytest.mark.parametrize("name", ["r.zarr", "r.zip"])
+    @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+    def test_exception_midway(self, tmp_path, name, error):
+        def interrupted():
+            with StoreWriter(tmp_path / name, 3, overwrite=True) as writer:
+                writer.write(known().words)
+                raise error
+
+        with pytest.raises(error):
+            interrupted()
+        assert os.listdir(tmp_path) == []
+        known().save(tmp_path / name)
+        with pytest.raises(error):
+            interrupted()
+        assert os.listdir(tmp_path) == [name]
+        assert SpikeRaster.load(tmp_path / name) == known()
+
+    def test_left_without_finish(self, tmp_path):
+        with StoreWriter(tmp_path / "r.zarr", 3) as writer:
+            writer.write(known().words)
+        assert os.listdir(tmp_path) == []
+
+    def test_never_entered(self, tmp_path):
+        StoreWriter(tmp_path / "r.zarr", 3)
+        assert os.listdir(tmp_path) == []
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"n_samples": 300},
+            {"n_samples": 300, "samples": known(300).samples},
+            {"n_samples": 0},
+            {"units": known().units.drop(columns="layer")},
+            {"samples": known().samples[:-1]},
+            {"sampling_period": 0},
+            {"annotations": {"a": np.nan}},
+        ],
+    )
+    def test_bad_argument_of_finish(self, tmp_path, changes):
+        known(70).save(tmp_path / "r.zarr")
+        with StoreWriter(tmp_path / "r.zarr", 3, overwrite=True) as writer:
+            writer.write(known().words)
+            with pytest.raises(ValueError, match=r"must|lacks|were written"):
+                self.finish(writer, known(), **changes)
+        assert os.listdir(tmp_path) == ["r.zarr"]
+        assert SpikeRaster.load(tmp_path / "r.zarr") == known(70)
+
+    @pytest.mark.parametrize("shapes", [[(2, 1)], [(3, 2)], [(3, 0)], [(3, 1), (4, 1)]])
+    def test_blocks_of_wrong_shape(self, tmp_path, shapes):
+        with small_chunks(3), StoreWriter(tmp_path / "r.zarr", 3) as writer:
+            for shape in shapes[:-1]:
+                writer.write(np.zeros(shape, np.uint64))
+            with pytest.raises(ValueError, match=r"words must come in blocks of shape \(3, 1\)"):
+                writer.write(np.zeros(shapes[-1], np.uint64))
+
+    @pytest.mark.parametrize("name", ["r.zarr", "r.zip"])
+    def test_any_rename_may_fail(self, tmp_path, name):
+        """Zarr's own renames of chunks and metadata as well as the last ones."""
+        known(70).save(tmp_path / name)
+        replace = os.replace
+        for failing in itertools.count(1):
+            calls = itertools.count(1)
+
+            def flaky(*paths, calls=calls, failing=failing):
+                if next(calls) == failing:
+                    raise OSError("disk on fire")
+                replace(*paths)
+
+            with mock.patch("os.replace", flaky):
+                try:
+                    known().save(tmp_path / name, overwrite=True)
+                    break
+                except OSError:
+                    pass
+            assert os.listdir(tmp_path) == [name]
+            assert SpikeRaster.load(tmp_path / name) == known(70)
+        assert failing >= 2
+        assert os.listdir(tmp_path) == [name]
+        assert SpikeRaster.load(tmp_path / name) == known()
+
+    def test_target_that_appears_meanwhile(self, tmp_path):
+        with StoreWriter(tmp_path / "r.zip", 3) as writer:
+            writer.write(known().words)
+            known(70).save(tmp_path / "r.zip")
+            with pytest.raises(FileExistsError, match="overwrite=True"):
+                self.finish(writer, known())
+        assert SpikeRaster.load(tmp_path / "r.zip") == known(70)
