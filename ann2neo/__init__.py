@@ -10,22 +10,88 @@ import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ann2neo.exchange.change_points import change_point_test as change_point_test
+    from ann2neo.exchange.elephant import elephant_poisson as elephant_poisson
+    from ann2neo.exchange.elephant import elephant_surrogates as elephant_surrogates
     from ann2neo.exchange.neo import from_block as from_block
     from ann2neo.exchange.neo import to_block as to_block
     from ann2neo.exchange.neo import to_spiketrains as to_spiketrains
     from ann2neo.recording.record import record as record
+    from ann2neo.significance.assumptions import poisson_assumptions as poisson_assumptions
+    from ann2neo.significance.combine import adjust_pvalues as adjust_pvalues
+    from ann2neo.significance.combine import combine_pvalues as combine_pvalues
+    from ann2neo.significance.independence import ljung_box_test as ljung_box_test
+    from ann2neo.significance.independence import runs_test as runs_test
+    from ann2neo.significance.poisson import fano_test as fano_test
+    from ann2neo.significance.poisson_fit import fit_poisson as fit_poisson
+    from ann2neo.significance.result import TestResult as TestResult
+    from ann2neo.significance.similarity import ks_test as ks_test
+    from ann2neo.significance.stationarity import adf_test as adf_test
+    from ann2neo.significance.surrogate_test import surrogate_test as surrogate_test
+    from ann2neo.significance.surrogates import surrogates as surrogates
     from ann2neo.spikes.concat import concat as concat
     from ann2neo.spikes.raster import SpikeRaster as SpikeRaster
     from ann2neo.spikes.raster import as_raster as as_raster
+    from ann2neo.statistics.autocorrelation import Autocorrelation as Autocorrelation
+    from ann2neo.statistics.autocorrelation import autocorrelation as autocorrelation
+    from ann2neo.statistics.correlation import Correlation as Correlation
+    from ann2neo.statistics.correlation import correlation as correlation
+    from ann2neo.statistics.fano import FanoFactor as FanoFactor
+    from ann2neo.statistics.fano import fanofactor as fanofactor
+    from ann2neo.statistics.instantaneous_rate import instantaneous_rate as instantaneous_rate
+    from ann2neo.statistics.intervals import Intervals as Intervals
+    from ann2neo.statistics.intervals import cv as cv
+    from ann2neo.statistics.intervals import cv2 as cv2
+    from ann2neo.statistics.intervals import isi as isi
+    from ann2neo.statistics.intervals import lv as lv
+    from ann2neo.statistics.intervals import lvr as lvr
+    from ann2neo.statistics.rates import FiringRate as FiringRate
+    from ann2neo.statistics.rates import firing_rate as firing_rate
+    from ann2neo.statistics.rates import mean_firing_rate as mean_firing_rate
+    from ann2neo.statistics.summary import summarize as summarize
+    from ann2neo.statistics.windows import spike_counts as spike_counts
 
 _HOMES = {
+    "concat": "ann2neo.spikes.concat",
     "SpikeRaster": "ann2neo.spikes.raster",
     "as_raster": "ann2neo.spikes.raster",
-    "concat": "ann2neo.spikes.concat",
-    "from_block": "ann2neo.exchange.neo",
     "record": "ann2neo.recording.record",
+    "change_point_test": "ann2neo.exchange.change_points",
+    "elephant_poisson": "ann2neo.exchange.elephant",
+    "elephant_surrogates": "ann2neo.exchange.elephant",
+    "from_block": "ann2neo.exchange.neo",
     "to_block": "ann2neo.exchange.neo",
     "to_spiketrains": "ann2neo.exchange.neo",
+    "Autocorrelation": "ann2neo.statistics.autocorrelation",
+    "autocorrelation": "ann2neo.statistics.autocorrelation",
+    "Correlation": "ann2neo.statistics.correlation",
+    "correlation": "ann2neo.statistics.correlation",
+    "FanoFactor": "ann2neo.statistics.fano",
+    "fanofactor": "ann2neo.statistics.fano",
+    "instantaneous_rate": "ann2neo.statistics.instantaneous_rate",
+    "Intervals": "ann2neo.statistics.intervals",
+    "cv": "ann2neo.statistics.intervals",
+    "cv2": "ann2neo.statistics.intervals",
+    "isi": "ann2neo.statistics.intervals",
+    "lv": "ann2neo.statistics.intervals",
+    "lvr": "ann2neo.statistics.intervals",
+    "FiringRate": "ann2neo.statistics.rates",
+    "firing_rate": "ann2neo.statistics.rates",
+    "mean_firing_rate": "ann2neo.statistics.rates",
+    "summarize": "ann2neo.statistics.summary",
+    "spike_counts": "ann2neo.statistics.windows",
+    "poisson_assumptions": "ann2neo.significance.assumptions",
+    "adjust_pvalues": "ann2neo.significance.combine",
+    "combine_pvalues": "ann2neo.significance.combine",
+    "ljung_box_test": "ann2neo.significance.independence",
+    "runs_test": "ann2neo.significance.independence",
+    "fano_test": "ann2neo.significance.poisson",
+    "fit_poisson": "ann2neo.significance.poisson_fit",
+    "TestResult": "ann2neo.significance.result",
+    "ks_test": "ann2neo.significance.similarity",
+    "adf_test": "ann2neo.significance.stationarity",
+    "surrogate_test": "ann2neo.significance.surrogate_test",
+    "surrogates": "ann2neo.significance.surrogates",
 }
 
 __all__ = [*_HOMES, "__version__"]

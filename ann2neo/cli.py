@@ -1,4 +1,4 @@
-"""The command line: `ann2neo demo`, `record`, `info`."""
+"""The command line: `ann2neo demo`, `record`, `info`, `analyze`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,35 @@ app = typer.Typer(
     add_completion=False,
 )
 _DEBUG = "--debug"
+
+
+@app.command()
+def analyze(
+    file: Annotated[Path, typer.Argument(help="A raster: .zarr or .zarr.zip.")],
+    window: Annotated[int, typer.Option(help="Samples a window of the Fano factor.")] = 100,
+    alpha: Annotated[float, typer.Option(help="Level of the verdicts.")] = 0.05,
+) -> None:
+    """Print the indicators of each layer and the tests of the Poisson assumptions."""
+    import warnings
+
+    from ann2neo.significance.assumptions import poisson_assumptions
+    from ann2neo.spikes.raster import SpikeRaster
+    from ann2neo.statistics.summary import summarize
+
+    raster = SpikeRaster.load(file)
+    console = Console()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        summary = summarize(raster, window=window).reset_index()
+        battery = poisson_assumptions(raster, window=window, alpha=alpha)
+    console.print(_frame(summary.T.reset_index(), "Indicators", header=False))
+    columns = {"layer": "layer", "test": "test", "assumption": "looks at", "n_tested": "units"}
+    columns |= {"share_rejecting": "rejecting", "verdict": "verdict"}
+    title = f"Poisson assumptions at level {alpha:g}, adjusted for the units of a layer"
+    console.print(_frame(battery.verdicts()[list(columns)].rename(columns=columns), title))
+    console.print("fano_poisson rejects independent binary units too; fano_bernoulli is their null.")
+    for message in dict.fromkeys(str(warning.message) for warning in said):
+        console.print(f"Note: {message}.")
 
 
 def _print_version(asked: bool) -> None:
@@ -206,6 +235,16 @@ def _layer_table(raster: SpikeRaster) -> Table:
             f"{(of_layer == 0).sum():,}",
             f"{(of_layer == raster.n_samples).sum():,}",
         )
+    return rows
+
+
+def _frame(frame: Any, title: str, *, header: bool = True) -> Table:
+    rows = Table(title=title, show_header=header)
+    for column in frame.columns:
+        justify = "left" if frame[column].dtype.kind not in "if" else "right"
+        rows.add_column(str(column), justify=justify, no_wrap=column in ("layer", "test"))
+    for values in frame.itertuples(index=False):
+        rows.add_row(*(_shown(value) for value in values))
     return rows
 
 

@@ -90,13 +90,26 @@ def test_info_describes_a_file(ann2neo, tmp_path):
         assert word in shown
 
 
+def test_analyze_prints_indicators_and_verdicts(ann2neo, tmp_path):
+    active = np.random.default_rng(0).random((1050, 12)) < 0.4
+    path = SpikeRaster.from_dense(active).save(tmp_path / "coins.zarr")
+    status, shown, error = ann2neo("analyze", path, "--window", 100)
+    assert (status, error) == (0, "")
+    assert f"{active.mean():.3g}" in shown
+    verdicts = {line.split()[3]: line.split()[-2] for line in shown.splitlines() if "│ units" in line}
+    assert verdicts["fano_bernoulli"] == "holds"
+    assert verdicts["ljung_box"] == "holds"
+    assert "the last 50 of 1050 samples are left out" in " ".join(shown.split())
+
+
 BAD = {
+    "window too long": (["analyze", "eye.zarr", "--window", "9"], "window must"),
     "no such file": (["info", "nothing.zarr"], "no raster at nothing.zarr"),
     "no such command": (["inform"], "inform"),
     "missing option": (["record", "m.keras"], "--samples"),
     "bad number": (
         ["record", "m.keras", "--samples", "x", "--out", "o.zarr", "--threshold", "high"],
-        "high",
+        "--threshold",
     ),
     "unknown suffix": (
         ["record", "m.keras", "--samples", "x.npy", "--out", "o.mat"],
@@ -113,13 +126,16 @@ BAD = {
 def test_errors_are_one_line_and_status_2(ann2neo, case, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments, message = BAD[case]
+    before = []
+    if "eye.zarr" in arguments:
+        before = [SpikeRaster.from_dense(np.eye(5, dtype=bool)).save(tmp_path / "eye.zarr")]
     status, shown, error = ann2neo(*arguments)
     assert status == 2
     assert error.count("\n") == 1
     assert error.startswith("ann2neo: ")
     assert message in error
     assert "Traceback" not in shown + error
-    assert not list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize(

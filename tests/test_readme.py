@@ -18,6 +18,7 @@ def blocks(language):
 def test_python_examples_run(tmp_path):
     for module in ("keras", "sklearn"):
         pytest.importorskip(module, reason="the demo extra is not installed")
+    shown = []
     for code in blocks("python"):
         result = subprocess.run(
             [sys.executable, "-W", "error::UserWarning", "-c", code],
@@ -28,7 +29,9 @@ def test_python_examples_run(tmp_path):
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
         assert result.returncode == 0, result.stderr[-2000:]
-        assert "SpikeRaster: 64 units × 1,797 samples" in result.stdout
+        shown.append(result.stdout)
+    assert "SpikeRaster: 64 units × 1,797 samples" in shown[0]
+    assert "fano_poisson" in shown[1]
     assert [file.name for file in tmp_path.iterdir()] == ["digits.zarr.zip"]
 
 

@@ -1,0 +1,252 @@
+"""Elephant's own surrogates and point processes, seeded from a Generator and kept on the grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import neo
+import numpy as np
+import quantities as pq
+
+from ann2neo.exchange.elephant_methods import PROCESSES, SURROGATES, chosen, generated, seeded_globals
+from ann2neo.exchange.neo import to_spiketrains
+from ann2neo.exchange.neo_trains import OFF_GRID, milliseconds
+from ann2neo.spikes import kernels
+from ann2neo.spikes.arguments import checked_count
+from ann2neo.spikes.raster import SpikeRaster, as_raster, frozen
+
+ON_GRID = ("raise", "round", "keep")
+
+
+@dataclass(frozen=True, eq=False)
+class ElephantSurrogate:
+    """One surrogate recording that Elephant made.
+
+    Parameters
+    ----------
+    raster : SpikeRaster or None
+        On the sample grid; None for ``on_grid="keep"``.
+    spiketrains : list of neo.SpikeTrain
+        What Elephant made, a train a unit, in milliseconds, with the names and annotations of
+        `to_spiketrains`, which Elephant drops.
+    n_spikes : array of int, shape (n_units,)
+        Spikes in Elephant's trains. Some methods lose spikes at the ends: compare with the raster's.
+    n_off_grid : array of int, shape (n_units,)
+        How many of them are off the sample grid: for ``"round"``, moved to the nearest sample.
+    n_collisions : array of int, shape (n_units,)
+        How many share their nearest sample with an earlier one: for ``"round"``, lost.
+    """
+
+    raster: SpikeRaster | None
+    spiketrains: list[neo.SpikeTrain]
+    n_spikes: np.ndarray
+    n_off_grid: np.ndarray
+    n_collisions: np.ndarray
+
+
+def elephant_surrogates(
+    raster: Any,
+    method: str,
+    n_surrogates: int = 1,
+    *,
+    rng: np.random.Generator,
+    on_grid: str = "raise",
+    **options: Any,
+) -> list[ElephantSurrogate]:
+    """Surrogates by Elephant's own methods.
+
+    Parameters
+    ----------
+    raster : SpikeRaster or what `as_raster` takes
+    method : str
+        With its options, as Elephant names them; times are Quantities, ``dither=5 * pq.ms``:
+
+        - ``"shuffle_isis"`` and ``"bin_shuffling"`` (`max_displacement`, `sliding`; on the binned train)
+          stay on the grid, but for a collision in ``"shuffle_isis"`` if a unit spikes at sample 0;
+        - ``"dither_spikes"`` (`dither`, `refractory_period`, …), ``"dither_spike_train"`` (`shift`, …),
+          ``"jitter_spikes"`` (`bin_size`), ``"randomise_spikes"``, ``"joint_isi_dithering"`` and
+          ``"isi_dithering"`` (those of `JointISI`) leave it;
+        - ``"trial_shifting"`` (`dither`, `trial_length`, `trial_separation`) leaves it, loses what lies
+          beyond the last whole trial and doubles spikes between two trials.
+    n_surrogates : int
+        At least 1.
+    rng : numpy.random.Generator
+        Seeds NumPy's and Python's global generators, which Elephant reads; both are restored after.
+    on_grid : {"raise", "round", "keep"}
+        What to do with spikes off the sample grid: refuse them, move them to the nearest sample (where
+        two become one), or return Elephant's trains only.
+    **options
+        Of the method.
+
+    Returns
+    -------
+    list of ElephantSurrogate
+        Their rasters keep tables and annotations, with ``surrogate`` added.
+
+    Raises
+    ------
+    TypeError
+        If `rng` is no Generator, or an option is missing or unknown to the method.
+    ValueError
+        If `method` or `on_grid` is unknown, `n_surrogates` is below 1, or, for ``"raise"``, a spike is
+        off the grid or not alone in its sample; and whatever Elephant raises.
+
+    See Also
+    --------
+    ann2neo.significance.surrogates.surrogates : the methods of this package, which stay on the grid.
+
+    Examples
+    --------
+    >>> import numpy as np, quantities as pq
+    >>> from ann2neo.exchange.elephant import elephant_surrogates
+    >>> active = np.tile([[0], [1], [1], [0], [0]], (20, 1))
+    >>> rng = np.random.default_rng(0)
+    >>> (made,) = elephant_surrogates(
+    ...     active, "dither_spikes", rng=rng, on_grid="round", dither=3 * pq.ms
+    ... )
+    >>> made.n_spikes, made.n_off_grid, made.raster.spike_counts + made.n_collisions
+    (array([39]), array([39]), array([39]))
+    """
+    raster = as_raster(raster)
+    n_surrogates = checked_count(n_surrogates, "n_surrogates")
+    make = chosen(SURROGATES, method, "method")
+    _check(on_grid)
+    originals = to_spiketrains(raster)
+    with seeded_globals(rng):
+        made = [make(train, n_surrogates, options) for train in originals]
+    said = _said(method, options)
+    return [_surrogate(raster, list(one), originals, said, on_grid) for one in zip(*made, strict=True)]
+
+
+def elephant_poisson(
+    raster: Any,
+    n_surrogates: int = 1,
+    *,
+    rng: np.random.Generator,
+    process: str = "poisson",
+    on_grid: str = "raise",
+    **options: Any,
+) -> list[ElephantSurrogate]:
+    """Trains of Elephant's stationary point processes, at the rates of a raster's units.
+
+    Parameters
+    ----------
+    raster : SpikeRaster or what `as_raster` takes
+    n_surrogates : int
+        At least 1.
+    rng : numpy.random.Generator
+        As for `elephant_surrogates`.
+    process : {"poisson", "gamma", "lognormal", "inverse_gaussian"}
+        ``StationaryPoissonProcess`` (`refractory_period`), ``StationaryGammaProcess`` (`shape_factor`),
+        ``StationaryLogNormalProcess`` (`sigma`) or ``StationaryInverseGaussianProcess`` (`cv`); all take
+        `equilibrium`.
+    on_grid : {"raise", "round", "keep"}
+        As for `elephant_surrogates`. These processes live in continuous time: ``"raise"`` refuses every
+        spike of theirs. ``"round"`` loses ``n_collisions`` of them, of a Poisson process with λ spikes a
+        sample a share of 1 − (1 − exp(−λ)) / λ.
+    **options
+        Of the process, as Elephant names them.
+
+    Returns
+    -------
+    list of ElephantSurrogate
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `elephant_surrogates`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ann2neo.exchange.elephant import elephant_poisson
+    >>> active = np.random.default_rng(0).random((2000, 1)) < 0.5
+    >>> (made,) = elephant_poisson(active, rng=np.random.default_rng(1), on_grid="round")
+    >>> print(active.sum(), made.n_spikes, made.n_collisions)
+    1007 [1044] [235]
+    """
+    raster = as_raster(raster)
+    n_surrogates = checked_count(n_surrogates, "n_surrogates")
+    make = chosen(PROCESSES, process, "process")
+    _check(on_grid)
+    originals = to_spiketrains(raster)
+    with seeded_globals(rng):
+        made = [generated(make, train, n_surrogates, options) for train in originals]
+    said = _said(process, options)
+    return [_surrogate(raster, list(one), originals, said, on_grid) for one in zip(*made, strict=True)]
+
+
+def _check(on_grid: str) -> None:
+    if on_grid not in ON_GRID:
+        raise ValueError(f"on_grid must be one of {ON_GRID}, got {on_grid!r}")
+
+
+def _surrogate(
+    raster: SpikeRaster,
+    made: list[neo.SpikeTrain],
+    originals: list[neo.SpikeTrain],
+    annotations: dict[str, Any],
+    on_grid: str,
+) -> ElephantSurrogate:
+    trains = [_dressed(train, original) for train, original in zip(made, originals, strict=True)]
+    words = np.zeros_like(raster.words)
+    n_off_grid, n_collisions = np.zeros((2, raster.n_units), np.int64)
+    dt = raster.sampling_period * 1000
+    for unit, train in enumerate(trains):
+        places = train.magnitude / dt
+        # Elephant leaves spikes at t_stop, half a sample or more from the last one.
+        samples = np.clip(np.rint(places), 0, raster.n_samples - 1).astype(np.int64)
+        distinct = np.unique(samples)
+        n_off_grid[unit] = np.count_nonzero(np.abs(places - samples) > OFF_GRID)
+        n_collisions[unit] = samples.size - distinct.size
+        kernels.set_bits(words[unit], distinct)
+    if on_grid == "raise":
+        _refuse(annotations["surrogate"], trains, n_off_grid, n_collisions)
+    counts = np.array([train.size for train in trains])
+    on_samples = None if on_grid == "keep" else _like(raster, words, annotations)
+    return ElephantSurrogate(on_samples, trains, counts, n_off_grid, n_collisions)
+
+
+def _dressed(train: neo.SpikeTrain, original: neo.SpikeTrain) -> neo.SpikeTrain:
+    """The spikes of one train with the span, name and annotations of another."""
+    return neo.SpikeTrain(
+        milliseconds(train, "train"),
+        units=pq.ms,
+        t_start=original.t_start,
+        t_stop=original.t_stop,
+        sampling_rate=original.sampling_rate,
+        name=original.name,
+        **original.annotations,
+    )
+
+
+def _refuse(
+    what: str, trains: list[neo.SpikeTrain], n_off_grid: np.ndarray, n_collisions: np.ndarray
+) -> None:
+    wrong = np.flatnonzero(n_off_grid + n_collisions)
+    if wrong.size:
+        unit = wrong[0]
+        raise ValueError(
+            f"{what} left the sample grid in {wrong.size} of {len(trains)} units: of the "
+            f"{trains[unit].size} spikes of unit {trains[unit].name!r}, {n_off_grid[unit]} are off it "
+            f"and {n_collisions[unit]} share a sample with another; use on_grid='round' or 'keep'"
+        )
+
+
+def _like(raster: SpikeRaster, words: np.ndarray, annotations: dict[str, Any]) -> SpikeRaster:
+    return SpikeRaster(
+        frozen(words),
+        raster.n_samples,
+        raster.units,
+        raster.samples,
+        sampling_period=raster.sampling_period,
+        annotations={**raster.annotations, **annotations},
+    )
+
+
+def _said(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Annotations that say where a raster comes from."""
+    plain = (str, bool, int, float)
+    values = {key: v if isinstance(v, plain) else str(v) for key, v in options.items()}
+    return {"surrogate": f"elephant.{name}", **{f"surrogate_{key}": v for key, v in values.items()}}

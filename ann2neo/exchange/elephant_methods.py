@@ -1,0 +1,105 @@
+"""Elephant's surrogate methods and point processes by name, and the global generators they read."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import neo
+import numpy as np
+import quantities as pq
+from elephant import spike_train_generation as generation
+from elephant import spike_train_surrogates as methods
+from elephant.conversion import BinnedSpikeTrain
+
+
+@contextmanager
+def seeded_globals(rng: np.random.Generator) -> Iterator[None]:
+    """NumPy's and Python's global generators seeded from `rng`, and restored after whatever happens.
+
+    Not for several threads at once: they share these generators.
+    """
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a numpy.random.Generator, got {rng!r:.60}; use default_rng(seed)")
+    seeds = [int(seed) for seed in rng.integers(2**63, size=2)]
+    before = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002 (Elephant's)
+    fresh = np.random.RandomState(np.random.MT19937(seeds[0]))
+    try:
+        np.random.set_state(fresh.get_state(legacy=False))  # noqa: NPY002
+        random.setstate(random.Random(seeds[1]).getstate())
+        yield
+    finally:
+        np.random.set_state(before[0])  # noqa: NPY002
+        random.setstate(before[1])
+
+
+def _direct(function: Callable) -> Callable:
+    """A method of Elephant's that takes a train, options and ``n_surrogates``."""
+    return lambda train, n, options: function(train, n_surrogates=n, **options)
+
+
+def _joint_isi(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> list[neo.SpikeTrain]:
+    return methods.JointISI(train, **options).dithering(n)
+
+
+def _isi(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> list[neo.SpikeTrain]:
+    return methods.JointISI(train, isi_dithering=True, **options).dithering(n)
+
+
+def _bin_shuffling(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> list[neo.SpikeTrain]:
+    # Only the binned variant stays on the grid; Elephant's door, surrogates(), refuses binned trains.
+    # From a matrix, a sample a millisecond: Elephant's binning of times warns of rounding, fails on it
+    # at some sampling periods, and raises for a train without spikes. Shuffling knows nothing of time.
+    period = float((1 / train.sampling_rate).rescale(pq.ms))
+    active = np.zeros((1, round(float(train.t_stop) / period)), bool)
+    active[0, np.rint(train.magnitude / period).astype(int)] = True
+    binned = BinnedSpikeTrain(active, bin_size=1 * pq.ms, t_start=0 * pq.ms)
+    shuffled = methods.bin_shuffling(binned, n_surrogates=n, **options)
+    times = (np.flatnonzero(one.to_bool_array()[0]) * period for one in shuffled)
+    return [neo.SpikeTrain(t, units=pq.ms, t_stop=train.t_stop) for t in times]
+
+
+def _trial_shifting(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> list[neo.SpikeTrain]:
+    options = dict(options)
+    dither = options.pop("dither", None)
+    return methods.surrogates(train, n, "trial_shifting", dt=dither, **options)
+
+
+SURROGATES: dict[str, Callable] = {
+    "dither_spikes": _direct(methods.dither_spikes),
+    "dither_spike_train": _direct(methods.dither_spike_train),
+    "jitter_spikes": _direct(methods.jitter_spikes),
+    "randomise_spikes": _direct(methods.randomise_spikes),
+    "shuffle_isis": _direct(methods.shuffle_isis),
+    "joint_isi_dithering": _joint_isi,
+    "isi_dithering": _isi,
+    "bin_shuffling": _bin_shuffling,
+    "trial_shifting": _trial_shifting,
+}
+"""Method → function of a train, a number of surrogates and options."""
+
+PROCESSES = {
+    "poisson": generation.StationaryPoissonProcess,
+    "gamma": generation.StationaryGammaProcess,
+    "lognormal": generation.StationaryLogNormalProcess,
+    "inverse_gaussian": generation.StationaryInverseGaussianProcess,
+}
+"""Name → class of Elephant's."""
+
+
+def generated(
+    process: Callable, train: neo.SpikeTrain, n: int, options: dict[str, Any]
+) -> list[neo.SpikeTrain]:
+    """Trains of a process at the rate and over the span of `train`."""
+    rate = train.size / (train.t_stop - train.t_start)
+    made = process(rate=rate, t_start=train.t_start, t_stop=train.t_stop, **options)
+    return made.generate_n_spiketrains(n)
+
+
+def chosen(table: dict[str, Any], name: str, argument: str) -> Callable:
+    """What `table` has under a name."""
+    if name not in table:
+        raise ValueError(f"{argument} must be one of {list(table)}, got {name!r}")
+    return table[name]

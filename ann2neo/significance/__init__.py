@@ -1,0 +1,1 @@
+"""Statistics → p-values: tests against named nulls, surrogates, and the Poisson assumptions."""

@@ -1,0 +1,201 @@
+"""The battery of tests of the assumptions under which a unit's train is a Poisson process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ann2neo.significance.combine import adjust_pvalues, combine_pvalues
+from ann2neo.significance.independence import ljung_box_test, runs_test
+from ann2neo.significance.poisson import fano_of_counts
+from ann2neo.significance.result import TestResult
+from ann2neo.significance.stationarity import adf_test
+from ann2neo.spikes.raster import as_raster
+from ann2neo.statistics.windows import checked_window, counted
+
+ASSUMPTIONS = {
+    "ljung_box": "independence",
+    "runs": "independence, one rate",
+    "adf": "no unit root",
+    "fano_bernoulli": "independence, one rate",
+    "fano_poisson": "Poisson counts",
+}
+"""The tests of the battery, and what of the train each looks at."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PoissonAssumptions:
+    """The results of `poisson_assumptions`.
+
+    Parameters
+    ----------
+    tests : mapping of str to TestResult
+        ``ljung_box``, ``runs``, ``adf``, ``fano_bernoulli``, ``fano_poisson``.
+    alpha : float
+        Level of the verdicts.
+    adjust : str
+        How p-values are adjusted for the number of units of a layer.
+    """
+
+    tests: Mapping[str, TestResult]
+    alpha: float
+    adjust: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row a unit: the unit table and of each test the statistic, p-value and whether it rejects.
+
+        Columns ``ljung_box``, ``ljung_box_pvalue``, ``ljung_box_rejects`` and so on; rejection after
+        adjustment among the units of the layer. ``adf_lag``, ``ljung_box_autocorrelation`` (the one
+        farthest from 0) stand beside.
+        """
+        columns: dict[str, np.ndarray] = {}
+        for name, test in self.tests.items():
+            columns[name] = test.statistic.copy()
+            columns[f"{name}_pvalue"] = test.pvalue.copy()
+            columns[f"{name}_rejects"] = self._rejects(test)
+        columns["adf_lag"] = self.tests["adf"].columns["lag"].copy()
+        largest = self.tests["ljung_box"].columns["largest_autocorrelation"]
+        columns["ljung_box_autocorrelation"] = largest.copy()
+        units = self._units()
+        twice = [name for name in columns if name in units.columns]
+        if twice:
+            raise ValueError(f"units must have no column named as a result, got {twice}")
+        return units.assign(**columns)
+
+    def verdicts(self) -> pd.DataFrame:
+        """A row a layer and test: what the test says of the layer.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``layer``; ``test``; ``assumption``; ``n_units``; ``n_tested``; ``share_rejecting``,
+            of the tested units, after adjustment; ``pearson`` and ``cauchy``, the p-values of the
+            layer's units combined (`combine_pvalues`; Cauchy's allows for units that depend on one
+            another); ``verdict``: ``"holds"`` if at most a share `alpha` of the tested units speaks
+            against the assumption, else ``"violated"``, or ``"untested"``. To reject speaks against it,
+            but for ``adf``, whose null hypothesis is the unit root.
+        """
+        layers = self._units()["layer"]
+        rejects = {name: self._rejects(test) for name, test in self.tests.items()}
+        rows = [
+            {
+                "layer": layer,
+                "test": name,
+                "assumption": ASSUMPTIONS[name],
+                **self._verdict(name, test.pvalue[chosen], rejects[name][chosen]),
+            }
+            for layer in dict.fromkeys(layers)
+            for chosen in [np.flatnonzero(layers == layer)]
+            for name, test in self.tests.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def _verdict(self, name: str, pvalue: np.ndarray, rejects: np.ndarray) -> dict[str, Any]:
+        tested = ~np.isnan(pvalue)
+        n_tested = int(tested.sum())
+        share = float(rejects[tested].mean()) if n_tested else float("nan")
+        against = 1 - share if name == "adf" else share
+        verdict = "holds" if against <= self.alpha else "violated"
+        return {
+            "n_units": pvalue.size,
+            "n_tested": n_tested,
+            "share_rejecting": share,
+            "pearson": combine_pvalues(pvalue, "pearson").pvalue,
+            "cauchy": combine_pvalues(pvalue, "cauchy").pvalue,
+            "verdict": verdict if n_tested else "untested",
+        }
+
+    def _rejects(self, test: TestResult) -> np.ndarray:
+        """Rejection at level `alpha` after adjustment among the units of each layer."""
+        layers = test.units["layer"]
+        rejects = np.zeros(test.n_units, bool)
+        for layer in dict.fromkeys(layers):
+            chosen = np.flatnonzero(layers == layer)
+            rejects[chosen] = adjust_pvalues(test.pvalue[chosen], self.adjust) <= self.alpha
+        return rejects
+
+    def _units(self) -> pd.DataFrame:
+        return self.tests["ljung_box"].units.copy(deep=True)
+
+    def __repr__(self) -> str:
+        columns = ["layer", "test", "n_tested", "share_rejecting", "pearson", "cauchy", "verdict"]
+        table = self.verdicts()[columns].to_string(index=False, float_format="{:.3g}".format)
+        return f"PoissonAssumptions at level {self.alpha} after {self.adjust}:\n{table}"
+
+
+def poisson_assumptions(
+    raster: Any,
+    window: int = 100,
+    alpha: float = 0.05,
+    *,
+    max_lag: int = 10,
+    adjust: str = "benjamini-hochberg",
+) -> PoissonAssumptions:
+    """The firing-rate paper's tests of the Poisson assumptions, and the two that suit binary trains.
+
+    A Poisson process has spikes one at a time (binary trains do), independent of one another and of a
+    constant rate. The paper's section 3.3.1 looks at independence by Ljung and Box's test, at
+    stationarity by Dickey and Fuller's, and at the Fano factor by Eden and Kramer's test for Poisson
+    counts. Beside them here are the runs test and the Fano factor's test for independent binary
+    samples, which hold their level at every rate.
+
+    Parameters
+    ----------
+    raster : SpikeRaster or what `as_raster` takes
+    window : int
+        Samples a window of the Fano factor; samples beyond the last whole one are left out there, with
+        a warning.
+    alpha : float
+        Level of the verdicts, in (0, 1).
+    max_lag : int
+        Lags of Ljung and Box's test.
+    adjust : {"benjamini-hochberg", "holm"}
+        How p-values are adjusted for the number of units of a layer.
+
+    Returns
+    -------
+    PoissonAssumptions
+        ``tests``, a `TestResult` each; ``to_frame()``, a row a unit; ``verdicts()``, a row a layer and
+        test.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range, or the recording too short for `window` or `max_lag`.
+
+    Notes
+    -----
+    Busy units fail ``fano_poisson`` because they are binary, even where they are independent and
+    stationary to perfection (`fano_test`). That ``adf`` holds says little (`adf_test`); a drifting rate
+    shows in ``runs``, ``fano_bernoulli`` and ``ljung_box``.
+
+    Examples
+    --------
+    >>> import ann2neo as a2n, numpy as np
+    >>> trains = np.random.default_rng(0).random((5000, 20)) < 0.5
+    >>> a2n.poisson_assumptions(trains).verdicts()[["test", "share_rejecting", "verdict"]]
+                 test  share_rejecting   verdict
+    0       ljung_box             0.00     holds
+    1            runs             0.00     holds
+    2             adf             1.00     holds
+    3  fano_bernoulli             0.00     holds
+    4    fano_poisson             0.85  violated
+    """
+    raster = as_raster(raster)
+    if not 0 < alpha < 1:
+        raise ValueError(f"alpha must lie in (0, 1), got {alpha!r}")
+    adjust_pvalues([1.0], adjust)
+    n_windows = checked_window(raster.n_samples, window, at_least=2)
+    counts = counted(raster, window, n_windows)
+    tests = {
+        "ljung_box": ljung_box_test(raster, max_lag),
+        "runs": runs_test(raster),
+        "adf": adf_test(raster),
+        "fano_bernoulli": fano_of_counts(raster.units, counts, window, "bernoulli", "two-sided"),
+        "fano_poisson": fano_of_counts(raster.units, counts, window, "poisson", "two-sided"),
+    }
+    return PoissonAssumptions(tests, alpha, adjust)

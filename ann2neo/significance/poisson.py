@@ -1,0 +1,162 @@
+"""Is the variability of a unit's spike counts that of a Poisson process, or of independent samples?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from ann2neo.significance import window_law
+from ann2neo.significance.result import TestResult
+from ann2neo.spikes.raster import as_raster
+from ann2neo.statistics.fano import fano_from_sums
+from ann2neo.statistics.windows import checked_window, counted
+
+ALTERNATIVES = ("two-sided", "less", "greater")
+NULLS = {
+    "bernoulli": "a unit's samples are independent, of one rate",
+    "poisson": "spike counts of windows are independent and Poisson, of one rate",
+}
+
+
+def fano_test(
+    raster: Any,
+    window: int = 100,
+    *,
+    null: str = "bernoulli",
+    alternative: str = "two-sided",
+) -> TestResult:
+    """Test of a unit's Fano factor against one of two nulls.
+
+    A unit that fires independently at every sample has Fano factor 1 − rate, not 1: at most one spike
+    fits a sample. The Poisson null, the firing-rate paper's, therefore rejects exactly such units, the
+    more often the higher their rate; the Bernoulli null is the right one for binary trains.
+
+    Parameters
+    ----------
+    raster : SpikeRaster or what `as_raster` takes
+    window : int
+        Samples a window, from 1 to n_samples // 2. Samples beyond the last whole window are left out,
+        with a warning.
+    null : {"bernoulli", "poisson"}
+        ``"bernoulli"``: given the number of spikes, every order of the samples is equally likely.
+        ``"poisson"``: the gamma law of Eden and Kramer for Poisson counts.
+    alternative : {"two-sided", "less", "greater"}
+        Which Fano factors speak against the null: smaller ones, larger ones or both (twice the smaller
+        tail).
+
+    Returns
+    -------
+    TestResult
+        ``statistic``: the Fano factor, variance over mean of the windows' counts, of ddof 0 for
+        ``"bernoulli"`` (as `fanofactor`) and of ddof 1 for ``"poisson"``. Columns ``null_mean`` and
+        ``null_sd``, mean and standard deviation of the statistic under the null, and ``n_spikes`` in
+        the windows. NaN for silent units, and the p-value also where under the Bernoulli null the
+        factor cannot vary (always-active units, one spike, windows of one sample).
+
+    Raises
+    ------
+    ValueError
+        If `window`, `null` or `alternative` is none of these.
+
+    Notes
+    -----
+    Bernoulli null: for K spikes in W windows of w samples, n = W w, the mean is
+    (1 − 1/W) (n − K) / (n − 1); variance and skewness are exact too. Where the factor takes few values
+    (600 windows of 100: up to 1,000 spikes or pauses) the p-value is exact, and not resolved below
+    1e-10; it is conservative, as exact tests of discrete statistics are. Elsewhere it comes from
+    the moved gamma law of the same three moments, there off by less than 0.0003. Least good are two
+    or three windows of hundreds of samples: at 5 % they reject in 2 % to 5.5 % of cases.
+
+    Poisson null: the gamma law of shape (W − 1)/2 and scale 2/(W − 1) needs means of several spikes a
+    window or many windows.
+
+    With 600 windows of 100 independent samples, the Poisson null is rejected at 5 % in 5 % of cases
+    at rate .01, 13 % at .05, 43 % at .1 and always from .3 on.
+
+    References
+    ----------
+    Eden and Kramer, Journal of Neuroscience Methods 190 (2010) 149.
+
+    Examples
+    --------
+    >>> import ann2neo as a2n, numpy as np
+    >>> trains = np.random.default_rng(0).random((60_000, 2)) < [0.1, 0.5]
+    >>> a2n.fano_test(trains).pvalue.round(3)
+    array([0.552, 0.407])
+    >>> a2n.fano_test(trains, null="poisson").pvalue.round(3)
+    array([0.204, 0.   ])
+    """
+    raster = as_raster(raster)
+    _check_options(null, alternative)
+    n_windows = checked_window(raster.n_samples, window, at_least=2)
+    counts = counted(raster, window, n_windows)
+    return fano_of_counts(raster.units, counts, window, null, alternative)
+
+
+def fano_of_counts(
+    units: pd.DataFrame, counts: np.ndarray, window: int, null: str, alternative: str
+) -> TestResult:
+    """`fano_test` from counts already made, shape (n_units, n_windows)."""
+    poisson = null == "poisson"
+    found = _against_poisson(counts) if poisson else _against_bernoulli(counts, window)
+    statistic, lower, upper, mean, sd = found
+    return TestResult(
+        statistic,
+        _pvalue(lower, upper, alternative),
+        NULLS[null],
+        "Fano factor against " + ("Poisson counts" if poisson else "independent samples"),
+        {"window": window, "null": null, "alternative": alternative},
+        units,
+        {"null_mean": mean, "null_sd": sd, "n_spikes": counts.sum(axis=1)},
+    )
+
+
+_Found = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def _against_bernoulli(counts: np.ndarray, window: int) -> _Found:
+    """Fano factor (ddof 0), its lower and upper tail, mean and standard deviation."""
+    n_windows = counts.shape[1]
+    spikes, squares = _sums(counts)
+    fano = fano_from_sums(spikes, squares, n_windows, 0)
+    pairs = (squares - spikes) // 2
+    lower, upper, variance = window_law.tails(pairs, spikes, window, n_windows)
+    # F = Σc²/K − K/W with Σc² = 2A + K
+    fires = spikes > 0
+    k = np.where(fires, spikes, np.nan)
+    n = window * n_windows
+    null_mean = (1 - 1 / n_windows) * (n - k) / max(n - 1, 1)
+    return fano, lower, upper, null_mean, 2 * np.sqrt(variance) / k
+
+
+def _against_poisson(counts: np.ndarray) -> _Found:
+    """Fano factor (ddof 1), its lower and upper tail, mean and standard deviation."""
+    n_windows = counts.shape[1]
+    fano = fano_from_sums(*_sums(counts), n_windows, 1)
+    shape = (n_windows - 1) / 2
+    lower, upper = special.gammainc(shape, shape * fano), special.gammaincc(shape, shape * fano)
+    fires = ~np.isnan(fano)
+    mean, sd = np.where(fires, 1, np.nan), np.where(fires, shape**-0.5, np.nan)
+    return fano, lower, upper, mean, sd
+
+
+def _sums(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return counts.sum(axis=1), np.einsum("uw,uw->u", counts, counts)
+
+
+def _pvalue(lower: np.ndarray, upper: np.ndarray, alternative: str) -> np.ndarray:
+    if alternative == "less":
+        return np.minimum(lower, 1)
+    if alternative == "greater":
+        return np.minimum(upper, 1)
+    return np.minimum(1, 2 * np.minimum(lower, upper))
+
+
+def _check_options(null: str, alternative: str) -> None:
+    if null not in NULLS:
+        raise ValueError(f"null must be one of {tuple(NULLS)}, got {null!r}")
+    if alternative not in ALTERNATIVES:
+        raise ValueError(f"alternative must be one of {ALTERNATIVES}, got {alternative!r}")

@@ -1,0 +1,128 @@
+"""Surrogates that stay on the sample grid: random rasters that keep some features, not others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ann2neo.significance.chance import random_state
+from ann2neo.significance.surrogate_methods import Draw, chosen, rates
+from ann2neo.spikes.arguments import checked_count
+from ann2neo.spikes.raster import SpikeRaster, as_raster, frozen
+
+
+def surrogates(
+    raster: Any,
+    method: str = "permutation",
+    n_surrogates: int = 1,
+    *,
+    rng: np.random.Generator,
+    **options: Any,
+) -> Iterator[SpikeRaster]:
+    """Random rasters that keep some features of a raster and lose the others.
+
+    Parameters
+    ----------
+    raster : SpikeRaster or what `as_raster` takes
+    method : str
+        ============================= =============================== ==================================
+        method and options            preserves                       destroys
+        ============================= =============================== ==================================
+        ``permutation``               each unit's spike count         order of samples; ties between
+                                                                      units and to labels
+        ``sample_permutation``        patterns across units, with     order of samples; ties to labels
+                                      their frequencies
+        ``shuffle_isis``              spike count, intervals, first   order of intervals, rate profile,
+                                      and last spike of each unit     ties between units and to labels
+        ``bin_shuffling`` (bin_size)  spike counts in each bin of     order within bins; ties between
+                                      `bin_size` samples              units there
+        ``circular_shift``            each unit's train, but for the  ties between units and to labels
+                                      place it is cut at
+        ``bernoulli``                 firing rate in expectation      all else
+        ``poisson``                   see below                       all else
+        ``inhomogeneous`` (window or  rate profile in expectation     all that is faster than the profile
+        bandwidth, in samples)
+        ============================= =============================== ==================================
+
+        ``poisson`` is a homogeneous Poisson process of the unit's rate λ, at most one spike a sample:
+        a sample is active with probability 1 − exp(−λ), so that λ − 1 + exp(−λ) of the rate is lost.
+        The annotation ``surrogate_expected_rate_loss`` holds the mean over units of this loss.
+        ``inhomogeneous`` takes as profile the rate in consecutive windows of `window` samples, or the
+        train smoothed with the discrete Gaussian kernel of standard deviation `bandwidth` (Lindeberg
+        1990), reflected at the ends so that the expected spike count is kept.
+    n_surrogates : int
+        Number of rasters, at least 1.
+    rng : numpy.random.Generator
+        256 bits are drawn from it at once, whatever `n_surrogates` is.
+    **options
+        Of the method, as above.
+
+    Returns
+    -------
+    iterator of SpikeRaster
+        Made one at a time. Unit and sample tables, sampling period and annotations are the raster's,
+        with annotations ``surrogate`` (the method) and ``surrogate_…`` (its options). The tables are the
+        axes and stay while spikes move: sample k of a surrogate has the label of sample k.
+
+    Raises
+    ------
+    TypeError
+        If `rng` is no Generator, or an option is missing or unknown to the method.
+    ValueError
+        If `method` is unknown, `n_surrogates` below 1 or an option out of range.
+
+    References
+    ----------
+    Elephant's ``spike_train_surrogates``, whose names are used where the method is the same in discrete
+    time; see `elephant_surrogates` for those methods themselves. Elephant's ``shuffle_isis`` also
+    shuffles the time to the first spike, which is no interval between spikes.
+
+    Examples
+    --------
+    >>> import numpy as np, ann2neo as a2n
+    >>> from ann2neo.significance.surrogates import surrogates
+    >>> raster = a2n.as_raster(np.eye(5, dtype=bool))
+    >>> for surrogate in surrogates(raster, "circular_shift", 2, rng=np.random.default_rng(0)):
+    ...     print(surrogate.spike_counts, surrogate.annotations["surrogate"])
+    [1 1 1 1 1] circular_shift
+    [1 1 1 1 1] circular_shift
+    """
+    raster = as_raster(raster)
+    n_surrogates = checked_count(n_surrogates, "n_surrogates")
+    return from_state(raster, method, n_surrogates, random_state(rng), options)
+
+
+def from_state(
+    raster: SpikeRaster, method: str, n_surrogates: int, state: np.ndarray, options: dict[str, Any]
+) -> Iterator[SpikeRaster]:
+    """What `surrogates` returns, from a state of the compiled loops' generator."""
+    if raster.n_samples >= 2**32:
+        # Beyond the compiled loops' random integers.
+        raise ValueError(f"raster must have fewer than 2**32 samples, got {raster.n_samples}")
+    draw = chosen(method, options)(raster, state, **options)
+    return _rasters(draw, n_surrogates, raster, _annotations(raster, method, options))
+
+
+def _rasters(
+    draw: Draw, n_surrogates: int, raster: SpikeRaster, annotations: dict[str, Any]
+) -> Iterator[SpikeRaster]:
+    units, samples = raster.units, raster.samples
+    for _ in range(n_surrogates):
+        yield SpikeRaster(
+            frozen(draw()),
+            raster.n_samples,
+            units,
+            samples,
+            sampling_period=raster.sampling_period,
+            annotations=annotations,
+        )
+
+
+def _annotations(raster: SpikeRaster, method: str, options: dict[str, Any]) -> dict[str, Any]:
+    said = {"surrogate": method, **{f"surrogate_{name}": value for name, value in options.items()}}
+    if method == "poisson":
+        rate = rates(raster)
+        said["surrogate_expected_rate_loss"] = float(np.mean(rate + np.expm1(-rate)))
+    return {**raster.annotations, **said}

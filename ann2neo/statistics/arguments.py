@@ -1,0 +1,27 @@
+"""Checks of arguments that several statistics share."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+
+def checked_number(value: Any, name: str, domain: str, *, above: float | None = None) -> float:
+    """`value` as a finite float of at least 0, or larger than `above`.
+
+    A quantity with a unit is refused: as a float, 5 ms would pass for 5 seconds.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be {domain}, got {value!r:.80}")
+    number = float(value)
+    fits = number >= 0 if above is None else number > above
+    if not (math.isfinite(number) and fits):
+        raise ValueError(f"{name} must be {domain}, got {value!r}")
+    return number
+
+
+def check_units(expected: int, given: int, name: str) -> None:
+    """Refuse a chunk or an accumulator of another number of units than those before."""
+    if given != expected:
+        raise ValueError(f"{name} must have {expected} units, as those before; got {given}")

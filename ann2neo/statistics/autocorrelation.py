@@ -1,0 +1,110 @@
+"""How a unit's spikes go with its own spikes some samples later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ann2neo.spikes.lagged import LaggedCounts, checked_lag
+from ann2neo.spikes.raster import SpikeRaster, as_raster
+
+
+def autocorrelation(raster: Any, max_lag: int) -> np.ndarray:
+    """Autocorrelation of each unit at lags 0, 1, … `max_lag`, in samples.
+
+    r_k = Σ_{t < n − k} (x_t − m)(x_{t+k} − m) / Σ_t (x_t − m)², with m the unit's firing rate: the
+    usual, biased estimator (Box and Jenkins 1976).
+
+    Parameters
+    ----------
+    raster : SpikeRaster or what `as_raster` takes
+    max_lag : int
+        From 0 to ``n_samples - 1``.
+
+    Returns
+    -------
+    array of float, shape (n_units, max_lag + 1)
+        As ``statsmodels.tsa.stattools.acf(x, adjusted=False)``. NaN for a unit that is silent or
+        always on.
+
+    Raises
+    ------
+    ValueError
+        If `max_lag` is out of range.
+
+    Notes
+    -----
+    For a unit that fires independently at each sample r_k is about −1/n on average, with standard
+    deviation 1/√n.
+
+    Examples
+    --------
+    >>> import numpy as np, ann2neo as a2n
+    >>> a2n.autocorrelation(np.array([[1], [1], [0], [0]]), max_lag=2)
+    array([[ 1.  ,  0.25, -0.5 ]])
+    """
+    raster = as_raster(raster)
+    _check_room(checked_lag(max_lag), raster.n_samples)
+    return Autocorrelation(max_lag).update(raster).result()
+
+
+class Autocorrelation:
+    """Accumulator of `autocorrelation`.
+
+    Examples
+    --------
+    >>> import numpy as np, ann2neo as a2n
+    >>> from ann2neo.statistics.autocorrelation import Autocorrelation
+    >>> seen = Autocorrelation(max_lag=2)
+    >>> for chunk in np.array_split(np.array([[1], [1], [0], [0]]), 2):
+    ...     seen = seen.update(a2n.as_raster(chunk))
+    >>> seen.result()
+    array([[ 1.  ,  0.25, -0.5 ]])
+    """
+
+    def __init__(self, max_lag: int) -> None:
+        self.max_lag = checked_lag(max_lag)
+        self.table: LaggedCounts | None = None
+
+    def update(self, chunk: SpikeRaster) -> Autocorrelation:
+        """Add the next samples."""
+        self._add(LaggedCounts.of(chunk, self.max_lag))
+        return self
+
+    def merge(self, later: Autocorrelation) -> Autocorrelation:
+        """Add what an accumulator of the samples right behind has seen."""
+        if later.max_lag != self.max_lag:
+            raise ValueError(f"later must have max_lag {self.max_lag}, got {later.max_lag}")
+        if later.table is not None:
+            self._add(later.table)
+        return self
+
+    def result(self) -> np.ndarray:
+        """The autocorrelations, shape (n_units, max_lag + 1)."""
+        if self.table is None:
+            raise ValueError("no samples yet: call update first")
+        _check_room(self.max_lag, self.table.n_samples)
+        return autocorrelation_from_counts(self.table)
+
+    def _add(self, table: LaggedCounts) -> None:
+        self.table = table if self.table is None else self.table.merge(table)
+
+
+def autocorrelation_from_counts(table: LaggedCounts) -> np.ndarray:
+    """`autocorrelation` from the counts it needs, of more samples than lags."""
+    n, lags = table.n_samples, np.arange(table.max_lag + 1)
+    counts, spikes, ends = table.counts, table.counts[:, :1], table.ends
+    # Terms reach 2 n³, which passes 2^63 from 1.6·10⁶ samples on.
+    if 4 * n**3 >= 2**63:
+        counts, spikes, ends, lags = (part.astype(object) for part in (counts, spikes, ends, lags))
+    # n² Σ (x_t − m)(x_{t+k} − m), as both factors' sums are spikes less those at one end.
+    numerator = n * n * counts - n * spikes * (2 * spikes - ends) + (n - lags) * spikes * spikes
+    denominator = n * spikes * (n - spikes)
+    with np.errstate(invalid="ignore"):
+        return numerator.astype(float) / denominator.astype(float)
+
+
+def _check_room(max_lag: int, n_samples: int) -> None:
+    if max_lag >= n_samples:
+        raise ValueError(f"max_lag must be less than n_samples = {n_samples}, got {max_lag}")

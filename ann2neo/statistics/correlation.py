@@ -1,0 +1,129 @@
+"""How units' spike counts go together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ann2neo.spikes.raster import SpikeRaster, as_raster
+from ann2neo.statistics.coincidences import coincidences
+from ann2neo.statistics.moments import centred
+from ann2neo.statistics.windows import CutWindows, checked_window
+
+_EXACT = {np.float32: 2**24, np.float64: 2**53}  # whole numbers up to here are exact
+_WINDOWS_AT_ONCE = 8192
+
+
+def correlation(raster: Any, window: int = 1) -> np.ndarray:
+    """Pearson correlation of every two units' spike counts in consecutive windows.
+
+    Parameters
+    ----------
+    raster : SpikeRaster or what `as_raster` takes
+    window : int
+        Samples a window, from 1 (do units fire at the same samples?) to ``n_samples // 2``. Samples
+        beyond the last whole window are left out, with a warning.
+
+    Returns
+    -------
+    array of float, shape (n_units, n_units)
+        Symmetric, as ``numpy.corrcoef`` of `spike_counts` and, for a window of 1,
+        ``elephant.spike_train_correlation.correlation_coefficient``. NaN in the row and the column of a
+        unit whose count never changes, the diagonal included; else 1 on the diagonal.
+
+    Raises
+    ------
+    ValueError
+        If `window` is out of range.
+
+    Notes
+    -----
+    Products are summed as whole numbers. For a window over 1 the counts of all windows are held at once,
+    8 bytes each; `Correlation` takes a long recording in chunks. The result and what it comes from take
+    some 40 bytes a pair of units: 20,000 units need 16 GB, so select units first.
+
+    Examples
+    --------
+    >>> import numpy as np, ann2neo as a2n
+    >>> a2n.correlation(np.array([[1, 1, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0]]))
+    array([[ 1.,  0., nan],
+           [ 0.,  1., nan],
+           [nan, nan, nan]])
+    """
+    raster = as_raster(raster)
+    checked_window(raster.n_samples, window, at_least=2)
+    return Correlation(window).update(raster).result()
+
+
+class Correlation:
+    """Accumulator of `correlation`; says nothing of samples beyond the last whole window.
+
+    Parameters
+    ----------
+    window
+        As for `correlation`.
+    start : int
+        Place in the recording of the first sample this accumulator will see: windows are counted from
+        the first sample of the recording.
+    """
+
+    def __init__(self, window: int = 1, *, start: int = 0) -> None:
+        self.n_windows = 0
+        self.sum: Any = 0
+        self.products: Any = 0
+        self._windows = CutWindows(window, start)
+
+    def update(self, chunk: SpikeRaster) -> Correlation:
+        """Add the next samples."""
+        if self._windows.window == 1:
+            self._windows.advance(chunk)
+            products = np.zeros((chunk.n_units, chunk.n_units), np.int64)
+            coincidences(chunk.words, products)
+            self._add(chunk.n_samples, chunk.spike_counts, products)
+        else:
+            self._add_counts(self._windows.update(chunk))
+        return self
+
+    def merge(self, later: Correlation) -> Correlation:
+        """Add what an accumulator of the samples right behind has seen."""
+        completed = self._windows.merge(later._windows)
+        self._add(later.n_windows, later.sum, later.products)
+        if completed.size:
+            self._add_counts(completed)
+        return self
+
+    def result(self) -> np.ndarray:
+        """The correlations over the whole windows seen, shape (n_units, n_units)."""
+        if self.n_windows < 2:
+            raise ValueError(
+                f"needs at least 2 whole windows of {self._windows.window} samples, has {self.n_windows}"
+            )
+        covariance = centred(self.n_windows, self.products, self.sum[:, None], self.sum)
+        variance = covariance.diagonal()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # The root of a product, not a product of roots: then a unit's own correlation is exactly 1.
+            return np.clip(covariance / np.sqrt(np.outer(variance, variance)), -1, 1)
+
+    def _add_counts(self, counts: np.ndarray) -> None:
+        products = _products(counts, self._windows.window)
+        self._add(counts.shape[1], counts.sum(axis=1), products)
+
+    def _add(self, n_windows: int, total: Any, products: Any) -> None:
+        self.n_windows += n_windows
+        self.sum = self.sum + total
+        self.products = self.products + products
+
+
+def _products(counts: np.ndarray, window: int) -> np.ndarray:
+    """Σ c_i c_j over windows for all pairs of units, int64; counts are at most `window`."""
+    kind = np.float32 if window <= 256 else np.float64
+    at_once = min(_EXACT[kind] // window**2, _WINDOWS_AT_ONCE)
+    if at_once == 0:
+        return np.einsum("iw,jw->ij", counts, counts)
+    products = np.zeros((len(counts), len(counts)), np.int64)
+    for first in range(0, counts.shape[1], at_once):
+        # The sum of so few products of counts is a whole number that the float type holds exactly.
+        part: np.ndarray = counts[:, first : first + at_once].astype(kind)
+        products += (part @ part.T).astype(np.int64)
+    return products

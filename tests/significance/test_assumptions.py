@@ -1,0 +1,131 @@
+"""The battery: what it says of trains whose faults are known."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ann2neo import SpikeRaster
+from ann2neo.significance.assumptions import ASSUMPTIONS, poisson_assumptions
+from ann2neo.significance.independence import ljung_box_test
+from ann2neo.significance.poisson import fano_test
+
+N, UNITS = 5000, 40
+
+
+def layered(**layers):
+    units = [
+        pd.DataFrame({"layer": name, "unit_index": np.arange(active.shape[1])})
+        for name, active in layers.items()
+    ]
+    return SpikeRaster.from_dense(
+        np.concatenate(list(layers.values()), axis=1), pd.concat(units, ignore_index=True)
+    )
+
+
+@pytest.fixture(scope="module")
+def battery():
+    rng = np.random.default_rng(1)
+    t = np.linspace(0, 1, N)[:, None]
+    # Class-sorted samples, each class with its own rate.
+    rate = rng.random((10, UNITS)).repeat(N // 10, axis=0)
+    return poisson_assumptions(
+        layered(
+            independent=rng.random((N, UNITS)) < rng.uniform(0.3, 0.9, UNITS),
+            rare=rng.random((N, UNITS)) < 0.02,
+            sticky=np.cumsum(rng.random((N, UNITS)) < 0.4, axis=0) % 2 == 1,
+            drifting=rng.random((N, UNITS)) < 0.2 + 0.6 * t,
+            sorted=rng.random((N, UNITS)) < rate,
+            silent=np.zeros((N, 3), bool),
+        )
+    )
+
+
+@pytest.mark.parametrize(("layer", "violated"), [
+    ("independent", {"fano_poisson"}),
+    ("rare", set()),
+    ("sticky", {"ljung_box", "runs", "fano_bernoulli", "fano_poisson"}),
+    ("drifting", {"ljung_box", "runs", "fano_bernoulli"}),
+    ("sorted", {"ljung_box", "runs", "fano_bernoulli", "fano_poisson"}),
+])  # fmt: skip
+def test_verdicts(battery, layer, violated):
+    table = battery.verdicts().set_index(["layer", "test"])
+    found = table.loc[layer]
+    # Drift and the grid pull the Fano factor apart; steps of the rate may look like a random walk.
+    ignored = {"drifting": {"fano_poisson"}, "sorted": {"adf"}}.get(layer, set())
+    assert set(found.index[found["verdict"] == "violated"]) - ignored == violated - ignored
+    assert (found["n_tested"] == UNITS).all()
+
+
+def test_silent_layers_are_untested(battery):
+    table = battery.verdicts()
+    silent = table[table["layer"] == "silent"]
+    assert (silent["verdict"] == "untested").all()
+    assert silent[["share_rejecting", "pearson", "cauchy"]].isna().to_numpy().all()
+    assert list(table["test"].unique()) == list(ASSUMPTIONS)
+
+
+def test_frame_has_a_row_a_unit(battery):
+    frame = battery.to_frame()
+    assert len(frame) == 5 * UNITS + 3
+    for name, test in battery.tests.items():
+        np.testing.assert_array_equal(frame[f"{name}_pvalue"], test.pvalue)
+        chosen = frame["layer"] == "drifting"
+        share = (
+            battery.verdicts().set_index(["layer", "test"]).loc[("drifting", name), "share_rejecting"]
+        )
+        assert frame.loc[chosen, f"{name}_rejects"].mean() == pytest.approx(share)
+    assert not frame.loc[frame["layer"] == "silent", "runs_rejects"].any()
+
+
+def test_layers_are_adjusted_apart(battery):
+    rng = np.random.default_rng(1)
+    raster = layered(a=rng.random((1000, 30)) < 0.5, b=rng.random((1000, 30)) < 0.5)
+    both = poisson_assumptions(raster, alpha=0.4, adjust="holm").verdicts()
+    alone = poisson_assumptions(raster.select(layer="b"), alpha=0.4, adjust="holm").verdicts()
+    pd.testing.assert_frame_equal(both[both["layer"] == "b"].reset_index(drop=True), alone)
+
+
+def test_the_tests_are_those_called_one_by_one():
+    active = np.random.default_rng(2).random((1000, 5)) < 0.3
+    battery = poisson_assumptions(active, window=50, max_lag=4)
+    np.testing.assert_array_equal(
+        battery.tests["ljung_box"].pvalue, ljung_box_test(active, max_lag=4).pvalue
+    )
+    for null in ("bernoulli", "poisson"):
+        expected = fano_test(active, window=50, null=null)
+        np.testing.assert_array_equal(battery.tests[f"fano_{null}"].pvalue, expected.pvalue)
+        assert battery.tests[f"fano_{null}"].null == expected.null
+
+
+def test_repr_shows_the_verdicts(battery):
+    assert "violated" in repr(battery)
+    assert "untested" in repr(battery)
+
+
+def test_one_warning_for_a_remainder():
+    active = np.random.default_rng(3).random((1050, 2)) < 0.3
+    with pytest.warns(UserWarning, match="last 50") as caught:
+        poisson_assumptions(active)
+    assert len(caught) == 1
+
+
+def test_512_units_of_60000_samples_take_less_than_a_second():
+    rng = np.random.default_rng(4)
+    raster = SpikeRaster.from_dense(rng.random((60_000, 512), np.float32) < rng.random(512))
+    poisson_assumptions(raster)
+    # Processor time: other work on the machine does not count.
+    start = time.process_time()
+    poisson_assumptions(raster)
+    assert time.process_time() - start < 1
+
+
+def test_faults_are_named():
+    active = np.eye(400, dtype=bool)
+    with pytest.raises(ValueError, match=r"alpha must lie in \(0, 1\), got 5"):
+        poisson_assumptions(active, alpha=5)
+    with pytest.raises(ValueError, match=r"method must be one of .*'sidak'"):
+        poisson_assumptions(active, adjust="sidak")
+    with pytest.raises(ValueError, match="window must"):
+        poisson_assumptions(active, window=300)

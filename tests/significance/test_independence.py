@@ -1,0 +1,179 @@
+"""Ljung–Box and runs tests against statsmodels, brute force and hand-computed values."""
+
+from fractions import Fraction
+from itertools import combinations
+from math import comb
+
+import numpy as np
+import pytest
+from hypothesis import given
+from scipy import stats
+from statsmodels.sandbox.stats.runs import Runs
+from statsmodels.stats.diagnostic import acorr_ljungbox
+
+from ann2neo import SpikeRaster
+from ann2neo.significance.independence import (
+    _ljung_box,
+    _probability_of_runs,
+    _runs_pvalue,
+    ljung_box_test,
+    runs_test,
+)
+from ann2neo.spikes.lagged import LaggedCounts
+from ann2neo.statistics.autocorrelation import autocorrelation_from_counts
+from tests.strategies import dense
+
+RATES = [0.01, 0.05, 0.1, 0.3, 0.6, 0.9]
+
+
+def independent(n_samples, rate, n_units, seed):
+    return SpikeRaster.from_dense(np.random.default_rng(seed).random((n_samples, n_units)) < rate)
+
+
+def sticky(n_samples, correlation, n_units, seed):
+    """Two-state Markov trains of rate one half whose autocorrelation at lag 1 is `correlation`."""
+    rng = np.random.default_rng(seed)
+    keeps = rng.random((n_samples, n_units)) < (1 + correlation) / 2
+    flips = ~keeps
+    flips[0] = rng.random(n_units) < 0.5
+    return SpikeRaster.from_dense(np.cumsum(flips, axis=0) % 2 == 1)
+
+
+def in_band(rejected, n, level=0.05):
+    low, high = stats.binom.interval(0.999, n, level)
+    return low <= rejected <= high
+
+
+@given(dense(max_samples=200, max_units=4))
+def test_ljung_box_agrees_with_statsmodels(active):
+    n = len(active)
+    if n < 3:
+        return
+    max_lag = min(10, n - 1)
+    result = ljung_box_test(active, max_lag=max_lag)
+    for unit, train in enumerate(active.T):
+        if train.all() or not train.any():
+            assert np.isnan([result.statistic[unit], result.pvalue[unit]]).all()
+            continue
+        expected = acorr_ljungbox(train.astype(float), lags=[max_lag])
+        np.testing.assert_allclose(result.statistic[unit], expected["lb_stat"].iloc[0], rtol=1e-8)
+        np.testing.assert_allclose(result.pvalue[unit], expected["lb_pvalue"].iloc[0], rtol=1e-8)
+
+
+def test_ljung_box_golden():
+    # By hand for 1 1 0 0: mean 1/2, deviations ±1/2; r_1 = (1/4 − 1/4 + 1/4)/1 = 1/4,
+    # r_2 = (−1/4 − 1/4)/1 = −1/2; Q = 4 · 6 · (1/16/3 + 1/4/2) = 3.5.
+    result = ljung_box_test(np.array([[1], [1], [0], [0]]), max_lag=2)
+    assert result.statistic[0] == pytest.approx(3.5, rel=1e-14)
+    assert result.columns["largest_autocorrelation"][0] == pytest.approx(-0.5, rel=1e-14)
+
+
+def test_ljung_box_does_not_overflow():
+    # Two billion samples, counts made up; the exact value in rational numbers.
+    n, spikes, lagged = 2_000_000_000, 900_000_000, 405_020_000
+    table = LaggedCounts(n, np.array([[spikes, lagged]]), np.array([[True]]), np.array([[False]]))
+    m = Fraction(spikes, n)
+    exact = (lagged - m * (2 * spikes - 1) + (n - 1) * m**2) / (spikes - n * m**2)
+    r = autocorrelation_from_counts(table)[:, 1:]
+    assert r[0, 0] == pytest.approx(float(exact), rel=1e-12)
+    expected = n * (n + 2) * exact**2 / (n - 1)
+    assert _ljung_box(r, n)[0] == pytest.approx(float(expected), rel=1e-12)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_ljung_box_holds_its_level(rate):
+    result = ljung_box_test(independent(60_000, rate, 1000, seed=1))
+    assert in_band(np.sum(result.pvalue <= 0.05), 1000)
+
+
+def test_power_rises_with_correlation():
+    for test in (ljung_box_test, runs_test):
+        power = [
+            np.mean(test(sticky(3000, r, 200, seed=2)).pvalue <= 0.05) for r in (0, 0.03, 0.06, 0.2)
+        ]
+        assert power == sorted(power)
+        assert power[0] < 0.12
+        assert power[2] > 0.5
+        assert power[3] == 1
+
+
+def test_ordered_classes_are_found():
+    # Samples sorted by class, a rate a class.
+    rng = np.random.default_rng(3)
+    rate = rng.random((10, 20)).repeat(200, axis=0)
+    active = rng.random(rate.shape) < rate
+    shuffled = active[rng.permutation(len(active))]
+    for test in (ljung_box_test, runs_test):
+        assert np.mean(test(active).pvalue < 1e-3) > 0.9
+        assert np.mean(test(shuffled).pvalue < 1e-3) < 0.1
+
+
+@pytest.mark.parametrize(("ones", "zeros"), [(1, 1), (1, 5), (4, 4), (3, 6), (7, 2)])
+def test_law_of_runs_by_enumeration(ones, zeros):
+    n = ones + zeros
+    counted = np.zeros(n + 2)
+    for places in combinations(range(n), ones):
+        train = np.isin(np.arange(n), places)
+        counted[1 + np.sum(train[1:] != train[:-1])] += 1
+    runs = np.arange(2, n + 1)
+    expected = counted[2 : n + 1] / comb(n, ones)
+    np.testing.assert_allclose(_probability_of_runs(runs, ones, zeros), expected, atol=1e-13)
+    mean, variance = expected @ runs, expected @ runs**2 - (expected @ runs) ** 2
+    for r in runs[expected > 0]:
+        tails = expected[runs <= r].sum(), expected[runs >= r].sum()
+        found = _runs_pvalue(int(r), ones, n, mean, variance)
+        assert found == pytest.approx(min(1, 2 * min(tails)), rel=1e-11)
+
+
+@given(dense(max_samples=200, max_units=4))
+def test_runs_agree_with_statsmodels(active):
+    result = runs_test(active)
+    for unit, train in enumerate(active.T):
+        runs = Runs(train.astype(int))
+        if result.columns["n_runs"][unit] > 0:
+            z, _ = runs.runs_test(correction=False)
+            assert result.columns["n_runs"][unit] == len(runs.runs)
+            np.testing.assert_allclose(result.statistic[unit], z, rtol=1e-9, atol=1e-12)
+            assert 0 <= result.pvalue[unit] <= 1
+        else:
+            assert np.isnan(result.pvalue[unit])
+            assert len(train) <= 2 or train.all() or not train.any()
+
+
+def test_long_runs_follow_the_normal_law():
+    # A million samples at rate one half: the exact law is all but normal there.
+    result = runs_test(independent(1_000_000, 0.5, 20, seed=4))
+    normal = 2 * stats.norm.sf(np.abs(result.statistic))
+    np.testing.assert_allclose(result.pvalue, np.minimum(normal, 1), atol=2e-3)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_runs_hold_their_level(rate):
+    result = runs_test(independent(5000, rate, 2000, seed=5))
+    rejected = np.sum(result.pvalue <= 0.05)
+    # Discrete and two-sided: never too many; at these lengths not far too few either.
+    assert rejected <= stats.binom.isf(0.0005, 2000, 0.05)
+    assert rejected >= stats.binom.isf(0.9995, 2000, 0.02)
+
+
+@given(dense(max_samples=200, max_units=4))
+def test_a_train_and_its_reverse_and_its_complement_test_alike(active):
+    if len(active) < 3:
+        return
+    results = [runs_test(a) for a in (active, active[::-1], ~active)]
+    lagged = [ljung_box_test(a, max_lag=2) for a in (active, active[::-1], ~active)]
+    for group in (results, lagged):
+        for other in group[1:]:
+            np.testing.assert_allclose(group[0].statistic, other.statistic, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(group[0].pvalue, other.pvalue, rtol=1e-9, atol=1e-12)
+
+
+def test_max_lag_must_fit():
+    with pytest.raises(ValueError, match=r"max_lag must lie in \[1, 3\] for 4 samples, got 4"):
+        ljung_box_test(np.eye(4, dtype=bool), max_lag=4)
+    with pytest.raises(ValueError, match="max_lag must be at least 1, got 0"):
+        ljung_box_test(np.eye(4, dtype=bool), max_lag=0)
+
+
+def test_one_sample():
+    assert np.isnan(runs_test(np.array([[1, 0]])).pvalue).all()
