@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from ann2neo.significance.stationarity import adf_test as adf_test
     from ann2neo.significance.surrogate_test import surrogate_test as surrogate_test
     from ann2neo.significance.surrogates import surrogates as surrogates
+    from ann2neo.spikes.as_raster import as_raster as as_raster
     from ann2neo.spikes.concat import concat as concat
     from ann2neo.spikes.raster import SpikeRaster as SpikeRaster
-    from ann2neo.spikes.raster import as_raster as as_raster
     from ann2neo.statistics.autocorrelation import Autocorrelation as Autocorrelation
     from ann2neo.statistics.autocorrelation import autocorrelation as autocorrelation
     from ann2neo.statistics.correlation import Correlation as Correlation
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "concat": "ann2neo.spikes.concat",
     "SpikeRaster": "ann2neo.spikes.raster",
-    "as_raster": "ann2neo.spikes.raster",
+    "as_raster": "ann2neo.spikes.as_raster",
     "record": "ann2neo.recording.record",
     "change_point_test": "ann2neo.exchange.change_points",
     "elephant_poisson": "ann2neo.exchange.elephant",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -130,7 +130,7 @@ def record(
         threshold=threshold,
         batch_size=batch_size,
         rng=None if shuffle_seed is None else np.random.default_rng(shuffle_seed),
-        conv_units=conv_units,
+        conv_units=cast(Any, conv_units),  # checked by `record`
         dataset_split=split,
         store=out,
         overwrite=overwrite,
@@ -241,7 +241,7 @@ def _layer_table(raster: SpikeRaster) -> Table:
 def _frame(frame: Any, title: str, *, header: bool = True) -> Table:
     rows = Table(title=title, show_header=header)
     for column in frame.columns:
-        justify = "left" if frame[column].dtype.kind not in "if" else "right"
+        justify: Any = "left" if frame[column].dtype.kind not in "if" else "right"
         rows.add_column(str(column), justify=justify, no_wrap=column in ("layer", "test"))
     for values in frame.itertuples(index=False):
         rows.add_row(*(_shown(value) for value in values))

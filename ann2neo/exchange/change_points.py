@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from ann2neo.exchange.elephant_methods import seeded_globals
 from ann2neo.spikes.arguments import checked_count
-from ann2neo.spikes.raster import as_raster
+from ann2neo.spikes.as_raster import as_raster
 
 
 def change_point_test(

@@ -14,7 +14,8 @@ from ann2neo.exchange.neo import to_spiketrains
 from ann2neo.exchange.neo_trains import OFF_GRID, milliseconds
 from ann2neo.spikes import kernels
 from ann2neo.spikes.arguments import checked_count
-from ann2neo.spikes.raster import SpikeRaster, as_raster, frozen
+from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.raster import SpikeRaster, frozen
 
 ON_GRID = ("raise", "round", "keep")
 

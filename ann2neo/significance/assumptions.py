@@ -14,7 +14,7 @@ from ann2neo.significance.independence import ljung_box_test, runs_test
 from ann2neo.significance.poisson import fano_of_counts
 from ann2neo.significance.result import TestResult
 from ann2neo.significance.stationarity import adf_test
-from ann2neo.spikes.raster import as_raster
+from ann2neo.spikes.as_raster import as_raster
 from ann2neo.statistics.windows import checked_window, counted
 
 ASSUMPTIONS = {

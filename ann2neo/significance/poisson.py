@@ -10,7 +10,7 @@ from scipy import special
 
 from ann2neo.significance import window_law
 from ann2neo.significance.result import TestResult
-from ann2neo.spikes.raster import as_raster
+from ann2neo.spikes.as_raster import as_raster
 from ann2neo.statistics.fano import fano_from_sums
 from ann2neo.statistics.windows import checked_window, counted
 

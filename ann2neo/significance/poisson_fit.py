@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special
 
 from ann2neo.spikes import tables
-from ann2neo.spikes.raster import as_raster
+from ann2neo.spikes.as_raster import as_raster
 
 _COLUMNS = ("n_intervals", "geometric", "geometric_pvalue", "exponential", "exponential_pvalue")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.significance.result import TestResult
-from ann2neo.spikes.raster import as_raster
+from ann2neo.spikes.as_raster import as_raster
 from ann2neo.statistics.rates import firing_rate
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import special
 
 from ann2neo.significance.result import TestResult
+from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import LaggedCounts
-from ann2neo.spikes.raster import as_raster
 
 # Units whose Gram matrices are worked on together: a few stay in the cache.
 _CHUNK = 64

@@ -18,7 +18,8 @@ from ann2neo.significance.permuted_counts import window_sums
 from ann2neo.significance.result import TestResult
 from ann2neo.significance.surrogates import from_state
 from ann2neo.spikes.arguments import checked_count
-from ann2neo.spikes.raster import SpikeRaster, as_raster
+from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.fano import fano_from_sums, fanofactor
 
 Statistic = Callable[[SpikeRaster], Any]

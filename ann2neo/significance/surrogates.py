@@ -10,7 +10,8 @@ import numpy as np
 from ann2neo.significance.chance import random_state
 from ann2neo.significance.surrogate_methods import Draw, chosen, rates
 from ann2neo.spikes.arguments import checked_count
-from ann2neo.spikes.raster import SpikeRaster, as_raster, frozen
+from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.raster import SpikeRaster, frozen
 
 
 def surrogates(

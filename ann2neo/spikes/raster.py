@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import operator
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,11 +14,6 @@ from ann2neo.spikes import kernels, tables
 from ann2neo.spikes.arguments import as_bits, as_indices, checked_count, checked_period
 
 WORD = 64
-
-CONVERTERS = {
-    "neo": "ann2neo.exchange.neo:raster_from_neo",
-}
-"""Top-level module of a foreign object's class → "module:function" that turns it into a raster."""
 
 
 class SpikeRaster:
@@ -329,53 +323,6 @@ class SpikeRaster:
         return _rebuilt, (*state, self._sampling_period, dict(self._annotations))
 
 
-def as_raster(source: Any, *, sampling_period: float | None = None) -> SpikeRaster:
-    """Anything that holds spike trains on a sample grid, as a `SpikeRaster`.
-
-    Parameters
-    ----------
-    source : SpikeRaster, neo.Block, neo.Segment, list of neo.SpikeTrain, SpikeTrainList or array
-        An array is boolean or of 0 and 1, shape (n_samples, n_units).
-    sampling_period : float, optional
-        Seconds a sample stands for. A raster, and a Block or Segment that this package made, know it;
-        other trains say it by their ``sampling_rate``, unless that is neo's default of 1 Hz. Arrays
-        default to 0.001.
-
-    Raises
-    ------
-    TypeError
-        If nothing here knows how to read the object.
-    ValueError
-        If a spike lies off the sample grid (the message names unit and time), the trains differ in
-        span, or the sampling period is unknown or contradicts the source's own.
-
-    Examples
-    --------
-    >>> import ann2neo as a2n, numpy as np
-    >>> a2n.as_raster(np.eye(4, dtype=bool)).n_units
-    4
-    """
-    if sampling_period is not None:
-        sampling_period = checked_period(sampling_period)
-    if isinstance(source, SpikeRaster):
-        if sampling_period not in (None, source.sampling_period):
-            raise ValueError(
-                f"sampling_period is {source.sampling_period} s in this raster, got {sampling_period}"
-            )
-        return source
-    for root in _module_roots(source):
-        if root in CONVERTERS:
-            module, function = CONVERTERS[root].split(":")
-            convert = getattr(importlib.import_module(module), function)
-            return convert(source, sampling_period=sampling_period)
-    if isinstance(source, np.ndarray) or (isinstance(source, list) and source):
-        return SpikeRaster.from_dense(source, sampling_period=sampling_period or 0.001)
-    raise TypeError(
-        "expected a SpikeRaster, a neo.Block, Segment or list of SpikeTrain, or a boolean array of "
-        f"shape (n_samples, n_units); got {source!r:.80} ({type(source).__name__})"
-    )
-
-
 def n_words(n_samples: int) -> int:
     """Words that hold `n_samples` bits."""
     return -(-n_samples // WORD)
@@ -419,14 +366,6 @@ def _is_frozen(words: np.ndarray) -> bool:
         and not owner.flags.writeable
         and not words.flags.writeable
     )
-
-
-def _module_roots(source: Any) -> list[str]:
-    """Top-level modules that define the object's class, or its first item's."""
-    subject = source
-    if isinstance(source, (list, tuple)) and len(source):
-        subject = source[0]
-    return [cls.__module__.split(".")[0] for cls in type(subject).__mro__]
 
 
 def _shortened(items: list[str], limit: int = 6) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import LaggedCounts, checked_lag
-from ann2neo.spikes.raster import SpikeRaster, as_raster
+from ann2neo.spikes.raster import SpikeRaster
 
 
 def autocorrelation(raster: Any, max_lag: int) -> np.ndarray:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import signal, special
 
+from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import unpacked
-from ann2neo.spikes.raster import as_raster
 from ann2neo.statistics.arguments import checked_number
 
 _VALUES_AT_ONCE = 2**21

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes import kernels
-from ann2neo.spikes.raster import SpikeRaster, as_raster
+from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.arguments import check_units, checked_number
 from ann2neo.statistics.moments import centred
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.spikes.raster import SpikeRaster, as_raster
+from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.arguments import check_units
 
 

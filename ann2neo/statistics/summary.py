@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.spikes.raster import as_raster
+from ann2neo.spikes.as_raster import as_raster
 from ann2neo.statistics.fano import FanoFactor
 from ann2neo.statistics.intervals import cv
 from ann2neo.statistics.rates import firing_rate

@@ -9,7 +9,8 @@ import numpy as np
 
 from ann2neo.spikes import kernels
 from ann2neo.spikes.arguments import checked_count
-from ann2neo.spikes.raster import SpikeRaster, as_raster
+from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.arguments import check_units
 
 

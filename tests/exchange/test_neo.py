@@ -245,3 +245,63 @@ def test_errors_quote_long_things_shortly(raster):
     with pytest.raises(ValueError, match=re.escape("got [0, '0', ")) as caught:
         to_block({key: raster for number in range(100) for key in (number, str(number))})
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("block", [1, 40, 2**20])
+def test_trains_are_as_neo_would_make_them_one_by_one(monkeypatch, block):
+    monkeypatch.setattr("ann2neo.exchange.neo._BLOCK", block)
+    active = np.random.default_rng(0).random((130, 9)) < [0, 0, 0.1, 0.5, 1, 0, 0.9, 0.2, 0]
+    for period in (0.001, 1 / 3):
+        raster = SpikeRaster.from_dense(active, sampling_period=period)
+        for unit, train in enumerate(to_spiketrains(raster)):
+            dt = period * 1000
+            alone = neo.SpikeTrain(
+                np.flatnonzero(active[:, unit]) * dt,
+                t_stop=130 * dt,
+                units=pq.ms,
+                sampling_rate=1000 / dt * pq.Hz,
+                name=f"units/{unit}",
+                layer="units",
+                unit_index=unit,
+            )
+            assert set(vars(train)) == set(vars(alone))
+            np.testing.assert_array_equal(train.magnitude, alone.magnitude)
+            assert (train.name, train.annotations, train.dtype) == (
+                alone.name,
+                alone.annotations,
+                alone.dtype,
+            )
+            for attribute in ("t_start", "t_stop", "sampling_rate", "units"):
+                ours, neos = getattr(train, attribute), getattr(alone, attribute)
+                assert float(ours) == float(neos)
+                assert ours.dimensionality == neos.dimensionality
+            for attribute in (
+                "description",
+                "file_origin",
+                "waveforms",
+                "segment",
+                "unit",
+                "left_sweep",
+            ):
+                assert getattr(train, attribute) == getattr(alone, attribute)
+            assert dict(train.array_annotations) == dict(alone.array_annotations) == {}
+            assert pickle.loads(pickle.dumps(train)).annotations == alone.annotations
+
+
+def test_changing_one_train_leaves_the_others():
+    active = np.ones((5, 3), bool)
+    first, second, third = to_spiketrains(active)
+    first.annotate(mark=1)
+    first.array_annotate(weight=np.arange(5))
+    first.name = "changed"
+    first.t_stop += 3 * pq.ms
+    first.t_start -= 1 * pq.ms
+    first.sampling_rate *= 2
+    first[0] = 0.5 * pq.ms
+    for train, unit in ((second, 1), (third, 2)):
+        assert train.annotations == {"layer": "units", "unit_index": unit}
+        assert dict(train.array_annotations) == {}
+        assert train.name == f"units/{unit}"
+        assert (float(train.t_start), float(train.t_stop)) == (0, 5)
+        assert float(train.sampling_rate) == 1000
+        np.testing.assert_array_equal(train.magnitude, np.arange(5))

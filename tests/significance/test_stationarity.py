@@ -9,8 +9,8 @@ from statsmodels.tsa.adfvalues import mackinnonp
 from statsmodels.tsa.stattools import adfuller
 
 from ann2neo.significance.stationarity import _mackinnon, _Trains, adf_test
+from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import LaggedCounts
-from ann2neo.spikes.raster import as_raster
 from tests.strategies import dense
 
 
