@@ -82,13 +82,14 @@ def demo(
     table, files = run(out, seed=seed)
     rows = Table(title="Hidden layer of 64 units shown handwritten digits: means over units")
     rows.add_column("network", no_wrap=True)
-    for title in ("accuracy", "rate", "CV %", "Fano", "1 − rate", "ISI CV", "silent"):
+    for title in ("train acc.", "rate", "CV %", "Fano", "if indep.", "ISI CV", "silent"):
         rows.add_column(title, justify="right")
     for values in table.itertuples(index=False):
         rows.add_row(*(_shown(value) for value in values))
     console = Console()
     console.print(rows)
-    console.print("A unit that fires independently at each sample has a Fano factor of 1 − rate, not 1.")
+    console.print("train acc.: accuracy on the labels trained on. Fano: mean over units that fire.")
+    console.print("if indep.: the Fano factor of units that fire independently, 1 − rate, not 1.")
     console.print("Wrote:")
     for file in files:
         console.print(f"  {file}", highlight=False, soft_wrap=True)
@@ -106,7 +107,7 @@ def record(
     threshold: Annotated[float, typer.Option(help="A unit is active above this activation.")] = 0.0,
     batch_size: Annotated[int, typer.Option(help="Samples shown at a time.")] = 256,
     shuffle_seed: Annotated[
-        int | None, typer.Option(help="Show the samples in an order drawn with this seed.")
+        int | None, typer.Option(min=0, help="Show the samples in an order drawn with this seed.")
     ] = None,
     conv_units: Annotated[str, typer.Option(help="all: each activation a unit; channels.")] = "all",
     split: Annotated[str | None, typer.Option(help="Name of the data split, such as test.")] = None,
@@ -115,13 +116,12 @@ def record(
     """Record the spikes of a saved network."""
     import numpy as np
 
-    _check_store_name(out)
     images = _array(samples, "--samples")
     targets = None if labels is None else _array(labels, "--labels")
     network = _keras_model(model)
     from ann2neo.recording.record import record as record_network
 
-    names = layers if layers in ("last_hidden", "all") else layers.split(",")
+    names = layers if layers in ("last_hidden", "all") else [n.strip() for n in layers.split(",")]
     path = record_network(
         network,
         images,
@@ -148,6 +148,8 @@ def main() -> None:
     """Run the command line; errors are one line on stderr and exit status 2."""
     arguments = [argument for argument in sys.argv[1:] if argument != _DEBUG]
     debug = len(arguments) < len(sys.argv) - 1
+    if not arguments:
+        arguments = ["--help"]
     try:
         status = app(arguments, standalone_mode=False)
     except KeyboardInterrupt:
@@ -156,7 +158,9 @@ def main() -> None:
         if debug:
             raise
         message = error.format_message() if hasattr(error, "format_message") else str(error)
-        _fail(" ".join(message.split()) or type(error).__name__, 2)
+        # Options are written as the command line writes them.
+        message = " ".join(message.split()).replace("pass overwrite=True", "say --overwrite")
+        _fail(message or type(error).__name__, 2)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -167,11 +171,6 @@ def _fail(message: str, status: int) -> None:
 
 def _quieten_frameworks() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
-def _check_store_name(out: Path) -> None:
-    if not out.name.endswith((".zarr", ".zarr.zip")):
-        raise ValueError(f"--out must end in .zarr or .zarr.zip, got {out}")
 
 
 def _array(path: Path, option: str) -> Any:

@@ -58,7 +58,7 @@ def run(out: Path, *, seed: int = 0, progress: bool = True) -> tuple[pd.DataFram
     labels = digits.target
     out.mkdir(parents=True, exist_ok=True)
 
-    # name → (labels to train on, passes over them); random labels take longer to learn by heart
+    # name → (labels to train on, passes over them); random labels take longer to learn
     trainings = {
         "generalizing": (labels, 40),
         "memorizing": (rng.permutation(labels), 300),
@@ -104,7 +104,7 @@ def _summary(activity: Activity) -> dict[str, Any]:
         "firing_rate": rate.mean(),
         "cv_firing_rate_percent": 100 * rate.std() / rate.mean(),
         "fano_factor": np.nanmean(activity.fano_factor),
-        "one_minus_rate": np.mean(1 - rate[active]),
+        "fano_factor_if_independent": np.mean(1 - rate[active]),
         "isi_cv": np.nanmean(activity.isi_cv),
         "silent_units": int(np.sum(~active)),
     }
@@ -192,7 +192,7 @@ def _distributions(activities: dict[str, Activity], path: Path) -> Path:
         both.plot(activity.firing_rate, activity.fano_factor, "o", ms=3.5, alpha=0.7, **style)
     both.plot([0, 1], [1, 0], color="black", lw=1, label="independent: 1 − rate")
     rate.set(xlabel="firing rate (spikes a sample)", ylabel="units")
-    fano.set(xlabel=f"Fano factor ({WINDOW} samples a window)", ylabel="units")
+    fano.set(xlabel=f"Fano factor ({WINDOW} samples a window; last bin: 2 and more)", ylabel="units")
     both.set(
         xlabel="firing rate (spikes a sample)", ylabel="Fano factor", xlim=(-0.02, 1.02), ylim=(0, None)
     )
@@ -202,4 +202,6 @@ def _distributions(activities: dict[str, Activity], path: Path) -> Path:
 
 
 def _outline(axis: Any, values: np.ndarray, edges: np.ndarray, style: dict[str, Any]) -> None:
-    axis.hist(values[np.isfinite(values)], edges, histtype="step", lw=1.5, **style)
+    # Whatever lies beyond the last edge is counted in the last bin.
+    shown = np.minimum(values[np.isfinite(values)], edges[-1])
+    axis.hist(shown, edges, histtype="step", lw=1.5, **style)

@@ -111,9 +111,9 @@ BAD = {
         ["record", "m.keras", "--samples", "x", "--out", "o.zarr", "--threshold", "high"],
         "--threshold",
     ),
-    "unknown suffix": (
-        ["record", "m.keras", "--samples", "x.npy", "--out", "o.mat"],
-        "--out must end in .zarr",
+    "negative seed": (
+        ["record", "m", "--samples", "x", "--out", "o.zarr", "--shuffle-seed", "-1"],
+        "--shuffle-seed",
     ),
     "no samples": (
         ["record", "m.keras", "--samples", "x.npy", "--out", "o.zarr"],
@@ -180,6 +180,26 @@ def test_an_existing_file_is_kept_unless_overwrite_is_said(ann2neo, files, tmp_p
     assert SpikeRaster.load(out).n_samples == 2
     assert ann2neo(*arguments, "--overwrite")[0] == 0
     assert SpikeRaster.load(out).n_samples == 70
+
+
+def test_other_files_are_not_overwritten(ann2neo, files, tmp_path):
+    folder, _ = files
+    arguments = ["record", folder / "model.keras", "--samples", folder / "x.npy", "--out"]
+    status, _, error = ann2neo(*arguments, tmp_path / "o.mat")
+    assert status == 2
+    assert "path must end in .zarr (a directory) or .zip" in error
+    other = tmp_path / "thesis.zip"
+    other.write_bytes(b"years of work")
+    status, _, error = ann2neo(*arguments, other, "--overwrite")
+    assert status == 2
+    assert "not replaced" in error
+    assert other.read_bytes() == b"years of work"
+
+
+def test_without_a_command_it_shows_help(ann2neo):
+    status, shown, error = ann2neo()
+    assert (status, error) == (0, "")
+    assert "record" in shown
 
 
 def test_debug_shows_the_traceback(monkeypatch):

@@ -62,6 +62,8 @@ def test_indicators_equal_numpy(demo):
         assert row["cv_firing_rate_percent"] == pytest.approx(100 * rate.std() / rate.mean(), rel=1e-12)
         assert row["fano_factor"] == pytest.approx(np.nanmean(fano), rel=1e-12)
         assert row["isi_cv"] == pytest.approx(np.mean(cvs), rel=1e-12)
+        expected = np.mean(1 - rate[rate > 0])
+        assert row["fano_factor_if_independent"] == pytest.approx(expected, rel=1e-12)
         assert row["silent_units"] == np.sum(rate == 0)
 
 

@@ -194,6 +194,8 @@ def raster_from_neo(source: Any, *, sampling_period: float | None = None) -> Spi
 def _named(rasters: Any) -> dict[str, SpikeRaster]:
     """Segment name → raster."""
     if not isinstance(rasters, Mapping):
+        if isinstance(rasters, (list, tuple)) and any(isinstance(r, SpikeRaster) for r in rasters):
+            raise TypeError("several rasters must come as a mapping of segment name to raster")
         raster = as_raster(rasters)
         samples = raster.samples
         splits = set(samples["dataset_split"]) if "dataset_split" in samples else set()

@@ -221,6 +221,6 @@ def _batch_length(inputs: Any) -> int:
     if len(lengths) != 1 or None in lengths:
         raise ValueError(
             "each batch of samples must be arrays with one length, samples first; got shapes "
-            f"{shapes} (is the data set batched?)"
+            f"{shapes} (is the data set batched? a list of samples is made an array by np.stack)"
         )
     return int(shapes[0][0])

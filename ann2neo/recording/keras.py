@@ -8,7 +8,7 @@ to cut; the model itself is not rebuilt, and loses the notes when recording ends
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,9 +25,11 @@ from ann2neo.recording.keras_layers import (
     site,
     tensors_in,
 )
+from ann2neo.recording.keras_runs import Taps, recurrent_states, runner, without_gradients
 from ann2neo.recording.sites import Site
 
-_MAX_GRAPHS = 16
+
+_FRAMEWORKS = ("jax", "jaxlib", "tensorflow", "torch")
 
 
 class KerasObservation:
@@ -44,7 +46,7 @@ class KerasObservation:
         self._run = run
 
     def __call__(self, inputs: Any) -> list[np.ndarray]:
-        return self._run(_as_inputs(inputs))
+        return self._run(inputs)
 
 
 @contextmanager
@@ -57,9 +59,11 @@ def observe(network: Any, inputs: Any, layers: Any) -> Iterator[KerasObservation
     paths = layer_paths(network)
     with _unchanged(network), noted([layer for _, layer in paths.values()]) as notes:
         # A trial run says which layers are called, and must not move what the first batch starts from.
+        _check_weights(network)
+        inputs = _as_inputs(network, inputs)
         with _unchanged(network):
-            chosen = _tried(network, _as_inputs(inputs), layers, paths, notes)
-        taps = _Taps(notes, chosen)
+            chosen = _tried(network, inputs, layers, paths, notes)
+        taps = Taps(notes, chosen)
         sites = [site(output, paths) for output in chosen]
         annotations = {
             "network": network.name,
@@ -69,7 +73,8 @@ def observe(network: Any, inputs: Any, layers: Any) -> Iterator[KerasObservation
         }
         # Otherwise the activations of the first batch would be held throughout.
         del inputs, chosen
-        yield KerasObservation(sites, annotations, _runner(network, taps))
+        run = runner(network, taps)
+        yield KerasObservation(sites, annotations, lambda batch: run(_as_inputs(network, batch)))
 
 
 def weights_hash(network: Any) -> str:
@@ -88,7 +93,7 @@ def _unchanged(network: Any) -> Iterator[None]:
     layers = network._flatten_layers()
     moving = [variable for layer in layers for variable in layer._non_trainable_variables]
     moving += [seeds.state for layer in layers for seeds in layer._seed_generators]
-    moving += _recurrent_states(network)
+    moving += recurrent_states(network)
     before = [(variable, np.array(variable.numpy())) for variable in moving]
     losses = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in layers]
     try:
@@ -103,12 +108,6 @@ def _unchanged(network: Any) -> Iterator[None]:
             layer._loss_ids.update(loss_ids)
 
 
-def _recurrent_states(network: Any) -> list[Any]:
-    """States that stateful layers carry from batch to batch; Keras does not count them as variables."""
-    states = [getattr(layer, "states", None) for layer in network._flatten_layers()]
-    return [state for state in keras.tree.flatten(states) if isinstance(state, keras.Variable)]
-
-
 def _tried(
     network: Any,
     inputs: Any,
@@ -117,14 +116,14 @@ def _tried(
     notes: list[tuple[Any, Any]],
 ) -> list[Output]:
     try:
-        with _without_gradients():
+        with without_gradients():
             returned = network(inputs, training=False)
-    except ValueError as error:
-        shapes = [np.shape(leaf) for leaf in keras.tree.flatten(inputs)]
-        raise ValueError(
-            f"network {network.name!r} does not take these samples, first batch of shape "
-            f"{', '.join(map(str, shapes))} with samples first (is the data set batched?): {error}"
-        ) from error
+    except Exception as error:
+        of_framework = type(error).__module__.split(".")[0] in _FRAMEWORKS
+        if not (of_framework or isinstance(error, ValueError)):
+            raise
+        # Such errors are pages long, most of it tensors; the whole stays as the cause.
+        raise ValueError(_misfit(network, inputs, error)) from error
     found = outputs_of(paths, notes)
     notes.clear()
     chosen = choose(found, layers, {id(tensor) for tensor in tensors_in(returned)})
@@ -139,6 +138,34 @@ def _tried(
     return chosen
 
 
+def _misfit(network: Any, inputs: Any, error: Exception) -> str:
+    given = ", ".join(f"{np.shape(leaf)} of {leaf.dtype}" for leaf in keras.tree.flatten(inputs))
+    expected = getattr(network, "inputs", None) or []
+    wanted = ", ".join(str(tuple(tensor.shape)) for tensor in expected)
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in str(error).splitlines()]
+    reason = next((line for line in lines if line and not line.startswith("Exception")), "")
+    return (
+        f"samples do not fit network {network.name!r}: the first batch is {given}"
+        + (f", it takes {wanted}" if wanted else "")
+        + f", samples first (is the data set batched?): {reason[:200]}"
+    )
+
+
+def _check_weights(network: Any) -> None:
+    """Fused kernels of TensorFlow turn the NaN of a broken network into silence: look before."""
+    for weight in network.weights:
+        value = np.asarray(weight.numpy())
+        if value.dtype.kind not in "fV":
+            continue
+        # Infinities can be meant in what is not trained, such as masks.
+        broken = ~np.isfinite(value) if weight.trainable else np.isnan(value)
+        if broken.any():
+            raise ValueError(
+                f"network {network.name!r} has {value[broken][0]} among its weights, in "
+                f"{weight.path!r}; did its training diverge?"
+            )
+
+
 def _is_traced(tensor: Any) -> bool:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -151,112 +178,14 @@ def _is_traced(tensor: Any) -> bool:
     return False
 
 
-class _Taps:
-    """Reads the chosen tensors from the notes of one run."""
-
-    def __init__(self, notes: list[tuple[Any, Any]], chosen: list[Output]) -> None:
-        self._notes = notes
-        self._keys = [(id(output.layer), output.call, output.position) for output in chosen]
-        self._n_calls = {id(output.layer): output.n_calls for output in chosen}
-        self._labels = [output.label for output in chosen]
-
-    def read(self, run: Callable[[], Any]) -> list[Any]:
-        self._notes.clear()
-        run()
-        seen: Counter[int] = Counter()
-        by_key = {}
-        for layer, returned in self._notes:
-            for position, tensor in enumerate(tensors_in(returned)):
-                by_key[id(layer), seen[id(layer)], position] = tensor
-            seen[id(layer)] += 1
-        self._notes.clear()
-        called_alike = all(seen[layer] == n_calls for layer, n_calls in self._n_calls.items())
-        if not called_alike or any(key not in by_key for key in self._keys):
-            raise ValueError(
-                f"network does not call the layers of {self._labels} as often for every batch as for "
-                "the first; record others, or the activations themselves: record(activations)"
-            )
-        return [by_key[key] for key in self._keys]
-
-
-def _runner(network: Any, taps: _Taps) -> Callable[[Any], list[np.ndarray]]:
-    """The model as a function from a batch to the tapped tensors, compiled where that pays."""
-
-    def forward(inputs: Any) -> list[Any]:
-        return taps.read(lambda: network(inputs, training=False))
-
-    backend = keras.backend.backend()
-    if backend == "tensorflow" and not network.run_eagerly:
-        return _graphs(forward)
-    if backend == "jax" and not network.run_eagerly:
-        return _jitted(network, taps)
-    return lambda inputs: _eagerly(forward, inputs)
-
-
-def _eagerly(forward: Callable[[Any], list[Any]], inputs: Any) -> list[np.ndarray]:
-    with _without_gradients():
-        return [keras.ops.convert_to_numpy(tensor) for tensor in forward(inputs)]
-
-
-def _graphs(forward: Callable[[Any], list[Any]]) -> Callable[[Any], list[np.ndarray]]:
-    """`forward` as TensorFlow graphs, one a batch shape: all batches but the last share one."""
-    import tensorflow as tf
-
-    # Keras itself traces without autograph.
-    function = tf.function(forward, autograph=False)
-    graphs: dict[tuple, Any] = {}
-
-    def run(inputs: Any) -> list[np.ndarray]:
-        tensors = keras.tree.map_structure(tf.convert_to_tensor, inputs)
-        key = tuple((tuple(tensor.shape), tensor.dtype) for tensor in keras.tree.flatten(tensors))
-        if key not in graphs:
-            if len(graphs) == _MAX_GRAPHS:
-                return _eagerly(forward, tensors)
-            graphs[key] = function.get_concrete_function(tensors)
-        return [tensor.numpy() for tensor in graphs[key](tensors)]
-
-    return run
-
-
-def _jitted(network: Any, taps: _Taps) -> Callable[[Any], list[np.ndarray]]:
-    """The forward run compiled by JAX, where state goes in and out by hand."""
-    import jax  # type: ignore[import-not-found,unused-ignore]
-
-    variables = [*network.variables, *_recurrent_states(network)]
-    moving: list[int] = []
-
-    def forward(values: list[Any], inputs: Any) -> tuple[list[Any], list[Any]]:
-        mapping = list(zip(variables, values, strict=True))
-        with keras.StatelessScope(state_mapping=mapping) as scope:
-            tapped = taps.read(lambda: network(inputs, training=False))
-        after = [scope.get_current_value(variable) for variable in variables]
-        moving[:] = [place for place, value in enumerate(after) if value is not values[place]]
-        return tapped, [after[place] for place in moving]
-
-    jitted = jax.jit(forward)
-
-    def run(inputs: Any) -> list[np.ndarray]:
-        tapped, moved = jitted([variable.value for variable in variables], inputs)
-        for place, value in zip(moving, moved, strict=True):
-            variables[place].assign(value)
-        return [np.asarray(tensor) for tensor in tapped]
-
-    return run
-
-
-@contextmanager
-def _without_gradients() -> Iterator[None]:
-    if keras.backend.backend() != "torch":
-        yield
-        return
-    import torch  # type: ignore[import-not-found,unused-ignore]
-
-    with torch.no_grad():
-        yield
-
-
-def _as_inputs(inputs: Any) -> Any:
+def _as_inputs(network: Any, inputs: Any) -> Any:
     """Keras takes several inputs as a list; one in a tuple is one."""
     if isinstance(inputs, tuple):
+        expected = getattr(network, "inputs", None)
+        if expected and len(expected) != len(inputs):
+            raise ValueError(
+                f"samples must have an array for each input of network {network.name!r}, which has "
+                f"{len(expected)}; got a tuple of {len(inputs)}. Labels go in labels="
+            )
         return inputs[0] if len(inputs) == 1 else list(inputs)
     return inputs

@@ -14,7 +14,7 @@ import numpy as np
 from ann2neo.recording.batches import Batch, batches
 from ann2neo.recording.recorder import Recorder
 from ann2neo.recording.sites import ConvUnits, Observe
-from ann2neo.spikes.arguments import checked_count, checked_period
+from ann2neo.spikes.arguments import checked_count, checked_period, checked_rng
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.tables import checked_annotations
 
@@ -184,10 +184,11 @@ def _adapter(network: Any, samples: Any) -> tuple[Observe, Any]:
             if samples is None:
                 raise TypeError("samples must be given with a network")
             return importlib.import_module(module).observe, samples
-    if samples is not None:
+    if samples is not None or isinstance(network, (str, Path)):
         raise TypeError(
             f"network must be a {' or '.join(f'{f}.{c}' for f, (c, _) in ADAPTERS.items())}, "
-            f"got {network!r:.80} ({type(network).__name__}); for activations leave samples out"
+            f"got {network!r:.80} ({type(network).__name__}); "
+            "for activations leave samples out; a file has to be loaded first"
         )
     return importlib.import_module("ann2neo.recording.arrays").observe, network
 
@@ -201,8 +202,8 @@ def _chained(head: list[Batch], rest: Iterator[Batch]) -> Iterator[Batch]:
 def _check_options(
     rng: Any, conv_units: Any, dataset_split: Any, annotations: Mapping[str, Any] | None
 ) -> None:
-    if rng is not None and not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, got {rng!r:.60}; use default_rng(seed)")
+    if rng is not None:
+        checked_rng(rng)
     if conv_units not in ("all", "channels"):
         raise ValueError(f"conv_units must be 'all' or 'channels', got {conv_units!r}")
     if dataset_split is not None and not isinstance(dataset_split, str):

@@ -12,7 +12,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ann2neo.recording.batches import Batch
-from ann2neo.recording.sites import ConvUnits, Observation, Site
+from ann2neo.recording.sites import ConvUnits, NonFiniteSampleError, Observation, Site
 from ann2neo.recording.thresholds import described, evaluated, thresholds
 from ann2neo.spikes.packing import NonFiniteActivation, Packer
 from ann2neo.spikes.raster import SpikeRaster
@@ -100,7 +100,12 @@ class Recorder:
                 del batch
 
     def _add(self, batch: Batch, packer: Packer) -> None:
-        blocks = self._blocks(self._observation(batch.inputs), batch.n_samples)
+        try:
+            activations = self._observation(batch.inputs)
+        except NonFiniteSampleError as error:
+            sample = self._sample(error.row)
+            raise ValueError(f"samples must be finite, got {error.value} in sample {sample}") from None
+        blocks = self._blocks(activations, batch.n_samples)
         levels = [
             evaluated(level, block, site, check=not self._levels_tried)
             for level, block, site in zip(self._levels, blocks, self._observation.sites, strict=True)
@@ -143,13 +148,17 @@ class Recorder:
 
     def _named(self, error: NonFiniteActivation) -> ValueError:
         per_sample = len(self._positions[-1]) if self._by_channel else 1
-        shown = self._n_shown + error.row // per_sample
-        sample = shown if self._order is None else int(self._order[shown])
+        sample = self._sample(error.row // per_sample)
         name = self._observation.sites[error.block].name
         return ValueError(
             f"activation of layer {name!r}, unit {error.column}, is {error.value} at sample {sample}; "
             "a spike train needs finite activations"
         )
+
+    def _sample(self, row: int) -> int:
+        """Place in the data set of a sample of the batch at hand."""
+        shown = self._n_shown + row
+        return shown if self._order is None else int(self._order[shown])
 
     def _description(self) -> dict[str, Any]:
         annotations = {

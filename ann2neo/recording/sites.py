@@ -110,6 +110,14 @@ class Site:
         return tuple(int(size or 0) for size in self.shape)
 
 
+class NonFiniteSampleError(ValueError):
+    """A sample is NaN or infinite where the network would hide it; `row` is its place in the batch."""
+
+    def __init__(self, row: int, value: float) -> None:
+        super().__init__(f"sample {row} of the batch holds {value}")
+        self.row, self.value = row, value
+
+
 class Observation(Protocol):
     """A network ready to be recorded from."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import numbers
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,29 @@ def checked_count(value: Any, name: str) -> int:
     if count < 1:
         raise ValueError(f"{name} must be at least 1, got {count}")
     return count
+
+
+def checked_level(value: Any, name: str) -> float:
+    """`value` as a float strictly between 0 and 1."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number in (0, 1), got {value!r:.80}")
+    level = float(value)
+    if not 0 < level < 1:
+        raise ValueError(f"{name} must lie in (0, 1), got {value!r:.80}")
+    return level
+
+
+def check_choice(value: Any, name: str, choices: Iterable[str]) -> None:
+    """Refuse what is not one of some words."""
+    if not (isinstance(value, str) and value in choices):
+        raise ValueError(f"{name} must be one of {tuple(choices)}, got {value!r:.80}")
+
+
+def checked_rng(rng: Any) -> np.random.Generator:
+    """`rng`, if it is a Generator: seeds and NumPy's older RandomState are refused."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a numpy.random.Generator, got {rng!r:.60}; use default_rng(seed)")
+    return rng
 
 
 def checked_period(value: Any) -> float:

@@ -163,6 +163,8 @@ class StoreWriter:
 
     def __init__(self, path: str | Path, n_units: int, *, overwrite: bool = False) -> None:
         self.path = Path(path)
+        if self.path.suffix.lower() not in (".zarr", ".zip"):
+            raise ValueError(f"path must end in .zarr (a directory) or .zip (one file), got {self.path}")
         self._overwrite = overwrite
         self._check_target()
         if not self.path.parent.is_dir():
@@ -185,7 +187,7 @@ class StoreWriter:
 
     def __exit__(self, *exception: object) -> None:
         # After an error zarr 3 may still be writing other files from its own threads.
-        for _ in range(10):
+        for _ in range(100):
             shutil.rmtree(self._folder, ignore_errors=True)
             if not self._folder.exists():
                 return
@@ -240,11 +242,10 @@ class StoreWriter:
             return
         if not self._overwrite:
             raise FileExistsError(f"{self.path} exists; pass overwrite=True to replace it")
-        # A mistaken path must not cost somebody a folder of other things.
-        if self.path.is_dir() and any(self.path.iterdir()) and not _is_store(self.path):
-            raise FileExistsError(
-                f"{self.path} is a directory that holds other things than a raster; it is not replaced"
-            )
+        # A mistaken path must not cost somebody something else.
+        empty = self.path.is_dir() and not any(self.path.iterdir())
+        if not empty and not _is_store(self.path):
+            raise FileExistsError(f"{self.path} is something else than a raster; it is not replaced")
 
     def _put_in_place(self, whole: Path) -> None:
         self._check_target()
@@ -261,11 +262,11 @@ class StoreWriter:
 
 
 def _is_store(path: Path) -> bool:
-    with opened(path) as stored:
-        try:
+    try:
+        with opened(path) as stored:
             return stored.attributes().get("format") == FORMAT
-        except (FileNotFoundError, ValueError):
-            return False
+    except (FileNotFoundError, KeyError, ValueError, zipfile.BadZipFile):
+        return False
 
 
 def _zipped(folder: Path) -> Path:

@@ -257,7 +257,9 @@ def test_network_without_weights_yet():
 
 
 def test_samples_that_do_not_fit_the_network():
-    message = r"does not take these samples, first batch of shape \(3, 5\).*is the data set batched"
+    message = (
+        r"samples do not fit .* is \(3, 5\) of float32, it takes \(None, 6\).*is the data set batched"
+    )
     with pytest.raises(ValueError, match=message):
         a2n.record(mlp(), inputs(3, 5))
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import zipfile
 from unittest import mock
 
 import numpy as np
@@ -30,17 +31,15 @@ def test_overwrite(tmp_path, name, overwrite):
 
 
 @pytest.mark.parametrize("name", ["r.zarr", "r.zip"])
-@pytest.mark.parametrize("kind", ["file", "directory store", "zip store", "empty directory", "link"])
+@pytest.mark.parametrize("kind", ["directory store", "zip store", "empty directory", "link"])
 def test_overwrite_whatever_kind_of_store_is_there(tmp_path, name, kind):
-    path, other = tmp_path / name, tmp_path / "other"
-    if kind == "file":
-        path.write_text("old")
-    elif kind == "empty directory":
+    path, other = tmp_path / name, tmp_path / "other.zarr"
+    if kind == "empty directory":
         path.mkdir()
     elif kind == "link":
         path.symlink_to(known(70).save(other))
     else:
-        known(70).save(tmp_path / ("x.zip" if kind == "zip store" else "x")).rename(path)
+        known(70).save(tmp_path / ("x.zip" if kind == "zip store" else "x.zarr")).rename(path)
     known().save(path, overwrite=True)
     assert SpikeRaster.load(path) == known()
     assert path.is_file() == (name == "r.zip")
@@ -49,16 +48,27 @@ def test_overwrite_whatever_kind_of_store_is_there(tmp_path, name, kind):
         assert SpikeRaster.load(other) == known(70)
 
 
-def test_overwrite_spares_a_folder_of_other_things(tmp_path):
-    precious = tmp_path / "data" / "precious.txt"
+def test_overwrite_spares_other_things(tmp_path):
+    precious = tmp_path / "data.zarr" / "precious.txt"
     precious.parent.mkdir()
     precious.write_text("years of work")
     zarr.open_group(str(tmp_path / "foreign.zarr"), mode="w")
-    for name in ("data", "foreign.zarr", "."):
-        with pytest.raises(FileExistsError, match="other things than a raster; it is not replaced"):
+    (tmp_path / "thesis.zip").write_text("years of work")
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        archive.writestr("picture.png", b"")
+    names = ["data.zarr", "foreign.zarr", "pictures.zip", "thesis.zip"]
+    for name in names:
+        with pytest.raises(FileExistsError, match="something else than a raster; it is not replaced"):
             known().save(tmp_path / name, overwrite=True)
-    assert precious.read_text() == "years of work"
-    assert sorted(os.listdir(tmp_path)) == ["data", "foreign.zarr"]
+    assert precious.read_text() == (tmp_path / "thesis.zip").read_text() == "years of work"
+    assert sorted(os.listdir(tmp_path)) == names
+
+
+@pytest.mark.parametrize("name", ["r", "r.npy", "r.zarr.txt", "."])
+def test_other_names_are_refused(tmp_path, name):
+    with pytest.raises(ValueError, match=r"path must end in \.zarr \(a directory\) or \.zip"):
+        known().save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 class TestWriter:

@@ -1,0 +1,135 @@
+"""Running a Keras model batch by batch, compiled where its backend can, and reading what was noted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+
+from ann2neo.recording.keras_layers import Output, tensors_in
+from ann2neo.recording.sites import NonFiniteSampleError
+
+_MAX_GRAPHS = 16
+
+
+def recurrent_states(network: Any) -> list[Any]:
+    """States that stateful layers carry from batch to batch; Keras does not count them as variables."""
+    states = [getattr(layer, "states", None) for layer in network._flatten_layers()]
+    return [state for state in keras.tree.flatten(states) if isinstance(state, keras.Variable)]
+
+
+class Taps:
+    """Reads the chosen tensors from the notes of one run."""
+
+    def __init__(self, notes: list[tuple[Any, Any]], chosen: list[Output]) -> None:
+        self._notes = notes
+        self._keys = [(id(output.layer), output.call, output.position) for output in chosen]
+        self._n_calls = {id(output.layer): output.n_calls for output in chosen}
+        self._labels = [output.label for output in chosen]
+
+    def read(self, run: Callable[[], Any]) -> list[Any]:
+        self._notes.clear()
+        run()
+        seen: Counter[int] = Counter()
+        by_key = {}
+        for layer, returned in self._notes:
+            for position, tensor in enumerate(tensors_in(returned)):
+                by_key[id(layer), seen[id(layer)], position] = tensor
+            seen[id(layer)] += 1
+        self._notes.clear()
+        called_alike = all(seen[layer] == n_calls for layer, n_calls in self._n_calls.items())
+        if not called_alike or any(key not in by_key for key in self._keys):
+            raise ValueError(
+                f"network does not call the layers of {self._labels} as often for every batch as for "
+                "the first; record others, or the activations themselves: record(activations)"
+            )
+        return [by_key[key] for key in self._keys]
+
+
+def runner(network: Any, taps: Taps) -> Callable[[Any], list[np.ndarray]]:
+    """The model as a function from a batch to the tapped tensors, compiled where that pays."""
+
+    def forward(inputs: Any) -> list[Any]:
+        return taps.read(lambda: network(inputs, training=False))
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow" and not network.run_eagerly:
+        return _graphs(forward)
+    if backend == "jax" and not network.run_eagerly:
+        return _jitted(network, taps)
+    return lambda inputs: _eagerly(forward, inputs)
+
+
+def _eagerly(forward: Callable[[Any], list[Any]], inputs: Any) -> list[np.ndarray]:
+    with without_gradients():
+        return [keras.ops.convert_to_numpy(tensor) for tensor in forward(inputs)]
+
+
+def _graphs(forward: Callable[[Any], list[Any]]) -> Callable[[Any], list[np.ndarray]]:
+    """`forward` as TensorFlow graphs, one a batch shape: all batches but the last share one."""
+    import tensorflow as tf
+
+    # Keras itself traces without autograph.
+    function = tf.function(forward, autograph=False)
+    graphs: dict[tuple, Any] = {}
+
+    def run(inputs: Any) -> list[np.ndarray]:
+        _check_finite(inputs)
+        tensors = keras.tree.map_structure(tf.convert_to_tensor, inputs)
+        key = tuple((tuple(tensor.shape), tensor.dtype) for tensor in keras.tree.flatten(tensors))
+        if key not in graphs:
+            if len(graphs) == _MAX_GRAPHS:
+                return _eagerly(forward, tensors)
+            graphs[key] = function.get_concrete_function(tensors)
+        return [tensor.numpy() for tensor in graphs[key](tensors)]
+
+    return run
+
+
+def _check_finite(inputs: Any) -> None:
+    """Fused kernels of TensorFlow turn NaN into 0: activations no longer tell."""
+    for leaf in keras.tree.flatten(inputs):
+        if leaf.dtype.kind == "f" and not np.isfinite(leaf).all():
+            row = int(np.argmax(~np.isfinite(leaf.reshape(len(leaf), -1)).all(axis=1)))
+            raise NonFiniteSampleError(row, float(leaf[row][~np.isfinite(leaf[row])].flat[0]))
+
+
+def _jitted(network: Any, taps: Taps) -> Callable[[Any], list[np.ndarray]]:
+    """The forward run compiled by JAX, where state goes in and out by hand."""
+    import jax  # type: ignore[import-not-found,unused-ignore]
+
+    variables = [*network.variables, *recurrent_states(network)]
+    moving: list[int] = []
+
+    def forward(values: list[Any], inputs: Any) -> tuple[list[Any], list[Any]]:
+        mapping = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            tapped = taps.read(lambda: network(inputs, training=False))
+        after = [scope.get_current_value(variable) for variable in variables]
+        moving[:] = [place for place, value in enumerate(after) if value is not values[place]]
+        return tapped, [after[place] for place in moving]
+
+    jitted = jax.jit(forward)
+
+    def run(inputs: Any) -> list[np.ndarray]:
+        tapped, moved = jitted([variable.value for variable in variables], inputs)
+        for place, value in zip(moving, moved, strict=True):
+            variables[place].assign(value)
+        return [np.asarray(tensor) for tensor in tapped]
+
+    return run
+
+
+@contextmanager
+def without_gradients() -> Iterator[None]:
+    if keras.backend.backend() != "torch":
+        yield
+        return
+    import torch  # type: ignore[import-not-found,unused-ignore]
+
+    with torch.no_grad():
+        yield
