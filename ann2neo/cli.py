@@ -82,14 +82,14 @@ def demo(
     table, files = run(out, seed=seed)
     rows = Table(title="Hidden layer of 64 units shown handwritten digits: means over units")
     rows.add_column("network", no_wrap=True)
-    for title in ("train acc.", "rate", "CV %", "Fano", "if indep.", "ISI CV", "silent"):
+    for title in ("accuracy", "rate", "CV %", "Fano", "1 − rate", "ISI CV", "silent"):
         rows.add_column(title, justify="right")
     for values in table.itertuples(index=False):
         rows.add_row(*(_shown(value) for value in values))
     console = Console()
     console.print(rows)
-    console.print("train acc.: accuracy on the labels trained on. Fano: mean over units that fire.")
-    console.print("if indep.: the Fano factor of units that fire independently, 1 − rate, not 1.")
+    console.print("Accuracy: on the labels trained on. Fano, 1 − rate, ISI CV: over units that fire;")
+    console.print("a unit that fires independently at each sample has a Fano factor of 1 − rate, not 1.")
     console.print("Wrote:")
     for file in files:
         console.print(f"  {file}", highlight=False, soft_wrap=True)

@@ -192,7 +192,7 @@ def _distributions(activities: dict[str, Activity], path: Path) -> Path:
         both.plot(activity.firing_rate, activity.fano_factor, "o", ms=3.5, alpha=0.7, **style)
     both.plot([0, 1], [1, 0], color="black", lw=1, label="independent: 1 − rate")
     rate.set(xlabel="firing rate (spikes a sample)", ylabel="units")
-    fano.set(xlabel=f"Fano factor ({WINDOW} samples a window; last bin: 2 and more)", ylabel="units")
+    fano.set(xlabel=f"Fano factor (windows of {WINDOW}; last bin ≥ 2)", ylabel="units")
     both.set(
         xlabel="firing rate (spikes a sample)", ylabel="Fano factor", xlim=(-0.02, 1.02), ylim=(0, None)
     )
