@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ann2neo.significance.assumptions import poisson_assumptions as poisson_assumptions
     from ann2neo.significance.combine import adjust_pvalues as adjust_pvalues
     from ann2neo.significance.combine import combine_pvalues as combine_pvalues
+    from ann2neo.significance.fano_test import fano_test as fano_test
     from ann2neo.significance.independence import ljung_box_test as ljung_box_test
     from ann2neo.significance.independence import runs_test as runs_test
-    from ann2neo.significance.poisson import fano_test as fano_test
     from ann2neo.significance.poisson_fit import fit_poisson as fit_poisson
     from ann2neo.significance.result import TestResult as TestResult
     from ann2neo.significance.similarity import ks_test as ks_test
@@ -83,9 +83,9 @@ _HOMES = {
     "poisson_assumptions": "ann2neo.significance.assumptions",
     "adjust_pvalues": "ann2neo.significance.combine",
     "combine_pvalues": "ann2neo.significance.combine",
+    "fano_test": "ann2neo.significance.fano_test",
     "ljung_box_test": "ann2neo.significance.independence",
     "runs_test": "ann2neo.significance.independence",
-    "fano_test": "ann2neo.significance.poisson",
     "fit_poisson": "ann2neo.significance.poisson_fit",
     "TestResult": "ann2neo.significance.result",
     "ks_test": "ann2neo.significance.similarity",

@@ -13,7 +13,7 @@ from elephant import change_point_detection as mft
 from tqdm.auto import tqdm
 
 from ann2neo.exchange.elephant_methods import seeded_globals
-from ann2neo.spikes.arguments import checked_count
+from ann2neo.spikes.arguments import checked_count, checked_level
 from ann2neo.spikes.as_raster import as_raster
 
 
@@ -63,7 +63,7 @@ def change_point_test(
     Raises
     ------
     TypeError
-        If `rng` is no Generator or a size no int.
+        If `rng` is no Generator, `window_sizes` no sequence of int or `alpha` no number.
     ValueError
         If an argument is out of range, or `alpha` so large that the threshold is not positive, on which
         Elephant would not return.
@@ -96,8 +96,7 @@ def change_point_test(
     """
     raster = as_raster(raster)
     sizes, step = _checked_windows(window_sizes, time_step, raster.n_samples)
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must lie in (0, 1), got {alpha!r}")
+    alpha = checked_level(alpha, "alpha")
     n_surrogates = checked_count(n_surrogates, "n_surrogates")
     if n_surrogates < 2:
         raise ValueError(f"n_surrogates must be at least 2, got {n_surrogates}")
@@ -162,6 +161,10 @@ def _checked_windows(
     window_sizes: Sequence[int], time_step: int | None, n_samples: int
 ) -> tuple[np.ndarray, int]:
     """Window sizes as float64 whole numbers, and the time step."""
+    if isinstance(window_sizes, str) or not np.iterable(window_sizes):
+        raise TypeError(
+            f"window_sizes must be a sequence of int, such as [200], got {window_sizes!r:.80}"
+        )
     sizes = [checked_count(size, "window_sizes") for size in window_sizes]
     if not sizes or sizes != sorted(set(sizes)) or 2 * sizes[-1] >= n_samples:
         raise ValueError(

@@ -13,7 +13,7 @@ from ann2neo.exchange.elephant_methods import PROCESSES, SURROGATES, chosen, gen
 from ann2neo.exchange.neo import to_spiketrains
 from ann2neo.exchange.neo_trains import OFF_GRID, milliseconds
 from ann2neo.spikes import kernels
-from ann2neo.spikes.arguments import checked_count
+from ann2neo.spikes.arguments import check_choice, checked_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster, frozen
 
@@ -112,7 +112,7 @@ def elephant_surrogates(
     raster = as_raster(raster)
     n_surrogates = checked_count(n_surrogates, "n_surrogates")
     make = chosen(SURROGATES, method, "method")
-    _check(on_grid)
+    check_choice(on_grid, "on_grid", ON_GRID)
     originals = to_spiketrains(raster)
     with seeded_globals(rng):
         made = [make(train, n_surrogates, options) for train in originals]
@@ -170,17 +170,12 @@ def elephant_poisson(
     raster = as_raster(raster)
     n_surrogates = checked_count(n_surrogates, "n_surrogates")
     make = chosen(PROCESSES, process, "process")
-    _check(on_grid)
+    check_choice(on_grid, "on_grid", ON_GRID)
     originals = to_spiketrains(raster)
     with seeded_globals(rng):
         made = [generated(make, train, n_surrogates, options) for train in originals]
     said = _said(process, options)
     return [_surrogate(raster, list(one), originals, said, on_grid) for one in zip(*made, strict=True)]
-
-
-def _check(on_grid: str) -> None:
-    if on_grid not in ON_GRID:
-        raise ValueError(f"on_grid must be one of {ON_GRID}, got {on_grid!r}")
 
 
 def _surrogate(

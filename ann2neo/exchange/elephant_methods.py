@@ -14,6 +14,8 @@ from elephant import spike_train_generation as generation
 from elephant import spike_train_surrogates as methods
 from elephant.conversion import BinnedSpikeTrain
 
+from ann2neo.spikes.arguments import check_choice, checked_rng
+
 
 @contextmanager
 def seeded_globals(rng: np.random.Generator) -> Iterator[None]:
@@ -21,9 +23,7 @@ def seeded_globals(rng: np.random.Generator) -> Iterator[None]:
 
     Not for several threads at once: they share these generators.
     """
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, got {rng!r:.60}; use default_rng(seed)")
-    seeds = [int(seed) for seed in rng.integers(2**63, size=2)]
+    seeds = [int(seed) for seed in checked_rng(rng).integers(2**63, size=2)]
     before = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002 (Elephant's)
     fresh = np.random.RandomState(np.random.MT19937(seeds[0]))
     try:
@@ -100,6 +100,5 @@ def generated(
 
 def chosen(table: dict[str, Any], name: str, argument: str) -> Callable:
     """What `table` has under a name."""
-    if name not in table:
-        raise ValueError(f"{argument} must be one of {list(table)}, got {name!r}")
+    check_choice(name, argument, table)
     return table[name]

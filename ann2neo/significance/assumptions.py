@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.significance.combine import adjust_pvalues, combine_pvalues
+from ann2neo.significance.fano_test import fano_of_counts
 from ann2neo.significance.independence import ljung_box_test, runs_test
-from ann2neo.significance.poisson import fano_of_counts
-from ann2neo.significance.result import TestResult
+from ann2neo.significance.result import TestResult, beside_units
 from ann2neo.significance.stationarity import adf_test
+from ann2neo.spikes.arguments import checked_level
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.statistics.windows import checked_window, counted
 
@@ -54,17 +55,12 @@ class PoissonAssumptions:
         """
         columns: dict[str, np.ndarray] = {}
         for name, test in self.tests.items():
-            columns[name] = test.statistic.copy()
-            columns[f"{name}_pvalue"] = test.pvalue.copy()
+            columns[name] = test.statistic
+            columns[f"{name}_pvalue"] = test.pvalue
             columns[f"{name}_rejects"] = self._rejects(test)
-        columns["adf_lag"] = self.tests["adf"].columns["lag"].copy()
-        largest = self.tests["ljung_box"].columns["largest_autocorrelation"]
-        columns["ljung_box_autocorrelation"] = largest.copy()
-        units = self._units()
-        twice = [name for name in columns if name in units.columns]
-        if twice:
-            raise ValueError(f"units must have no column named as a result, got {twice}")
-        return units.assign(**columns)
+        columns["adf_lag"] = self.tests["adf"].columns["lag"]
+        columns["ljung_box_autocorrelation"] = self.tests["ljung_box"].columns["largest_autocorrelation"]
+        return beside_units(self._units(), columns)
 
     def verdicts(self) -> pd.DataFrame:
         """A row a layer and test: what the test says of the layer.
@@ -75,9 +71,18 @@ class PoissonAssumptions:
             Columns ``layer``; ``test``; ``assumption``; ``n_units``; ``n_tested``; ``share_rejecting``,
             of the tested units, after adjustment; ``pearson`` and ``cauchy``, the p-values of the
             layer's units combined (`combine_pvalues`; Cauchy's allows for units that depend on one
-            another); ``verdict``: ``"holds"`` if at most a share `alpha` of the tested units speaks
-            against the assumption, else ``"violated"``, or ``"untested"``. To reject speaks against it,
-            but for ``adf``, whose null hypothesis is the unit root.
+            another); ``verdict``: ``"holds"`` if no tested unit rejects after adjustment, ``"violated by
+            some"`` if at most half of them do, ``"violated"`` if more; ``"untested"`` without tested
+            units. For ``adf``, whose null hypothesis is the unit root, ``"holds"`` if every tested unit
+            rejects, else ``"undecided"``: not to reject is no evidence.
+
+        Notes
+        -----
+        If an assumption is true of all units of a layer, its verdict is not ``"holds"`` with
+        probability about `alpha` a test: both adjustments bound the probability of any rejection then
+        (Benjamini and Hochberg's for units that are independent or positively dependent), as far as the
+        test's own p-values are right (`ljung_box_test` on short trains, `fano_test`). One unit in a
+        thousand is enough for ``"violated by some"``: ``share_rejecting`` says how many there are.
         """
         layers = self._units()["layer"]
         rejects = {name: self._rejects(test) for name, test in self.tests.items()}
@@ -86,7 +91,7 @@ class PoissonAssumptions:
                 "layer": layer,
                 "test": name,
                 "assumption": ASSUMPTIONS[name],
-                **self._verdict(name, test.pvalue[chosen], rejects[name][chosen]),
+                **self._row(name, test.pvalue[chosen], rejects[name][chosen]),
             }
             for layer in dict.fromkeys(layers)
             for chosen in [np.flatnonzero(layers == layer)]
@@ -94,19 +99,17 @@ class PoissonAssumptions:
         ]
         return pd.DataFrame(rows)
 
-    def _verdict(self, name: str, pvalue: np.ndarray, rejects: np.ndarray) -> dict[str, Any]:
+    def _row(self, name: str, pvalue: np.ndarray, rejects: np.ndarray) -> dict[str, Any]:
         tested = ~np.isnan(pvalue)
         n_tested = int(tested.sum())
         share = float(rejects[tested].mean()) if n_tested else float("nan")
-        against = 1 - share if name == "adf" else share
-        verdict = "holds" if against <= self.alpha else "violated"
         return {
             "n_units": pvalue.size,
             "n_tested": n_tested,
             "share_rejecting": share,
             "pearson": combine_pvalues(pvalue, "pearson").pvalue,
             "cauchy": combine_pvalues(pvalue, "cauchy").pvalue,
-            "verdict": verdict if n_tested else "untested",
+            "verdict": _verdict(name, share),
         }
 
     def _rejects(self, test: TestResult) -> np.ndarray:
@@ -125,6 +128,17 @@ class PoissonAssumptions:
         columns = ["layer", "test", "n_tested", "share_rejecting", "pearson", "cauchy", "verdict"]
         table = self.verdicts()[columns].to_string(index=False, float_format="{:.3g}".format)
         return f"PoissonAssumptions at level {self.alpha} after {self.adjust}:\n{table}"
+
+
+def _verdict(test: str, share: float) -> str:
+    """What a test says of a layer, from the share of its tested units that reject."""
+    if np.isnan(share):
+        return "untested"
+    if test == "adf":
+        return "holds" if share == 1 else "undecided"
+    if share == 0:
+        return "holds"
+    return "violated by some" if share <= 0.5 else "violated"
 
 
 def poisson_assumptions(
@@ -186,8 +200,7 @@ def poisson_assumptions(
     4    fano_poisson             0.85  violated
     """
     raster = as_raster(raster)
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha must lie in (0, 1), got {alpha!r}")
+    alpha = checked_level(alpha, "alpha")
     adjust_pvalues([1.0], adjust)
     n_windows = checked_window(raster.n_samples, window, at_least=2)
     counts = counted(raster, window, n_windows)

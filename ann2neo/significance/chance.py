@@ -10,6 +10,12 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from ann2neo.spikes.arguments import checked_rng
+
+# Numba's cache looks only at the file a function stands in. The kernels here are inlined into those of
+# other files, which would go on with the old code: after an edit touch those files, or clear the caches
+# (__pycache__/*.nbi).
+
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 ONE = np.uint64(1)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -17,9 +23,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 
 def random_state(rng: np.random.Generator) -> np.ndarray:
     """State of the compiled loops' generator, drawn from `rng`."""
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy.random.Generator, got {rng!r:.60}; use default_rng(seed)")
-    return rng.integers(2**64, size=4, dtype=np.uint64)
+    return checked_rng(rng).integers(2**64, size=4, dtype=np.uint64)
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
@@ -71,12 +75,3 @@ def bernoulli_word(numerator, denominator, state):
         else:
             undecided &= ~bits
     return word, state
-
-
-@numba.njit(nogil=True, cache=True)
-def random_bits(state, out):
-    """Fill ``out`` with the generator's words, as they come."""
-    s = (state[0], state[1], state[2], state[3])
-    for i in range(out.size):
-        out[i], s = next_bits(s)
-    state[:] = s

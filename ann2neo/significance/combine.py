@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from ann2neo.spikes.arguments import check_choice
+
 # The numbers next to 0 and 1: what a p-value of exactly 0 or 1 stands for once rounded.
 _LOWEST, _HIGHEST = np.finfo(float).tiny, float(np.nextafter(1, 0))
 
@@ -86,8 +88,7 @@ def combine_pvalues(pvalues: Any, method: str = "pearson") -> CombinedPValue:
     0.00353
     """
     values = _checked(pvalues)
-    if method not in COMBINATIONS:
-        raise ValueError(f"method must be one of {COMBINATIONS}, got {method!r}")
+    check_choice(method, "method", COMBINATIONS)
     p = values[~np.isnan(values)]
     bounded = int(np.count_nonzero((p == 0) | (p == 1)))
     statistic, pvalue = _combined(np.clip(p, _LOWEST, _HIGHEST), method)
@@ -128,8 +129,7 @@ def adjust_pvalues(pvalues: Any, method: str = "benjamini-hochberg") -> np.ndarr
     array([0.03, 0.03,  nan, 0.9 ])
     """
     values = _checked(pvalues)
-    if method not in ADJUSTMENTS:
-        raise ValueError(f"method must be one of {ADJUSTMENTS}, got {method!r}")
+    check_choice(method, "method", ADJUSTMENTS)
     flat = values.ravel()
     order = np.argsort(flat, kind="stable")[: np.count_nonzero(~np.isnan(flat))]
     sorted_p, rank = flat[order], np.arange(1, order.size + 1)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ann2neo.extras import needed
 from ann2neo.spikes import tables
+from ann2neo.spikes.arguments import checked_level
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -104,15 +105,9 @@ class TestResult:
         ValueError
             If the unit table has a column of the same name as a result.
         """
-        results = {"statistic": self.statistic, "pvalue": self.pvalue, **self.columns}
-        twice = [name for name in results if name in self.units.columns]
-        if twice:
-            raise ValueError(
-                f"units must have no column named as a result, got {twice}; "
-                "rename it in the raster's unit table"
-            )
-        frame = tables.guarded(self.units)
-        return frame.assign(**{name: values.copy() for name, values in results.items()})
+        return beside_units(
+            self.units, {"statistic": self.statistic, "pvalue": self.pvalue, **self.columns}
+        )
 
     def significant(self, alpha: float = 0.05, adjust: str | None = "benjamini-hochberg") -> np.ndarray:
         """Which units reject the null, bool, shape (n_units,); False where the p-value is NaN.
@@ -127,13 +122,12 @@ class TestResult:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             If `alpha` or `adjust` is none of these.
         """
         from ann2neo.significance.combine import adjust_pvalues
 
-        if not 0 < alpha < 1:
-            raise ValueError(f"alpha must lie in (0, 1), got {alpha!r}")
+        alpha = checked_level(alpha, "alpha")
         pvalue = self.pvalue if adjust is None else adjust_pvalues(self.pvalue, adjust)
         return pvalue <= alpha
 
@@ -201,6 +195,17 @@ class TestResult:
         # Mapping proxies do not pickle.
         plain = dict(self.parameters), self.units, dict(self.columns)
         return TestResult, (self.statistic, self.pvalue, self.null, self.method, *plain)
+
+
+def beside_units(units: pd.DataFrame, results: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """The unit table with results a unit beside it, all copied; no name twice."""
+    twice = [name for name in results if name in units.columns]
+    if twice:
+        raise ValueError(
+            f"units must have no column named as a result, got {twice}; "
+            "rename it in the raster's unit table"
+        )
+    return tables.guarded(units).assign(**{name: values.copy() for name, values in results.items()})
 
 
 def _a_row_a_unit(values: Any, name: str, n_units: int, dtype: Any = None) -> np.ndarray:

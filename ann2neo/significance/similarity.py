@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ann2neo.significance.arguments import name_of, values_of
 from ann2neo.significance.result import TestResult
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.statistics.rates import firing_rate
@@ -28,15 +29,15 @@ def ks_test(a: Any, b: Any, indicator: Callable[[Any], np.ndarray] = firing_rate
     Returns
     -------
     TestResult
-        One row, with the layer ``"all"`` in its unit table: ``statistic``, the largest distance of the
+        One row, layer ``"all"`` and ``unit_index`` −1: ``statistic``, the largest distance of the
         two distribution functions; ``pvalue``, two-sided, as SciPy's (exact up to 10,000 units);
         columns ``n_a``, ``n_b``, units compared, and ``n_missing_a``, ``n_missing_b``, NaN left out.
         Statistic and p-value are NaN where a raster has no value at all.
 
     Raises
     ------
-    ValueError
-        If `indicator` does not give a number a unit.
+    TypeError, ValueError
+        If `indicator` is no function or does not return a number a unit.
 
     Notes
     -----
@@ -59,8 +60,8 @@ def ks_test(a: Any, b: Any, indicator: Callable[[Any], np.ndarray] = firing_rate
     """
     from scipy import stats
 
-    name = getattr(indicator, "__name__", repr(indicator))
-    values = [_values(x, indicator, name) for x in (a, b)]
+    name = name_of(indicator)
+    values = [_values(x, indicator) for x in (a, b)]
     kept = [v[~np.isnan(v)] for v in values]
     statistic = pvalue = np.nan
     if all(v.size for v in kept):
@@ -74,17 +75,17 @@ def ks_test(a: Any, b: Any, indicator: Callable[[Any], np.ndarray] = firing_rate
         f"{name} is distributed alike over the units of both rasters",
         "Kolmogorov–Smirnov test of two samples",
         {"indicator": name},
-        pd.DataFrame({"layer": ["all"], "unit_index": [0]}),
+        pd.DataFrame({"layer": ["all"], "unit_index": [-1]}),
         columns,
     )
 
 
-def _values(source: Any, indicator: Callable[[Any], np.ndarray], name: str) -> np.ndarray:
+def _values(source: Any, indicator: Callable[[Any], np.ndarray]) -> np.ndarray:
     raster = as_raster(source)
-    found = np.asarray(indicator(raster))
-    if found.shape != (raster.n_units,) or found.dtype.kind not in "biuf":
+    found = values_of(indicator, raster, "indicator")
+    if found.ndim == 0:
         raise ValueError(
-            f"indicator must give a number a unit, shape ({raster.n_units},); {name} gave "
-            f"{found.dtype} of shape {found.shape}"
+            f"indicator must return a number a unit, shape ({raster.n_units},); "
+            f"{name_of(indicator)} returned one number"
         )
-    return found.astype(np.float64)
+    return found

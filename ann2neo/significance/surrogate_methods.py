@@ -10,8 +10,10 @@ import numpy as np
 
 from ann2neo.significance import shuffles
 from ann2neo.spikes import kernels
-from ann2neo.spikes.arguments import checked_count
+from ann2neo.spikes.arguments import check_choice, checked_count
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.statistics.arguments import checked_number
+from ann2neo.statistics.rates import firing_rate
 from ann2neo.statistics.windows import counted
 
 Draw = Callable[[], np.ndarray]
@@ -96,7 +98,7 @@ def poisson(raster: SpikeRaster, state: np.ndarray) -> Draw:
     all else. Always-on units do not stay so.
     """
     one = 2**53
-    numerators = np.rint(-np.expm1(-rates(raster)) * one).astype(np.int64)
+    numerators = np.rint(-np.expm1(-firing_rate(raster)) * one).astype(np.int64)
     return _by_bins(raster, state, numerators[:, None], np.array([one]), raster.n_samples)
 
 
@@ -106,13 +108,13 @@ def inhomogeneous(
     """Each sample active independently with the unit's rate around it as probability.
 
     Preserves each unit's rate profile in expectation: its mean in every `window` samples, or smoothed
-    over `bandwidth`. Destroys what is faster, and what ties units beyond common changes of rate.
+    over `bandwidth` seconds. Destroys what is faster, and what ties units beyond common changes of rate.
     A profile narrower than a few intervals between spikes preserves the train itself. With `bandwidth`
     the profiles take 4 bytes a sample and unit.
     """
     if (window is None) == (bandwidth is None):
         raise TypeError(
-            "inhomogeneous takes one of window and bandwidth, both in samples, "
+            "inhomogeneous takes one of window, in samples, and bandwidth, in seconds, "
             f"got window={window!r} and bandwidth={bandwidth!r}"
         )
     if bandwidth is not None:
@@ -142,8 +144,7 @@ METHODS: dict[str, Callable[..., Draw]] = {
 
 def chosen(method: str, options: dict[str, Any]) -> Callable[..., Draw]:
     """The function of a method, if it exists and knows the options."""
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {list(METHODS)}, got {method!r}")
+    check_choice(method, "method", METHODS)
     parameters = list(inspect.signature(METHODS[method]).parameters.values())[2:]
     unknown = [name for name in options if name not in {one.name for one in parameters}]
     missing = [one.name for one in parameters if one.default is one.empty and one.name not in options]
@@ -152,11 +153,6 @@ def chosen(method: str, options: dict[str, Any]) -> Callable[..., Draw]:
             f"{method} takes the options {[one.name for one in parameters]}, got {list(options)}"
         )
     return METHODS[method]
-
-
-def rates(raster: SpikeRaster) -> np.ndarray:
-    """Spikes a sample of each unit, shape (n_units,)."""
-    return raster.spike_counts / raster.n_samples
 
 
 def _bin_counts(raster: SpikeRaster, bin_size: int) -> np.ndarray:
@@ -169,14 +165,18 @@ def _bin_counts(raster: SpikeRaster, bin_size: int) -> np.ndarray:
 
 
 def _profiles(raster: SpikeRaster, bandwidth: float) -> np.ndarray:
-    """Each unit's train smoothed over `bandwidth` samples, float32, shape (n_units, n_samples)."""
+    """Each unit's train smoothed over `bandwidth` seconds, float32, shape (n_units, n_samples)."""
     from scipy import fft
 
     n_samples = raster.n_samples
-    if not 0 < bandwidth <= n_samples:
-        raise ValueError(f"bandwidth must lie in (0, n_samples = {n_samples}], got {bandwidth!r}")
-    # In cosines the reflected kernel is a product; it is positive and of variance bandwidth² exactly.
-    transfer = np.exp(bandwidth**2 * (np.cos(np.pi * np.arange(n_samples) / n_samples) - 1))
+    most = n_samples * raster.sampling_period
+    domain = f"a positive number of seconds, up to the recording's {most:.6g}"
+    bandwidth = checked_number(bandwidth, "bandwidth", domain, above=0)
+    if bandwidth > most:
+        raise ValueError(f"bandwidth must be {domain}, got {bandwidth!r}")
+    sigma = bandwidth / raster.sampling_period
+    # In cosines the reflected kernel is a product; it is positive and of variance sigma² exactly.
+    transfer = np.exp(sigma**2 * (np.cos(np.pi * np.arange(n_samples) / n_samples) - 1))
     profiles = np.empty((raster.n_units, n_samples), np.float32)
     train = np.empty(n_samples)
     for unit, profile in enumerate(profiles):

@@ -12,19 +12,18 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from ann2neo.significance.arguments import ALTERNATIVES, name_of, values_of
 from ann2neo.significance.chance import random_state
 from ann2neo.significance.combine import adjust_pvalues
 from ann2neo.significance.permuted_counts import window_sums
 from ann2neo.significance.result import TestResult
 from ann2neo.significance.surrogates import from_state
-from ann2neo.spikes.arguments import checked_count
+from ann2neo.spikes.arguments import check_choice, checked_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.fano import fano_from_sums, fanofactor
 
 Statistic = Callable[[SpikeRaster], Any]
-
-ALTERNATIVES = ("two-sided", "greater", "less")
 
 NULLS = {
     "permutation": "each unit's samples are exchangeable, unit by unit",
@@ -94,7 +93,8 @@ def surrogate_test(
     Raises
     ------
     TypeError
-        If `rng` is no Generator, `statistic` does not return real numbers, or the options do not fit.
+        If `rng` is no Generator, `statistic` is no function or does not return real numbers, or the
+        options do not fit.
     ValueError
         If `statistic` returns another shape, or `method`, `alternative` or `n_surrogates` is none of
         the above.
@@ -126,11 +126,10 @@ def surrogate_test(
     """
     raster = as_raster(raster)
     n_surrogates = checked_count(n_surrogates, "n_surrogates")
-    if alternative not in ALTERNATIVES:
-        raise ValueError(f"alternative must be one of {ALTERNATIVES}, got {alternative!r}")
+    check_choice(alternative, "alternative", ALTERNATIVES)
     state = random_state(rng)
     rasters = from_state(raster, method, n_surrogates, state, options)
-    returned = _returned(statistic, raster)
+    returned = values_of(statistic, raster, "statistic")
     fano = _fano_options(statistic) if method == "permutation" else None
     if fano is not None:
         null_values = _fano_values(raster, n_surrogates, state, **fano)
@@ -146,8 +145,9 @@ def surrogate_test(
         law.observed,
         pvalue,
         NULLS[method],
-        f"{_name(statistic)} against {method} surrogates",
+        f"{name_of(statistic)} against {method} surrogates",
         {
+            "method": method,
             "n_surrogates": n_surrogates,
             "alternative": alternative,
             "whole_layer": whole_layer,
@@ -212,7 +212,7 @@ def _null_values(
         # What the statistic has to say was said for the raster itself.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            values = _returned(statistic, surrogate)
+            values = values_of(statistic, surrogate, "statistic")
         if values.shape != shape:
             raise ValueError(
                 f"statistic must return one shape, got {shape} for the raster and {values.shape} for a "
@@ -248,19 +248,6 @@ def _fano_values(
         yield fano_from_sums(sums, squares, n_windows, ddof)
 
 
-def _returned(statistic: Statistic, raster: SpikeRaster) -> np.ndarray:
-    """What the statistic returns, float, shape () or (n_units,)."""
-    values = np.asarray(statistic(raster))
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"statistic must return real numbers, got {values!r:.80}")
-    if values.shape not in {(), (raster.n_units,)}:
-        raise ValueError(
-            f"statistic must return shape (n_units,) = ({raster.n_units},) or one number, "
-            f"got shape {values.shape}"
-        )
-    return values.astype(np.float64)
-
-
 def _rows(values: np.ndarray, whole_layer: bool) -> np.ndarray:
     """A row a draw: the values, or their mean without NaN (NaN if nothing is left)."""
     rows = values.reshape(len(values), -1)
@@ -269,14 +256,6 @@ def _rows(values: np.ndarray, whole_layer: bool) -> np.ndarray:
     defined = ~np.isnan(rows)
     with np.errstate(invalid="ignore"):
         return np.where(defined, rows, 0).sum(axis=1, keepdims=True) / defined.sum(axis=1, keepdims=True)
-
-
-def _name(statistic: Statistic) -> str:
-    """As it would be called: ``fanofactor(window=50)``."""
-    if isinstance(statistic, functools.partial):
-        options = [*map(repr, statistic.args), *(f"{k}={v!r}" for k, v in statistic.keywords.items())]
-        return f"{_name(statistic.func)}({', '.join(options):.60})"
-    return getattr(statistic, "__name__", type(statistic).__name__)
 
 
 def _one_row(raster: SpikeRaster) -> pd.DataFrame:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ann2neo.significance.chance import random_state
-from ann2neo.significance.surrogate_methods import Draw, chosen, rates
+from ann2neo.significance.surrogate_methods import Draw, chosen
 from ann2neo.spikes.arguments import checked_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster, frozen
+from ann2neo.statistics.rates import firing_rate
 
 
 def surrogates(
@@ -44,15 +45,16 @@ def surrogates(
         ``bernoulli``                 firing rate in expectation      all else
         ``poisson``                   see below                       all else
         ``inhomogeneous`` (window or  rate profile in expectation     all that is faster than the profile
-        bandwidth, in samples)
+        bandwidth)
         ============================= =============================== ==================================
 
         ``poisson`` is a homogeneous Poisson process of the unit's rate λ, at most one spike a sample:
         a sample is active with probability 1 − exp(−λ), so that λ − 1 + exp(−λ) of the rate is lost.
         The annotation ``surrogate_expected_rate_loss`` holds the mean over units of this loss.
         ``inhomogeneous`` takes as profile the rate in consecutive windows of `window` samples, or the
-        train smoothed with the discrete Gaussian kernel of standard deviation `bandwidth` (Lindeberg
-        1990), reflected at the ends so that the expected spike count is kept.
+        train smoothed with the discrete Gaussian kernel of standard deviation `bandwidth`, in
+        seconds as in `instantaneous_rate` (Lindeberg 1990), reflected at the ends so that the expected
+        spike count is kept.
     n_surrogates : int
         Number of rasters, at least 1.
     rng : numpy.random.Generator
@@ -124,6 +126,6 @@ def _rasters(
 def _annotations(raster: SpikeRaster, method: str, options: dict[str, Any]) -> dict[str, Any]:
     said = {"surrogate": method, **{f"surrogate_{name}": value for name, value in options.items()}}
     if method == "poisson":
-        rate = rates(raster)
+        rate = firing_rate(raster)
         said["surrogate_expected_rate_loss"] = float(np.mean(rate + np.expm1(-rate)))
     return {**raster.annotations, **said}

@@ -8,7 +8,6 @@ import numpy as np
 
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import LaggedCounts, checked_lag
-from ann2neo.spikes.raster import SpikeRaster
 
 
 def autocorrelation(raster: Any, max_lag: int) -> np.ndarray:
@@ -59,7 +58,7 @@ class Autocorrelation:
     >>> from ann2neo.statistics.autocorrelation import Autocorrelation
     >>> seen = Autocorrelation(max_lag=2)
     >>> for chunk in np.array_split(np.array([[1], [1], [0], [0]]), 2):
-    ...     seen = seen.update(a2n.as_raster(chunk))
+    ...     seen = seen.update(chunk)
     >>> seen.result()
     array([[ 1.  ,  0.25, -0.5 ]])
     """
@@ -68,8 +67,9 @@ class Autocorrelation:
         self.max_lag = checked_lag(max_lag)
         self.table: LaggedCounts | None = None
 
-    def update(self, chunk: SpikeRaster) -> Autocorrelation:
-        """Add the next samples."""
+    def update(self, chunk: Any) -> Autocorrelation:
+        """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
+        chunk = as_raster(chunk)
         self._add(LaggedCounts.of(chunk, self.max_lag))
         return self
 

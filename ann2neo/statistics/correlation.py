@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.coincidences import coincidences
 from ann2neo.statistics.moments import centred
 from ann2neo.statistics.windows import CutWindows, checked_window
@@ -75,8 +74,9 @@ class Correlation:
         self.products: Any = 0
         self._windows = CutWindows(window, start)
 
-    def update(self, chunk: SpikeRaster) -> Correlation:
-        """Add the next samples."""
+    def update(self, chunk: Any) -> Correlation:
+        """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
+        chunk = as_raster(chunk)
         if self._windows.window == 1:
             self._windows.advance(chunk)
             products = np.zeros((chunk.n_units, chunk.n_units), np.int64)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.moments import centred
 from ann2neo.statistics.windows import CutWindows, checked_window
 
@@ -57,8 +56,9 @@ def fanofactor(raster: Any, window: int = 100, *, ddof: int = 0) -> np.ndarray:
 
 def check_ddof(ddof: int) -> None:
     """Refuse anything but 0 and 1."""
-    if ddof not in (0, 1):
-        raise ValueError(f"ddof must be 0 or 1, got {ddof!r}")
+    whole = isinstance(ddof, (int, np.integer)) and not isinstance(ddof, bool)
+    if not whole or ddof not in (0, 1):
+        raise ValueError(f"ddof must be 0 or 1, got {ddof!r:.80}")
 
 
 class FanoFactor:
@@ -78,7 +78,7 @@ class FanoFactor:
     >>> from ann2neo.statistics.fano import FanoFactor
     >>> fano = FanoFactor(window=2)
     >>> for chunk in np.array_split(np.array([[1], [1], [0], [0], [1], [0]]), 2):
-    ...     fano = fano.update(a2n.as_raster(chunk))
+    ...     fano = fano.update(chunk)
     >>> fano.result()
     array([0.66666667])
     """
@@ -91,8 +91,9 @@ class FanoFactor:
         self.sum_of_squares: Any = 0
         self._windows = CutWindows(window, start)
 
-    def update(self, chunk: SpikeRaster) -> FanoFactor:
-        """Add the next samples."""
+    def update(self, chunk: Any) -> FanoFactor:
+        """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
+        chunk = as_raster(chunk)
         self._add(self._windows.update(chunk))
         return self
 

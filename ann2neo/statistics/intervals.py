@@ -8,7 +8,6 @@ import numpy as np
 
 from ann2neo.spikes import kernels
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.arguments import check_units, checked_number
 from ann2neo.statistics.moments import centred
 
@@ -141,7 +140,7 @@ class Intervals:
     >>> from ann2neo.statistics.intervals import Intervals
     >>> seen = Intervals()
     >>> for chunk in np.array_split(np.array([[1], [0], [0], [1], [1]]), 2):
-    ...     seen = seen.update(a2n.as_raster(chunk))
+    ...     seen = seen.update(chunk)
     >>> seen.cv()
     array([0.5])
     """
@@ -152,8 +151,9 @@ class Intervals:
         self._ends: np.ndarray | None = None
         self._sums: np.ndarray | None = None
 
-    def update(self, chunk: SpikeRaster) -> Intervals:
-        """Add the next samples."""
+    def update(self, chunk: Any) -> Intervals:
+        """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
+        chunk = as_raster(chunk)
         if self._ends is None or self._sums is None:
             self._ends = np.zeros((chunk.n_units, 5), np.int64)
             self._sums = np.zeros((chunk.n_units, 8), np.int64)
@@ -219,4 +219,4 @@ class Intervals:
 
 
 def _seen(raster: Any) -> Intervals:
-    return Intervals().update(as_raster(raster))
+    return Intervals().update(raster)

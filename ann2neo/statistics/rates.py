@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.arguments import check_units
 
 
@@ -33,7 +32,7 @@ def firing_rate(raster: Any) -> np.ndarray:
     >>> a2n.firing_rate(np.array([[1, 0], [1, 0], [0, 0], [1, 0]]))
     array([0.75, 0.  ])
     """
-    return FiringRate().update(as_raster(raster)).result()
+    return FiringRate().update(raster).result()
 
 
 def mean_firing_rate(raster: Any) -> np.ndarray:
@@ -67,7 +66,7 @@ class FiringRate:
     >>> from ann2neo.statistics.rates import FiringRate
     >>> rate = FiringRate()
     >>> for chunk in np.array_split(np.eye(4, dtype=bool), 2):
-    ...     rate = rate.update(a2n.as_raster(chunk))
+    ...     rate = rate.update(chunk)
     >>> rate.result()
     array([0.25, 0.25, 0.25, 0.25])
     """
@@ -76,8 +75,9 @@ class FiringRate:
         self.n_samples = 0
         self.n_spikes: np.ndarray | None = None
 
-    def update(self, chunk: SpikeRaster) -> FiringRate:
-        """Add the next samples."""
+    def update(self, chunk: Any) -> FiringRate:
+        """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
+        chunk = as_raster(chunk)
         self._add(chunk.spike_counts, chunk.n_samples, "chunk")
         return self
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from typing import Any
 
@@ -12,6 +14,8 @@ from ann2neo.spikes.arguments import checked_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.arguments import check_units
+
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 
 
 def spike_counts(raster: Any, window: int) -> np.ndarray:
@@ -68,9 +72,20 @@ def checked_window(n_samples: int, window: int, *, at_least: int = 1) -> int:
     if left:
         warnings.warn(
             f"the last {left} of {n_samples} samples are left out: they fill no window of {window}",
-            stacklevel=3,
+            stacklevel=level_of_caller(),
         )
     return n_windows
+
+
+def level_of_caller() -> int:
+    """The `stacklevel` that makes a warning of the function that asks point at who called the package.
+
+    From Python 3.12 on ``warnings.warn`` does this itself, by ``skip_file_prefixes``.
+    """
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 class CutWindows:

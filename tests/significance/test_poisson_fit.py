@@ -138,3 +138,5 @@ def test_degenerate_units():
 def test_faults_are_named():
     with pytest.raises(ValueError, match=r"confidence must lie in \(0, 1\), got 95"):
         fit_poisson(np.eye(3, dtype=bool), confidence=95)
+    with pytest.raises(TypeError, match=r"confidence must be a number in \(0, 1\), got 'a'"):
+        fit_poisson(np.eye(3, dtype=bool), confidence="a")

@@ -102,6 +102,8 @@ def test_faults_are_named():
         TestResult([1.0], [0.5], "", "", {}, None)
     with pytest.raises(ValueError, match=r"alpha must lie in \(0, 1\), got 5"):
         result([0.5]).significant(5)
+    with pytest.raises(TypeError, match=r"alpha must be a number in \(0, 1\), got 'a'"):
+        result([0.5]).significant("a")
     with pytest.raises(ValueError, match="method must be one of"):
         result([0.5]).significant(adjust="sidak")
     with pytest.raises(ValueError, match=r"no column named as a result, got \['gain'\]"):

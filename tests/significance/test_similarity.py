@@ -1,11 +1,15 @@
 """The Kolmogorov–Smirnov test of two rasters."""
 
+import functools
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from ann2neo.significance.similarity import ks_test
 from ann2neo.statistics.fano import fanofactor
+from ann2neo.statistics.intervals import isi
+from ann2neo.statistics.rates import firing_rate
 
 
 def layers(rate_of, n_units, seed):
@@ -60,6 +64,36 @@ def test_holds_its_level_and_gains_power():
     assert power[-1] == 1
 
 
+def test_a_partial_is_named_as_it_would_be_called():
+    a = layers(lambda u: u, 30, 3)
+    result = ks_test(a, a, functools.partial(fanofactor, window=40))
+    assert result.null.startswith("fanofactor(window=40) is distributed alike")
+    assert result.parameters == {"indicator": "fanofactor(window=40)"}
+    assert result.units.to_numpy().tolist() == [["all", -1]]
+    named = ks_test(a, a, functools.partial(lambda raster, of: of(raster), of=firing_rate))
+    assert named.parameters == {"indicator": "<lambda>(of=firing_rate)"}
+
+
+def test_a_remainder_is_told_to_the_caller():
+    with pytest.warns(UserWarning, match="the last 50 of 250 samples") as caught:
+        ks_test(np.eye(250), np.eye(200), fanofactor)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.parametrize(
+    ("indicator", "error", "message"),
+    [
+        ("firing_rate", TypeError, "indicator must be a function of a raster.*got 'firing_rate'"),
+        (isi, TypeError, "indicator must return real numbers, a number a unit; isi returned"),
+        (lambda raster: 3.0, ValueError, "indicator must return a number a unit.*returned one number"),
+    ],
+)
+def test_what_an_indicator_may_not_be(indicator, error, message):
+    active = np.array([[1, 1], [0, 1], [1, 1]])
+    with pytest.raises(error, match=message):
+        ks_test(active, active, indicator)
+
+
 def test_the_indicator_must_give_a_value_a_unit():
-    with pytest.raises(ValueError, match=r"indicator must give a number a unit, shape \(2,\)"):
+    with pytest.raises(ValueError, match=r"indicator must return shape \(n_units,\) = \(2,\)"):
         ks_test(np.eye(2, dtype=bool), np.eye(2, dtype=bool), indicator=lambda raster: np.zeros(5))

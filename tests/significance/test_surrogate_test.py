@@ -16,6 +16,7 @@ from ann2neo.significance.surrogate_methods import METHODS
 from ann2neo.significance.surrogate_test import NULLS, _fano_options, _fano_values, surrogate_test
 from ann2neo.significance.surrogates import surrogates
 from ann2neo.statistics.fano import fanofactor
+from ann2neo.statistics.intervals import isi
 
 quiet = functools.partial(surrogate_test, progress=False)
 
@@ -304,7 +305,7 @@ class TestFanoShortcut:
 def test_a_statistics_warning_is_shown_once(method):
     with pytest.warns(UserWarning, match="the last 50 of 250 samples") as caught:
         quiet(independent(250, 2, seed=1), fanofactor, method=method, n_surrogates=20, rng=generator())
-    assert len(caught) == 1
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 class TestOneNumber:
@@ -343,7 +344,7 @@ class TestOneNumber:
 )
 @pytest.mark.parametrize("method", METHODS)
 def test_small_and_constant_rasters(active, method):
-    options = {"bin_shuffling": {"bin_size": 3}, "inhomogeneous": {"bandwidth": 1}}.get(method, {})
+    options = {"bin_shuffling": {"bin_size": 3}, "inhomogeneous": {"bandwidth": 0.001}}.get(method, {})
     result = quiet(active, pairs, method=method, n_surrogates=3, rng=generator(), **options)
     assert result.n_units == result.n_tested == active.shape[1]
     if method != "poisson" and (active.size == 1 or active.min() == active.max()):
@@ -353,9 +354,13 @@ def test_small_and_constant_rasters(active, method):
 @pytest.mark.parametrize(
     ("returned", "error", "message"),
     [
-        ([1.0, 2.0, 3.0], ValueError, r"shape \(n_units,\) = \(2,\) or one number, got shape \(3,\)"),
-        ([[1.0, 2.0]], ValueError, r"got shape \(1, 2\)"),
-        (None, TypeError, "statistic must return real numbers, got"),
+        (
+            [1.0, 2.0, 3.0],
+            ValueError,
+            r"\(2,\) or one number; <lambda> returned shape \(3,\)",
+        ),
+        ([[1.0, 2.0]], ValueError, r"returned shape \(1, 2\)"),
+        (None, TypeError, "statistic must return real numbers, a number a unit; <lambda> returned None"),
         (["a", "b"], TypeError, "statistic must return real numbers"),
         ([1j, 2j], TypeError, "statistic must return real numbers"),
     ],
@@ -363,6 +368,14 @@ def test_small_and_constant_rasters(active, method):
 def test_what_a_statistic_may_not_return(returned, error, message):
     with pytest.raises(error, match=message):
         quiet(TWO_UNITS, lambda raster: returned, rng=generator())
+
+
+def test_a_statistic_is_a_function_of_numbers():
+    with pytest.raises(TypeError, match=r"statistic must be a function of a raster.*got 'fanofactor'"):
+        quiet(TWO_UNITS, "fanofactor", rng=generator())
+    for active in (TWO_UNITS, np.array([[1, 1], [0, 1], [1, 1], [1, 0]])):
+        with pytest.raises((TypeError, ValueError), match=r"statistic must return .*; isi returned"):
+            quiet(active, isi, rng=generator())
 
 
 def test_a_statistic_may_not_change_its_shape():
@@ -377,6 +390,8 @@ def test_a_statistic_may_not_change_its_shape():
     [
         ({"n_surrogates": 0}, ValueError, "n_surrogates must be at least 1, got 0"),
         ({"method": "shuffling"}, ValueError, "method must be one of"),
+        ({"method": ["permutation"]}, ValueError, r"method must be one of .*got \['permutation'\]"),
+        ({"alternative": ["less"]}, ValueError, r"alternative must be one of .*got \['less'\]"),
         ({"alternative": "both"}, ValueError, "alternative must be one of .*got 'both'"),
         ({"rng": 0}, TypeError, "rng must be a numpy.random.Generator"),
         ({"bin_size": 4}, TypeError, "takes the options"),
@@ -418,7 +433,12 @@ def test_the_result_says_what_was_done():
     result = quiet(raster, functools.partial(fanofactor, window=30), n_surrogates=9, rng=generator())
     assert result.method == "fanofactor(window=30) against permutation surrogates"
     assert result.null == NULLS["permutation"]
-    assert result.parameters == {"n_surrogates": 9, "alternative": "two-sided", "whole_layer": False}
+    assert result.parameters == {
+        "method": "permutation",
+        "n_surrogates": 9,
+        "alternative": "two-sided",
+        "whole_layer": False,
+    }
     binned = quiet(raster, pairs, method="bin_shuffling", bin_size=30, n_surrogates=9, rng=generator())
     assert binned.method == "pairs against bin_shuffling surrogates"
     assert binned.parameters["bin_size"] == 30

@@ -181,7 +181,7 @@ def test_poisson_loses_the_rate_that_it_says(structured):
     assert surrogate.annotations["surrogate_expected_rate_loss"] == pytest.approx(np.mean(rate - p))
 
 
-@pytest.mark.parametrize("options", [{"window": 100}, {"bandwidth": 40.0}])
+@pytest.mark.parametrize("options", [{"window": 100}, {"bandwidth": 0.04}])
 def test_inhomogeneous_keeps_the_profile_and_destroys_what_is_faster(options):
     slow = 0.4 + 0.3 * np.sin(2 * np.pi * np.arange(6030) / 3000)
     active = sticky(6030, 0.6, 3, seed=6, rate=slow[:, None])
@@ -207,7 +207,10 @@ def test_smoothed_profile_is_a_reflected_convolution():
     bandwidth, reach = 4.0, 129
     kernel = special.ive(np.abs(np.arange(-reach, reach + 1)), bandwidth**2)
     raster = SpikeRaster.from_dense(active)
-    for profile, train in zip(_profiles(raster, bandwidth), active.T, strict=True):
+    # A smoother twice as slow to sample has the same shape over twice the time.
+    slow = SpikeRaster.from_dense(active, sampling_period=0.002)
+    np.testing.assert_array_equal(_profiles(slow, 0.008), _profiles(raster, 0.004))
+    for profile, train in zip(_profiles(raster, bandwidth / 1000), active.T, strict=True):
         padded = np.pad(train.astype(float), reach, mode="symmetric")
         np.testing.assert_allclose(profile, np.convolve(padded, kernel, "valid"), atol=1e-7)
         assert profile.sum() == pytest.approx(train.sum(), rel=1e-6)
@@ -217,7 +220,7 @@ def test_smoothed_profile_is_a_reflected_convolution():
 def test_constant_units(method):
     active = np.zeros((130, 2), bool)
     active[:, 1] = True
-    for options in ({"window": 7}, {"bandwidth": 3}) if method == "inhomogeneous" else ({},):
+    for options in ({"window": 7}, {"bandwidth": 0.003}) if method == "inhomogeneous" else ({},):
         for surrogate in made(SpikeRaster.from_dense(active), method, 5, **options):
             assert surrogate.spike_counts[0] == 0
             assert surrogate.spike_counts[1] == 130 or method == "poisson"
@@ -298,11 +301,14 @@ def test_global_generators_are_left_alone(structured, method):
         ({"bin_size": 3}, TypeError, r"permutation takes the options \[\], got \['bin_size'\]"),
         ({"method": "bin_shuffling"}, TypeError, r"takes the options \['bin_size'\], got \[\]"),
         ({"method": "bin_shuffling", "bin_size": 0}, ValueError, "bin_size must be at least 1, got 0"),
-        ({"method": "inhomogeneous"}, TypeError, "takes one of window and bandwidth"),
+        ({"method": "inhomogeneous"}, TypeError, "takes one of window, in samples, and bandwidth, in"),
         ({"method": "inhomogeneous", "window": 5, "bandwidth": 3}, TypeError, "takes one of"),
         ({"method": "inhomogeneous", "window": 0}, ValueError, "window must be at least 1"),
-        ({"method": "inhomogeneous", "bandwidth": 0}, ValueError, "bandwidth must lie in"),
-        ({"method": "inhomogeneous", "bandwidth": np.nan}, ValueError, "bandwidth must lie in"),
+        ({"method": "inhomogeneous", "bandwidth": 0}, ValueError, "bandwidth must be a positive"),
+        ({"method": "inhomogeneous", "bandwidth": np.nan}, ValueError, "bandwidth must be a positive"),
+        ({"method": "inhomogeneous", "bandwidth": 3}, ValueError, "up to the recording's 0.004, got 3"),
+        ({"method": "inhomogeneous", "bandwidth": "a"}, TypeError, "number of seconds.*got 'a'"),
+        ({"method": ["permutation"]}, ValueError, r"method must be one of .*got \['permutation'\]"),
     ],
 )
 def test_faults_are_refused_at_once(arguments, error, message):
@@ -333,10 +339,12 @@ def test_generator_is_xoshiro256_plus_plus():
         s[0] ^= s[3]
         s[2] ^= shifted
         s[3] = turned(s[3], 45)
-    words, drawn = np.array([1, 2, 3, 4], np.uint64), np.empty(100, np.uint64)
-    chance.random_bits(words, drawn)
-    assert drawn.tolist() == expected
-    assert words.tolist() == s
+    words, drawn = tuple(np.array([1, 2, 3, 4], np.uint64)), []
+    for _ in range(100):
+        bits, words = chance.next_bits(tuple(map(np.uint64, words)))
+        drawn.append(int(bits))
+    assert drawn == expected
+    assert list(map(int, words)) == s
 
 
 @pytest.mark.parametrize(("n", "k"), [(6, 1), (6, 3), (7, 5), (66, 2)])

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 
 import ann2neo as a2n
-from ann2neo.statistics.autocorrelation import autocorrelation
-from ann2neo.statistics.correlation import correlation
-from ann2neo.statistics.fano import fanofactor
+from ann2neo.statistics.autocorrelation import Autocorrelation, autocorrelation
+from ann2neo.statistics.correlation import Correlation, correlation
+from ann2neo.statistics.fano import FanoFactor, fanofactor
 from ann2neo.statistics.instantaneous_rate import instantaneous_rate
-from ann2neo.statistics.intervals import cv, cv2, isi, lv, lvr
-from ann2neo.statistics.rates import firing_rate, mean_firing_rate
+from ann2neo.statistics.intervals import Intervals, cv, cv2, isi, lv, lvr
+from ann2neo.statistics.rates import FiringRate, firing_rate, mean_firing_rate
 from ann2neo.statistics.summary import summarize
 from ann2neo.statistics.windows import spike_counts
 
@@ -42,6 +42,29 @@ def test_trains_blocks_and_arrays(name):
             pd.testing.assert_frame_equal(found, expected)
         else:
             np.testing.assert_array_equal(found, expected)
+
+
+ACCUMULATORS = {
+    "Autocorrelation": lambda: Autocorrelation(3),
+    "Correlation": Correlation,
+    "FanoFactor": lambda: FanoFactor(10),
+    "FiringRate": FiringRate,
+    "Intervals": Intervals,
+}
+
+
+@pytest.mark.parametrize("name", ACCUMULATORS)
+def test_accumulators_take_what_becomes_a_raster(name):
+    active = np.random.default_rng(0).random((130, 3)) < 0.4
+    parts = [a2n.SpikeRaster.from_dense(active[:70]), a2n.SpikeRaster.from_dense(active[70:])]
+    expected = ACCUMULATORS[name]().update(parts[0]).update(parts[1]).result()
+    for source in (lambda part: part.to_dense(), a2n.to_spiketrains, a2n.to_block):
+        seen = ACCUMULATORS[name]()
+        for part in parts:
+            seen = seen.update(source(part))
+        np.testing.assert_array_equal(seen.result(), expected)
+    with pytest.raises(TypeError, match="expected a SpikeRaster"):
+        ACCUMULATORS[name]().update("raster")
 
 
 @pytest.mark.parametrize("name", CALLS)

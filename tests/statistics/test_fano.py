@@ -106,7 +106,7 @@ def test_degenerate_units():
     np.testing.assert_array_equal(fanofactor(np.ones((1, 1)), 1), [0])
 
 
-@pytest.mark.parametrize("ddof", [2, -1, 0.5, None, "0"])
+@pytest.mark.parametrize("ddof", [2, -1, 0.5, None, "0", True, False, 1.0])
 def test_ddof_is_0_or_1(ddof):
     with pytest.raises(ValueError, match="ddof must be 0 or 1, got "):
         fanofactor(np.eye(4), 2, ddof=ddof)

@@ -150,6 +150,7 @@ def test_refuses():
             ValueError,
             "bandwidth must be a positive number of seconds, got inf",
         ),
+        (("gaussian", "a"), {}, TypeError, "bandwidth must be a positive number of seconds, got 'a'"),
         (("gaussian", 5 * pq.ms), {}, TypeError, "bandwidth must be a positive number of seconds"),
         (
             ("gaussian", 0.01),

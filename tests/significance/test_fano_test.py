@@ -11,7 +11,7 @@ from scipy import stats
 
 from ann2neo import SpikeRaster
 from ann2neo.significance import window_law
-from ann2neo.significance.poisson import _against_poisson, _pvalue, fano_test
+from ann2neo.significance.fano_test import _against_poisson, _pvalue, fano_test
 from ann2neo.statistics.fano import fanofactor
 from tests.strategies import dense
 
@@ -187,8 +187,9 @@ def test_degenerate_units():
 
 def test_a_remainder_is_left_out_with_a_warning():
     active = independent(250, 0.3, 2, seed=7)
-    with pytest.warns(UserWarning, match="the last 50 of 250 samples are left out"):
+    with pytest.warns(UserWarning, match="the last 50 of 250 samples are left out") as caught:
         result = fano_test(active)
+    assert [warning.filename for warning in caught] == [__file__]
     expected = fano_test(active.select(samples=np.arange(200)))
     np.testing.assert_array_equal(result.pvalue, expected.pvalue)
 
@@ -199,5 +200,7 @@ def test_faults_are_named():
         fano_test(active, window=6)
     with pytest.raises(ValueError, match=r"null must be one of .*, got 'binomial'"):
         fano_test(active, window=5, null="binomial")
+    with pytest.raises(ValueError, match=r"null must be one of .*, got \['poisson'\]"):
+        fano_test(active, window=5, null=["poisson"])
     with pytest.raises(ValueError, match=r"alternative must be one of .*, got 'both'"):
         fano_test(active, window=5, alternative="both")
