@@ -28,7 +28,6 @@ from ann2neo.recording.keras_layers import (
 from ann2neo.recording.keras_runs import Taps, recurrent_states, runner, without_gradients
 from ann2neo.recording.sites import Site
 
-
 _FRAMEWORKS = ("jax", "jaxlib", "tensorflow", "torch")
 
 
