@@ -187,6 +187,14 @@ def test_level_for_independent_samples(method, statistic, options):
     assert low <= rejected <= high
 
 
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.1, 0.3, 0.6, 0.9])
+def test_level_at_low_and_high_rates(rate):
+    active = generator(31).random((20_000, 1000)) < rate
+    result = quiet(active, fanofactor, n_surrogates=199, rng=generator(32))
+    low, high = stats.binom.interval(0.999, 1000, 0.05)
+    assert low <= np.count_nonzero(result.pvalue <= 0.05) <= high
+
+
 def test_rates_estimated_from_the_raster_err_on_the_safe_side():
     """Counts of surrogates vary and the raster's is their mean, which widens what follows the count."""
     raster = independent(1000, 400, seed=11)
