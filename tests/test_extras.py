@@ -17,7 +17,10 @@ def test_missing_module_names_the_extra():
 
 
 def test_plot_without_matplotlib(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    # Its parts too, which other tests may have loaded.
+    parts = [name for name in sys.modules if name.startswith("matplotlib.")]
+    for name in ("matplotlib", *parts):
+        monkeypatch.setitem(sys.modules, name, None)
     units = pd.DataFrame({"layer": ["a"], "unit_index": [0]})
     result = TestResult(np.array([1.0]), np.array([0.5]), "null", "test", {}, units)
     with pytest.raises(ImportError, match=r"pip install 'ann2neo\[plot\]'"):
