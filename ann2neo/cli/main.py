@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from ann2neo.cli.terminal import frame_table, quieten_frameworks, right, shown
 
 if TYPE_CHECKING:
     from ann2neo.spikes.raster import SpikeRaster
@@ -41,11 +42,11 @@ def analyze(
         warnings.simplefilter("always")
         summary = summarize(raster, window=window).reset_index()
         battery = poisson_assumptions(raster, window=window, alpha=alpha)
-    console.print(_frame(summary.T.reset_index(), "Indicators", header=False))
+    console.print(frame_table(summary.T.reset_index(), "Indicators", header=False))
     columns = {"layer": "layer", "test": "test", "assumption": "looks at", "n_tested": "units"}
     columns |= {"share_rejecting": "rejecting", "verdict": "verdict"}
     title = f"Poisson assumptions at level {alpha:g}, adjusted for the units of a layer"
-    console.print(_frame(battery.verdicts()[list(columns)].rename(columns=columns), title))
+    console.print(frame_table(battery.verdicts()[list(columns)].rename(columns=columns), title))
     console.print("fano_poisson rejects independent binary units too; fano_bernoulli is their null.")
     for message in dict.fromkeys(str(warning.message) for warning in said):
         console.print(f"Note: {message}.")
@@ -76,7 +77,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of weights, labels and orders.")] = 0,
 ) -> None:
     """Train three networks on handwritten digits, record them and let Elephant analyse their spikes."""
-    _quieten_frameworks()
+    quieten_frameworks()
     from ann2neo.demo import run
 
     table, files = run(out, seed=seed)
@@ -85,7 +86,7 @@ def demo(
     for title in ("accuracy", "rate", "CV %", "Fano", "1 − rate", "ISI CV", "silent"):
         rows.add_column(title, justify="right")
     for values in table.itertuples(index=False):
-        rows.add_row(*(_shown(value) for value in values))
+        rows.add_row(*(shown(value) for value in values))
     console = Console()
     console.print(rows)
     console.print("Accuracy: on the labels trained on. Fano, 1 − rate, ISI CV: over units that fire;")
@@ -169,10 +170,6 @@ def _fail(message: str, status: int) -> None:
     sys.exit(status)
 
 
-def _quieten_frameworks() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
 def _array(path: Path, option: str) -> Any:
     """An array file, not read into memory; one with pickled objects is refused."""
     import numpy as np
@@ -191,7 +188,7 @@ def _array(path: Path, option: str) -> Any:
 def _keras_model(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"MODEL.keras: no file {path}")
-    _quieten_frameworks()
+    quieten_frameworks()
     from ann2neo.extras import needed
 
     keras = needed("keras", extra="tensorflow")
@@ -222,7 +219,7 @@ def _description(path: Path, raster: SpikeRaster) -> Table:
 
 
 def _layer_table(raster: SpikeRaster) -> Table:
-    rows = Table("layer", *(_right("units mean-rate min-rate max-rate silent always-on")))
+    rows = Table("layer", *(right("units mean-rate min-rate max-rate silent always-on")))
     units, counts = raster.units, raster.spike_counts
     for layer in raster.layers:
         of_layer = counts[(units["layer"] == layer).to_numpy()]
@@ -230,28 +227,8 @@ def _layer_table(raster: SpikeRaster) -> Table:
         rows.add_row(
             layer,
             f"{len(rates):,}",
-            *(_shown(rate) for rate in (rates.mean(), rates.min(), rates.max())),
+            *(shown(rate) for rate in (rates.mean(), rates.min(), rates.max())),
             f"{(of_layer == 0).sum():,}",
             f"{(of_layer == raster.n_samples).sum():,}",
         )
     return rows
-
-
-def _frame(frame: Any, title: str, *, header: bool = True) -> Table:
-    rows = Table(title=title, show_header=header)
-    for column in frame.columns:
-        justify: Any = "left" if frame[column].dtype.kind not in "if" else "right"
-        rows.add_column(str(column), justify=justify, no_wrap=column in ("layer", "test"))
-    for values in frame.itertuples(index=False):
-        rows.add_row(*(_shown(value) for value in values))
-    return rows
-
-
-def _right(names: str) -> list[Any]:
-    from rich.table import Column
-
-    return [Column(name.replace("-", " "), justify="right") for name in names.split()]
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
