@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from ann2neo.significance.fano_test import fano_test as fano_test
     from ann2neo.significance.independence import ljung_box_test as ljung_box_test
     from ann2neo.significance.independence import runs_test as runs_test
+    from ann2neo.significance.label_permutation import (
+        mutual_information_test as mutual_information_test,
+    )
     from ann2neo.significance.poisson_fit import fit_poisson as fit_poisson
     from ann2neo.significance.result import TestResult as TestResult
     from ann2neo.significance.similarity import ks_test as ks_test
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
     from ann2neo.statistics.correlation import correlation as correlation
     from ann2neo.statistics.fano import FanoFactor as FanoFactor
     from ann2neo.statistics.fano import fanofactor as fanofactor
+    from ann2neo.statistics.flips import flip_rate as flip_rate
+    from ann2neo.statistics.flips import overfitting_indicator as overfitting_indicator
+    from ann2neo.statistics.flips import pattern_distance as pattern_distance
+    from ann2neo.statistics.flips import spike_jaccard as spike_jaccard
     from ann2neo.statistics.instantaneous_rate import instantaneous_rate as instantaneous_rate
     from ann2neo.statistics.intervals import Intervals as Intervals
     from ann2neo.statistics.intervals import cv as cv
@@ -45,6 +52,21 @@ if TYPE_CHECKING:
     from ann2neo.statistics.intervals import isi as isi
     from ann2neo.statistics.intervals import lv as lv
     from ann2neo.statistics.intervals import lvr as lvr
+    from ann2neo.statistics.pattern_counts import PatternCounts as PatternCounts
+    from ann2neo.statistics.pattern_counts import pattern_counts as pattern_counts
+    from ann2neo.statistics.pattern_entropy import conditional_entropy as conditional_entropy
+    from ann2neo.statistics.pattern_entropy import is_saturated as is_saturated
+    from ann2neo.statistics.pattern_entropy import mutual_information as mutual_information
+    from ann2neo.statistics.pattern_entropy import pattern_coverage as pattern_coverage
+    from ann2neo.statistics.pattern_entropy import pattern_entropy as pattern_entropy
+    from ann2neo.statistics.pattern_histogram import PatternHistogram as PatternHistogram
+    from ann2neo.statistics.pattern_sets import jaccard as jaccard
+    from ann2neo.statistics.pattern_sets import n_patterns as n_patterns
+    from ann2neo.statistics.pattern_sets import pattern_turnover as pattern_turnover
+    from ann2neo.statistics.pattern_sets import top_pattern_share as top_pattern_share
+    from ann2neo.statistics.pattern_sets import weighted_jaccard as weighted_jaccard
+    from ann2neo.statistics.patterns import compare_patterns as compare_patterns
+    from ann2neo.statistics.patterns import summarize_patterns as summarize_patterns
     from ann2neo.statistics.rates import FiringRate as FiringRate
     from ann2neo.statistics.rates import firing_rate as firing_rate
     from ann2neo.statistics.rates import mean_firing_rate as mean_firing_rate
@@ -68,6 +90,10 @@ _HOMES = {
     "correlation": "ann2neo.statistics.correlation",
     "FanoFactor": "ann2neo.statistics.fano",
     "fanofactor": "ann2neo.statistics.fano",
+    "flip_rate": "ann2neo.statistics.flips",
+    "overfitting_indicator": "ann2neo.statistics.flips",
+    "pattern_distance": "ann2neo.statistics.flips",
+    "spike_jaccard": "ann2neo.statistics.flips",
     "instantaneous_rate": "ann2neo.statistics.instantaneous_rate",
     "Intervals": "ann2neo.statistics.intervals",
     "cv": "ann2neo.statistics.intervals",
@@ -75,6 +101,21 @@ _HOMES = {
     "isi": "ann2neo.statistics.intervals",
     "lv": "ann2neo.statistics.intervals",
     "lvr": "ann2neo.statistics.intervals",
+    "PatternCounts": "ann2neo.statistics.pattern_counts",
+    "pattern_counts": "ann2neo.statistics.pattern_counts",
+    "conditional_entropy": "ann2neo.statistics.pattern_entropy",
+    "is_saturated": "ann2neo.statistics.pattern_entropy",
+    "mutual_information": "ann2neo.statistics.pattern_entropy",
+    "pattern_coverage": "ann2neo.statistics.pattern_entropy",
+    "pattern_entropy": "ann2neo.statistics.pattern_entropy",
+    "PatternHistogram": "ann2neo.statistics.pattern_histogram",
+    "jaccard": "ann2neo.statistics.pattern_sets",
+    "n_patterns": "ann2neo.statistics.pattern_sets",
+    "pattern_turnover": "ann2neo.statistics.pattern_sets",
+    "top_pattern_share": "ann2neo.statistics.pattern_sets",
+    "weighted_jaccard": "ann2neo.statistics.pattern_sets",
+    "compare_patterns": "ann2neo.statistics.patterns",
+    "summarize_patterns": "ann2neo.statistics.patterns",
     "FiringRate": "ann2neo.statistics.rates",
     "firing_rate": "ann2neo.statistics.rates",
     "mean_firing_rate": "ann2neo.statistics.rates",
@@ -86,6 +127,7 @@ _HOMES = {
     "fano_test": "ann2neo.significance.fano_test",
     "ljung_box_test": "ann2neo.significance.independence",
     "runs_test": "ann2neo.significance.independence",
+    "mutual_information_test": "ann2neo.significance.label_permutation",
     "fit_poisson": "ann2neo.significance.poisson_fit",
     "TestResult": "ann2neo.significance.result",
     "ks_test": "ann2neo.significance.similarity",

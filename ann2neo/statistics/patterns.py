@@ -1,0 +1,186 @@
+"""Tables of the pattern statistics, a row a layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.statistics.flips import mean_distance, same_samples, spikes_in_both
+from ann2neo.statistics.pattern_counts import groups_of, pattern_counts
+from ann2neo.statistics.pattern_entropy import (
+    conditional_entropy,
+    is_saturated,
+    mutual_information,
+    pattern_coverage,
+    pattern_entropy,
+)
+from ann2neo.statistics.pattern_histogram import PatternHistogram
+from ann2neo.statistics.pattern_sets import (
+    jaccard,
+    n_patterns,
+    pattern_turnover,
+    top_pattern_share,
+    weighted_jaccard,
+)
+
+
+def summarize_patterns(raster: Any, by: str | None = "layer", *, labels: Any = None) -> pd.DataFrame:
+    """Statistics of the patterns of each layer, a row a group of units.
+
+    A pattern is one sample's bits across the units of the group (with ``conv_units="channels"``, one
+    image position's bits across channels).
+
+    Parameters
+    ----------
+    raster : SpikeRaster or what `as_raster` takes
+    by : str or None
+        Column of the unit table whose values make the groups; None: patterns of all units together.
+    labels : str or array of shape (n_samples,), optional
+        As for `pattern_counts`; adds the last three columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The index holds the groups in the order of their first unit (``"all"`` for None). Columns, of the
+        functions of the same name where there is one:
+
+        ``n_units``, ``n_samples``, ``n_patterns``
+            Bits a pattern, patterns, and distinct ones.
+        ``entropy``, ``entropy_share``, ``entropy_miller_madow``, ``entropy_chao_shen``
+            `pattern_entropy`, in bits; the plug-in estimate also as a share of its maximum.
+        ``coverage``, ``saturated``
+            `pattern_coverage` and `is_saturated`: whether these entropies mean anything.
+        ``top_pattern_share``, ``pattern_distance``
+            As the functions.
+        ``silent_share``, ``always_on_share``
+            Share of units that fire at no sample (dead) and at every sample.
+        ``conditional_entropy``, ``mutual_information``, ``joint_saturated``
+            Of patterns and labels, plug-in, in bits; `is_saturated` of the pairs.
+
+    Raises
+    ------
+    ValueError
+        If there is no column `by` or `labels`.
+
+    Examples
+    --------
+    >>> import numpy as np, ann2neo as a2n
+    >>> active = np.array([[1, 1, 0], [0, 1, 0], [0, 1, 0], [1, 1, 0], [0, 1, 1]])
+    >>> found = a2n.summarize_patterns(active)
+    >>> print(found[["n_patterns", "entropy", "coverage", "always_on_share"]].T.round(3))
+    layer            units
+    n_patterns       3.000
+    entropy          1.522
+    coverage         0.800
+    always_on_share  0.333
+    """
+    raster = as_raster(raster)
+    spikes, groups = raster.spike_counts, groups_of(raster, by)
+    rows = []
+    for name, histogram in pattern_counts(raster, by, labels=labels).items():
+        counts = spikes[groups[name]]
+        rows.append(
+            {
+                **_row(histogram),
+                "pattern_distance": mean_distance(counts, raster.n_samples),
+                "silent_share": float((counts == 0).mean()),
+                "always_on_share": float((counts == raster.n_samples).mean()),
+                **(_label_columns(histogram) if labels is not None else {}),
+            }
+        )
+    return pd.DataFrame(rows, index=pd.Index(list(groups), name=by))
+
+
+def compare_patterns(before: Any, after: Any, by: str | None = "layer") -> pd.DataFrame:
+    """How far two recordings of the same samples differ, a row a group of units.
+
+    Parameters
+    ----------
+    before, after : SpikeRaster or what `as_raster` takes
+        The same units and samples, at two moments of training, say.
+    by : str or None
+        As for `summarize_patterns`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed as that of `summarize_patterns`. Columns:
+
+        ``flip_rate``
+            Share of the group's bits that differ.
+        ``spike_jaccard``
+            Bits that are on in both over those in either, all units together; NaN without spikes.
+        ``jaccard``, ``weighted_jaccard``
+            Of the patterns that occur, and of their histograms.
+        ``appeared``, ``vanished``
+            Distinct patterns only in `after`, and only in `before`.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in units or samples.
+
+    Examples
+    --------
+    >>> import numpy as np, ann2neo as a2n
+    >>> print(a2n.compare_patterns(np.eye(3), np.eye(3)[[0, 2, 2]]).T.round(2))
+    layer             units
+    flip_rate          0.22
+    spike_jaccard      0.50
+    jaccard            0.67
+    weighted_jaccard   0.50
+    appeared           0.00
+    vanished           1.00
+    """
+    one, two = same_samples(before, after)
+    groups = _same_groups(one, two, by)
+    both, either = spikes_in_both(one, two)
+    first, second = pattern_counts(one, by), pattern_counts(two, by)
+    rows = []
+    for name, units in groups.items():
+        n_both, n_either = int(both[units].sum()), int(either[units].sum())
+        turnover = pattern_turnover(first[name], second[name])
+        rows.append(
+            {
+                "flip_rate": (n_either - n_both) / (one.n_samples * units.size),
+                "spike_jaccard": n_both / n_either if n_either else float("nan"),
+                "jaccard": jaccard(first[name], second[name]),
+                "weighted_jaccard": weighted_jaccard(first[name], second[name]),
+                **turnover._asdict(),
+            }
+        )
+    return pd.DataFrame(rows, index=pd.Index(list(groups), name=by))
+
+
+def _row(histogram: PatternHistogram) -> dict[str, Any]:
+    return {
+        "n_units": histogram.n_units,
+        "n_samples": histogram.n_samples,
+        "n_patterns": n_patterns(histogram),
+        "entropy": pattern_entropy(histogram),
+        "entropy_share": pattern_entropy(histogram, normalized=True),
+        "entropy_miller_madow": pattern_entropy(histogram, "miller-madow"),
+        "entropy_chao_shen": pattern_entropy(histogram, "chao-shen"),
+        "coverage": pattern_coverage(histogram),
+        "saturated": is_saturated(histogram),
+        "top_pattern_share": top_pattern_share(histogram),
+    }
+
+
+def _label_columns(histogram: PatternHistogram) -> dict[str, Any]:
+    return {
+        "conditional_entropy": conditional_entropy(histogram),
+        "mutual_information": mutual_information(histogram),
+        "joint_saturated": is_saturated(histogram, joint=True),
+    }
+
+
+def _same_groups(one: SpikeRaster, two: SpikeRaster, by: str | None) -> dict:
+    groups, others = groups_of(one, by), groups_of(two, by)
+    if list(groups) != list(others) or not all(map(np.array_equal, groups.values(), others.values())):
+        raise ValueError(f"before and after must have the same units in each {by}")
+    return groups
