@@ -13,9 +13,25 @@ if TYPE_CHECKING:
     from ann2neo.exchange.change_points import change_point_test as change_point_test
     from ann2neo.exchange.elephant import elephant_poisson as elephant_poisson
     from ann2neo.exchange.elephant import elephant_surrogates as elephant_surrogates
+    from ann2neo.exchange.formats import read_spikes as read_spikes
+    from ann2neo.exchange.formats import write_spikes as write_spikes
     from ann2neo.exchange.neo import from_block as from_block
     from ann2neo.exchange.neo import to_block as to_block
     from ann2neo.exchange.neo import to_spiketrains as to_spiketrains
+    from ann2neo.exchange.nix import read_nix as read_nix
+    from ann2neo.exchange.nix import write_nix as write_nix
+    from ann2neo.exchange.nwb import read_nwb as read_nwb
+    from ann2neo.exchange.nwb import read_nwb_block as read_nwb_block
+    from ann2neo.exchange.nwb import write_nwb as write_nwb
+    from ann2neo.exchange.pynapple import from_pynapple as from_pynapple
+    from ann2neo.exchange.pynapple import to_pynapple as to_pynapple
+    from ann2neo.exchange.spikeinterface import from_spikeinterface as from_spikeinterface
+    from ann2neo.exchange.spikeinterface import to_spikeinterface as to_spikeinterface
+    from ann2neo.exchange.xarray import from_xarray as from_xarray
+    from ann2neo.exchange.xarray import read_netcdf as read_netcdf
+    from ann2neo.exchange.xarray import to_xarray as to_xarray
+    from ann2neo.exchange.xarray import write_netcdf as write_netcdf
+    from ann2neo.recording.activation_files import open_activations as open_activations
     from ann2neo.recording.record import record as record
     from ann2neo.significance.assumptions import poisson_assumptions as poisson_assumptions
     from ann2neo.significance.combine import adjust_pvalues as adjust_pvalues
@@ -81,9 +97,25 @@ _HOMES = {
     "change_point_test": "ann2neo.exchange.change_points",
     "elephant_poisson": "ann2neo.exchange.elephant",
     "elephant_surrogates": "ann2neo.exchange.elephant",
+    "read_spikes": "ann2neo.exchange.formats",
+    "write_spikes": "ann2neo.exchange.formats",
+    "open_activations": "ann2neo.recording.activation_files",
     "from_block": "ann2neo.exchange.neo",
     "to_block": "ann2neo.exchange.neo",
     "to_spiketrains": "ann2neo.exchange.neo",
+    "from_pynapple": "ann2neo.exchange.pynapple",
+    "to_pynapple": "ann2neo.exchange.pynapple",
+    "from_spikeinterface": "ann2neo.exchange.spikeinterface",
+    "to_spikeinterface": "ann2neo.exchange.spikeinterface",
+    "from_xarray": "ann2neo.exchange.xarray",
+    "read_netcdf": "ann2neo.exchange.xarray",
+    "to_xarray": "ann2neo.exchange.xarray",
+    "write_netcdf": "ann2neo.exchange.xarray",
+    "read_nix": "ann2neo.exchange.nix",
+    "write_nix": "ann2neo.exchange.nix",
+    "read_nwb": "ann2neo.exchange.nwb",
+    "read_nwb_block": "ann2neo.exchange.nwb",
+    "write_nwb": "ann2neo.exchange.nwb",
     "Autocorrelation": "ann2neo.statistics.autocorrelation",
     "autocorrelation": "ann2neo.statistics.autocorrelation",
     "Correlation": "ann2neo.statistics.correlation",

@@ -32,7 +32,7 @@ def test_is_a_notebook(file):
 
 @pytest.mark.parametrize("file", TUTORIALS, ids=lambda file: file.stem)
 def test_runs(file, tmp_path):
-    for module in ("keras", "sklearn", "viziphant"):
+    for module in ("keras", "sklearn", "torch", "viziphant"):
         pytest.importorskip(module, reason="the demo extra is not installed")
     result = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", str(file)],

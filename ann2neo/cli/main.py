@@ -1,4 +1,4 @@
-"""The command line: `ann2neo demo`, `record`, `info`, `analyze`."""
+"""The command line: `ann2neo demo`, `record`, `info`, `analyze`, and the commands of other files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ann2neo.cli.terminal import frame_table, quieten_frameworks, right, shown
+from ann2neo.cli import study
+from ann2neo.cli.convert import convert
+from ann2neo.cli.terminal import array_file, frame_table, quieten_frameworks, right, shown
 
 if TYPE_CHECKING:
     from ann2neo.spikes.raster import SpikeRaster
@@ -20,23 +22,25 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+app.add_typer(study.app, name="study")
+app.command()(convert)
 _DEBUG = "--debug"
 
 
 @app.command()
 def analyze(
-    file: Annotated[Path, typer.Argument(help="A raster: .zarr or .zarr.zip.")],
+    file: Annotated[Path, typer.Argument(help="Spikes: .zarr, .zarr.zip, .nwb, .nix or .nc.")],
     window: Annotated[int, typer.Option(help="Samples a window of the Fano factor.")] = 100,
     alpha: Annotated[float, typer.Option(help="Level of the verdicts.")] = 0.05,
 ) -> None:
     """Print the indicators of each layer and the tests of the Poisson assumptions."""
     import warnings
 
+    from ann2neo.exchange.formats import read_spikes
     from ann2neo.significance.assumptions import poisson_assumptions
-    from ann2neo.spikes.raster import SpikeRaster
     from ann2neo.statistics.summary import summarize
 
-    raster = SpikeRaster.load(file)
+    raster = read_spikes(file)
     console = Console()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -117,8 +121,8 @@ def record(
     """Record the spikes of a saved network."""
     import numpy as np
 
-    images = _array(samples, "--samples")
-    targets = None if labels is None else _array(labels, "--labels")
+    images = array_file(samples, "--samples")
+    targets = None if labels is None else array_file(labels, "--labels")
     network = _keras_model(model)
     from ann2neo.recording.record import record as record_network
 
@@ -140,7 +144,9 @@ def record(
 
 
 @app.command()
-def info(file: Annotated[Path, typer.Argument(help="A raster: .zarr or .zarr.zip.")]) -> None:
+def info(
+    file: Annotated[Path, typer.Argument(help="Spikes: .zarr, .zarr.zip, .nwb, .nix or .nc.")],
+) -> None:
     """Say what a file holds."""
     _print_raster(file)
 
@@ -170,21 +176,6 @@ def _fail(message: str, status: int) -> None:
     sys.exit(status)
 
 
-def _array(path: Path, option: str) -> Any:
-    """An array file, not read into memory; one with pickled objects is refused."""
-    import numpy as np
-
-    if not path.is_file():
-        raise FileNotFoundError(f"{option}: no file {path}")
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        raise ValueError(f"{option}: {path} is not a plain .npy file ({error})") from error
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{option}: {path} holds several arrays; save the one to use as .npy")
-    return array
-
-
 def _keras_model(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"MODEL.keras: no file {path}")
@@ -199,9 +190,9 @@ def _keras_model(path: Path) -> Any:
 
 
 def _print_raster(path: Path) -> None:
-    from ann2neo.spikes.raster import SpikeRaster
+    from ann2neo.exchange.formats import read_spikes
 
-    raster = SpikeRaster.load(path)
+    raster = read_spikes(path)
     console = Console()
     console.print(_description(path, raster))
     console.print(_layer_table(raster))

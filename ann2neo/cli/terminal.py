@@ -1,8 +1,9 @@
-"""What the commands share: tables on the terminal, quiet frameworks."""
+"""What the commands share: tables on the terminal, array files, quiet frameworks."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from rich.table import Column, Table
@@ -28,3 +29,18 @@ def shown(value: Any) -> str:
 
 def quieten_frameworks() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def array_file(path: Path, option: str) -> Any:
+    """An array file, not read into memory; one with pickled objects is refused."""
+    import numpy as np
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{option}: no file {path}")
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{option}: {path} is not a plain .npy file ({error})") from error
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{option}: {path} holds several arrays; save the one to use as .npy")
+    return array

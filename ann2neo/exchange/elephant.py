@@ -10,8 +10,9 @@ import numpy as np
 import quantities as pq
 
 from ann2neo.exchange.elephant_methods import PROCESSES, SURROGATES, chosen, generated, seeded_globals
+from ann2neo.exchange.grid import OFF_GRID
 from ann2neo.exchange.neo import to_spiketrains
-from ann2neo.exchange.neo_trains import OFF_GRID, milliseconds
+from ann2neo.exchange.neo_trains import milliseconds
 from ann2neo.spikes import kernels
 from ann2neo.spikes.arguments import check_choice, checked_count
 from ann2neo.spikes.as_raster import as_raster

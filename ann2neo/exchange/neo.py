@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import quantities as pq
 
+from ann2neo.exchange.columns import plain_array
 from ann2neo.exchange.neo_segments import (
     CONFIGURATION,
     SAMPLE_ARGUMENTS,
@@ -219,20 +220,8 @@ def _samples_epoch(raster: SpikeRaster) -> neo.Epoch:
         labels=labels.astype(str).to_numpy(dtype="U"),
         units=pq.ms,
         name=SAMPLES,
-        array_annotations={keys[name]: _neo_column(samples[name]) for name in samples},
+        array_annotations={keys[name]: plain_array(samples[name], "samples") for name in samples},
     )
-
-
-def _neo_column(column: pd.Series) -> np.ndarray:
-    if column.dtype.kind in "bif":
-        return column.to_numpy()
-    cut = column.str.endswith("\0")
-    if cut.any():
-        raise ValueError(
-            f"samples[{column.name!r}] must not end in NUL, which Neo's arrays drop, "
-            f"got {column[cut].iloc[0]!r}"
-        )
-    return column.to_numpy(dtype="U")
 
 
 def _by_layer(raster: SpikeRaster, trains: list[neo.SpikeTrain]) -> dict[str, list[neo.SpikeTrain]]:

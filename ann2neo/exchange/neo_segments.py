@@ -11,7 +11,8 @@ import neo
 import numpy as np
 import pandas as pd
 
-from ann2neo.exchange.neo_trains import OFF_GRID, from_trains, milliseconds
+from ann2neo.exchange.grid import OFF_GRID
+from ann2neo.exchange.neo_trains import from_trains, milliseconds
 from ann2neo.spikes.raster import SpikeRaster, default_samples
 from ann2neo.spikes.tables import checked_annotations
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import quantities as pq
 
+from ann2neo.exchange.grid import OFF_GRID, SampleGrid
 from ann2neo.spikes import kernels
 from ann2neo.spikes.arguments import checked_period
 from ann2neo.spikes.raster import SpikeRaster, frozen, n_words
 
-OFF_GRID = 1e-6
-"""Of a sample: float64 times stay closer to the grid than this up to 4·10⁹ samples."""
+_IF_OUTSIDE = "neo's time_slice keeps a spike at t_stop, SpikeRaster.select(samples=…) does not"
 
 
 def from_trains(trains: list[Any], sampling_period: float | None) -> SpikeRaster:
@@ -34,16 +34,12 @@ def from_trains(trains: list[Any], sampling_period: float | None) -> SpikeRaster
     period = checked_period(sampling_period or _period_of(trains))
     dt = period * 1000
     start, stop = _span(trains, dt)
-    n_samples = round((stop - start) / dt)
-    if n_samples < 1 or abs((stop - start) / dt - n_samples) > OFF_GRID:
-        raise ValueError(
-            f"trains span {stop - start} ms, which is not a whole number of samples of {dt} ms; "
-            "check sampling_period"
-        )
-    words = np.zeros((len(trains), n_words(n_samples)), np.uint64)
+    grid = SampleGrid.spanning(start, stop, dt, "ms")
+    words = np.zeros((len(trains), n_words(grid.n_samples)), np.uint64)
     for row, train in zip(words, trains, strict=True):
-        kernels.set_bits(row, _samples_of(train, start, dt, n_samples))
-    return SpikeRaster(frozen(words), n_samples, _unit_table(trains), sampling_period=period)
+        times = milliseconds(train, f"train {_name(train)}")
+        kernels.set_bits(row, grid.samples(times, _name(train), if_outside=_IF_OUTSIDE))
+    return SpikeRaster(frozen(words), grid.n_samples, _unit_table(trains), sampling_period=period)
 
 
 def milliseconds(quantity: Any, what: str) -> np.ndarray:
@@ -98,35 +94,6 @@ def _bounds(train: neo.SpikeTrain) -> tuple[float, float]:
     start = milliseconds(train.t_start, f"t_start of train {_name(train)}")
     stop = milliseconds(train.t_stop, f"t_stop of train {_name(train)}")
     return float(start), float(stop)
-
-
-def _samples_of(train: neo.SpikeTrain, start: float, dt: float, n_samples: int) -> np.ndarray:
-    times = milliseconds(train, f"train {_name(train)}")
-    places = (times - start) / dt
-    samples = np.rint(places)
-    # "not within" rather than "beyond": NaN is neither.
-    off = ~(np.abs(places - samples) <= OFF_GRID)
-    if off.any():
-        raise ValueError(
-            f"train {_name(train)} has a spike at {times[off][0]} ms, off the sample grid of {dt} ms; "
-            "give the right sampling_period, or bin the trains first"
-        )
-    outside = (samples < 0) | (samples >= n_samples)
-    if outside.any():
-        raise ValueError(
-            f"train {_name(train)} has a spike at {times[outside][0]} ms, outside the {n_samples} "
-            f"samples from {start} ms on; neo's time_slice keeps a spike at t_stop, "
-            "SpikeRaster.select(samples=…) does not"
-        )
-    samples = samples.astype(np.int64)
-    ordered = samples if np.all(samples[1:] >= samples[:-1]) else np.sort(samples)
-    twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    if twice.size:
-        raise ValueError(
-            f"train {_name(train)} has {np.sum(samples == twice[0])} spikes in the sample at "
-            f"{start + dt * twice[0]} ms; a raster holds one"
-        )
-    return samples
 
 
 def _unit_table(trains: list[neo.SpikeTrain]) -> pd.DataFrame:

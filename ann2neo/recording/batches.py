@@ -44,7 +44,8 @@ def batches(samples: Any, *, labels: Any, batch_size: int, rng: np.random.Genera
     Parameters
     ----------
     samples : array, mapping or tuple of arrays, tf.data.Dataset, PyDataset or iterable of batches
-        Anything else than arrays comes in batches already, each ``inputs`` or ``(inputs, labels)``.
+        Anything else than arrays (or tensors of torch) comes in batches already, each ``inputs`` or
+        ``(inputs, labels)``.
     labels : array, None or False
         A label a sample; None takes those that come with the batches, False drops them.
     batch_size : int
@@ -74,7 +75,7 @@ def batches(samples: Any, *, labels: Any, batch_size: int, rng: np.random.Genera
 
 def checked_labels(labels: Any, name: str) -> np.ndarray:
     """Labels as a one-dimensional array of int, bool, float or str."""
-    array = np.asarray(labels)
+    array = _as_array(labels)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.dtype == object and all(isinstance(label, str) for label in array.flat):
@@ -117,8 +118,16 @@ def _indexable(array: Any) -> Any:
     """An array that takes slices and ascending indices; what is on disk stays there."""
     if hasattr(array, "toarray"):
         raise TypeError(f"samples must be dense, got a {type(array).__name__}; pass samples.toarray()")
-    # Tensors of TensorFlow cannot be indexed by an array.
-    return array.numpy() if callable(getattr(array, "numpy", None)) else array
+    # Tensors cannot be indexed by an array.
+    return _as_array(array) if callable(getattr(array, "numpy", None)) else array
+
+
+def _as_array(leaf: Any) -> np.ndarray:
+    if callable(getattr(leaf, "detach", None)):
+        # Tensors of torch may lie on a GPU, or in a precision that NumPy lacks.
+        leaf = leaf.detach().cpu()
+        leaf = leaf.float() if str(leaf.dtype) == "torch.bfloat16" else leaf
+    return np.asarray(leaf)
 
 
 def _common_length(leaves: list[Any]) -> int:
@@ -156,7 +165,7 @@ class _Stream:
 
     def _batch(self, item: Any) -> Batch:
         inputs, inside = _unpacked(item)
-        inputs = _map(inputs, np.asarray)
+        inputs = _map(inputs, _as_array)
         n_samples = _batch_length(inputs)
         found = self._found(inside, n_samples)
         if found is not None and len(found) != n_samples:

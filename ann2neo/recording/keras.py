@@ -7,6 +7,7 @@ to cut; the model itself is not rebuilt, and loses the notes when recording ends
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 from collections.abc import Callable, Iterator
@@ -16,17 +17,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from ann2neo.recording.keras_layers import (
-    Output,
-    choose,
-    layer_paths,
-    noted,
-    outputs_of,
-    site,
-    tensors_in,
+from ann2neo.recording.keras_layers import layer_paths, noted, outputs_of, site, tensors_in
+from ann2neo.recording.keras_runs import (
+    Taps,
+    recurrent_states,
+    runner,
+    standing_run,
+    without_gradients,
 )
-from ann2neo.recording.keras_runs import Taps, recurrent_states, runner, without_gradients
-from ann2neo.recording.sites import Site
+from ann2neo.recording.outputs import Output, choose
+from ann2neo.recording.sites import NonFiniteWeightError, Site
 
 _FRAMEWORKS = ("jax", "jaxlib", "tensorflow", "torch")
 
@@ -39,13 +39,19 @@ class KerasObservation:
         sites: list[Site],
         annotations: dict[str, Any],
         run: Callable[[Any], list[np.ndarray]],
+        stand: Callable[[list[Any]], Callable[[], list[list[np.ndarray]]]],
     ) -> None:
         self.sites = sites
         self.annotations = annotations
         self._run = run
+        self._stand = stand
 
     def __call__(self, inputs: Any) -> list[np.ndarray]:
         return self._run(inputs)
+
+    def standing(self, batches: list[Any]) -> Callable[[], list[list[np.ndarray]]]:
+        """See `ann2neo.recording.watch.watch`."""
+        return self._stand(batches)
 
 
 @contextmanager
@@ -71,9 +77,30 @@ def observe(network: Any, inputs: Any, layers: Any) -> Iterator[KerasObservation
             "weights_hash": weights_hash(network),
         }
         # Otherwise the activations of the first batch would be held throughout.
+        places = [dataclasses.replace(output, tensor=None) for output in chosen]
         del inputs, chosen
         run = runner(network, taps)
-        yield KerasObservation(sites, annotations, lambda batch: run(_as_inputs(network, batch)))
+        yield KerasObservation(
+            sites,
+            annotations,
+            lambda batch: run(_as_inputs(network, batch)),
+            lambda batches: _standing(network, places, batches),
+        )
+
+
+def _standing(
+    network: Any, places: list[Output], batches: list[Any]
+) -> Callable[[], list[list[np.ndarray]]]:
+    looks = standing_run(network, places, [_as_inputs(network, batch) for batch in batches])
+
+    def look() -> list[list[np.ndarray]]:
+        found = looks()
+        if not all(np.isfinite(weight_sum) for *_, weight_sum in found):
+            # The sum may also overflow: the weights themselves decide.
+            _check_weights(network)
+        return [activations for *activations, _ in found]
+
+    return look
 
 
 def weights_hash(network: Any) -> str:
@@ -125,6 +152,12 @@ def _tried(
         raise ValueError(_misfit(network, inputs, error)) from error
     found = outputs_of(paths, notes)
     notes.clear()
+    if not found:
+        raise ValueError(
+            "no layer of this network could be observed: it calls no Keras layers, or calls them inside "
+            "a compiled function. Keep its layers as attributes and call them in `call`, or record the "
+            "activations themselves: record(activations)"
+        )
     chosen = choose(found, layers, {id(tensor) for tensor in tensors_in(returned)})
     for output in chosen:
         if _is_traced(output.tensor):
@@ -159,7 +192,7 @@ def _check_weights(network: Any) -> None:
         # Infinities can be meant in what is not trained, such as masks.
         broken = ~np.isfinite(value) if weight.trainable else np.isnan(value)
         if broken.any():
-            raise ValueError(
+            raise NonFiniteWeightError(
                 f"network {network.name!r} has {value[broken][0]} among its weights, in "
                 f"{weight.path!r}; did its training diverge?"
             )

@@ -6,11 +6,11 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 
+from ann2neo.recording.outputs import Output
 from ann2neo.recording.sites import Site
 
 _ACTIVATION_LAYERS = {
@@ -22,19 +22,6 @@ _ACTIVATION_LAYERS = {
 }
 
 _NOTHING = object()
-
-
-@dataclass(frozen=True)
-class Output:
-    """One tensor that one call of one layer returned."""
-
-    layer: Any
-    path: str
-    call: int
-    n_calls: int
-    position: int
-    label: str
-    tensor: Any
 
 
 def layer_paths(network: Any, prefix: str = "") -> dict[int, tuple[str, Any]]:
@@ -102,7 +89,20 @@ def outputs_of(paths: Mapping[int, tuple[str, Any]], notes: list[tuple[Any, Any]
         tensors = tensors_in(returned)
         for position, tensor in enumerate(tensors):
             name = f"{label}[{position}]" if len(tensors) > 1 else label
-            found.append(Output(layer, path, call, n_calls[id(layer)], position, name, tensor))
+            found.append(
+                Output(
+                    layer=layer,
+                    name=layer.name,
+                    path=path,
+                    call=call,
+                    n_calls=n_calls[id(layer)],
+                    position=position,
+                    label=name,
+                    tensor=tensor,
+                    activation=activation_name(layer),
+                    is_node=_is_node(layer),
+                )
+            )
     return found
 
 
@@ -112,87 +112,10 @@ def tensors_in(returned: Any) -> list[Any]:
     return [leaf for leaf in leaves if hasattr(leaf, "shape") and len(leaf.shape) > 0]
 
 
-def choose(found: list[Output], layers: Any, final: set[int]) -> list[Output]:
-    """The outputs that `layers` asks for; `final` are the ids of the tensors the network returned."""
-    if not found:
-        raise ValueError(
-            "no layer of this network could be observed: it calls no Keras layers, or calls them inside "
-            "a compiled function. Keep its layers as attributes and call them in `call`, or record the "
-            "activations themselves: record(activations)"
-        )
-    if isinstance(layers, str) and layers in ("all", "last_hidden"):
-        return _nodes(found) if layers == "all" else [_last_hidden(found, final)]
-    asked = list(layers) if isinstance(layers, (list, tuple)) else [layers]
-    if not asked:
-        raise ValueError(f"layers must name at least one of {_labels(found)}, got {layers!r}")
-    chosen = [output for layer in asked for output in _asked(layer, found)]
-    _check_distinct(chosen)
-    return chosen
-
-
-def _nodes(found: list[Output]) -> list[Output]:
-    nodes = [output for output in found if _is_node(output)]
-    if not nodes:
-        raise ValueError(
-            "network calls no layer with weights or an activation function; name the layers to record "
-            f"among {_labels(found)}"
-        )
-    _check_distinct(nodes)
-    return nodes
-
-
-def _last_hidden(found: list[Output], final: set[int]) -> Output:
-    hidden = [output for output in _nodes(found) if id(output.tensor) not in final]
-    active = [output for output in hidden if activation_name(output.layer) != "linear"]
-    if not hidden:
-        raise ValueError(
-            f"network has no hidden layer; name the layers to record among {_labels(found)}"
-        )
-    return (active or hidden)[-1]
-
-
-def _asked(layer: Any, found: list[Output]) -> list[Output]:
-    if not isinstance(layer, str):
-        matching = [output for output in found if output.layer is layer]
-        if not matching:
-            raise ValueError(
-                f"layers must be layers that the network calls, got {layer!r:.80}; "
-                f"it calls {_labels(found)}"
-            )
-        return matching
-    for name in ("label", "path"):
-        matching = [output for output in found if getattr(output, name) == layer]
-        if matching:
-            return matching
-    matching = [output for output in found if output.layer.name == layer]
-    if len({output.path for output in matching}) > 1:
-        raise ValueError(f"layers={layer!r} could be any of {_labels(matching)}; give one of these")
-    if not matching:
-        raise ValueError(f"layers must be 'last_hidden', 'all' or among {_labels(found)}, got {layer!r}")
-    return matching
-
-
-def _check_distinct(chosen: list[Output]) -> None:
-    first: dict[str, Output] = {}
-    for output in chosen:
-        other = first.setdefault(output.label, output)
-        if other is not output and other.layer is not output.layer:
-            raise ValueError(
-                f"network has several layers called {output.label!r}: give each a name of its own, or "
-                "record them one at a time, as layer objects"
-            )
-    if len(first) < len(chosen):
-        raise ValueError(f"layers must name each layer once, got {_labels(chosen)}")
-
-
-def _labels(outputs: list[Output]) -> list[str]:
-    return [output.label for output in outputs]
-
-
-def _is_node(output: Output) -> bool:
+def _is_node(layer: Any) -> bool:
     """Whether a layer computes nodes of its own: it has weights or an activation function, and no layers
     inside that are observed instead."""
-    layer, kind = output.layer, type(output.layer).__name__
+    kind = type(layer).__name__
     if _has_inside(layer) or kind.endswith("Normalization") or kind == "Embedding":
         return False
     return bool(layer.weights) or activation_name(layer) != "linear"
@@ -225,7 +148,7 @@ def site(output: Output, paths: Mapping[int, tuple[str, Any]]) -> Site:
     shape = tuple(int(size) for size in output.tensor.shape[1:])
     first = len(shape) > 1 and _channels_first(output.layer, paths)
     # Further outputs are states, which another function may have made.
-    activation = activation_name(output.layer) if output.position == 0 else None
+    activation = output.activation if output.position == 0 else None
     return Site(output.label, shape, 0 if first else -1, activation)
 
 

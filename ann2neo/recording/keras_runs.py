@@ -10,7 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from ann2neo.recording.keras_layers import Output, tensors_in
+from ann2neo.recording.keras_layers import noted, tensors_in
+from ann2neo.recording.outputs import Output
 from ann2neo.recording.sites import NonFiniteSampleError
 
 _MAX_GRAPHS = 16
@@ -120,6 +121,69 @@ def _jitted(network: Any, taps: Taps) -> Callable[[Any], list[np.ndarray]]:
         for place, value in zip(moving, moved, strict=True):
             variables[place].assign(value)
         return [np.asarray(tensor) for tensor in tapped]
+
+    return run
+
+
+def standing_run(
+    network: Any, places: list[Output], batches: list[Any]
+) -> Callable[[], list[list[np.ndarray]]]:
+    """A function that runs the same batches again and again, through the weights of the moment.
+
+    It gives the tensors at `places` for each batch, and behind them the sum of the trainable weights.
+    Nothing that a run would move is moved: layers write into a scope that is thrown away.
+    """
+    layers = list({id(place.layer): place.layer for place in places}.values())
+
+    def forward(inputs: Any, states: list[tuple[Any, Any]] | None = None) -> list[Any]:
+        with noted(layers) as notes, keras.StatelessScope(state_mapping=states):
+            tapped = Taps(notes, places).read(lambda: network(inputs, training=False))
+            return [*tapped, _sum_of_weights(network)]
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow" and not network.run_eagerly:
+        return _standing_graphs(forward, batches)
+    if backend == "jax" and not network.run_eagerly:
+        return _standing_jitted(network, forward, batches)
+    return lambda: [_eagerly(forward, batch) for batch in batches]
+
+
+def _sum_of_weights(network: Any) -> Any:
+    """NaN or infinite when a weight is: fused kernels of TensorFlow would turn that into silence."""
+    sums = [
+        keras.ops.sum(keras.ops.cast(weight.value, "float32"))
+        for weight in network.trainable_weights
+        if keras.backend.is_float_dtype(weight.dtype)
+    ]
+    return keras.ops.sum(keras.ops.stack(sums)) if sums else keras.ops.zeros(())
+
+
+def _standing_graphs(
+    forward: Callable[..., list[Any]], batches: list[Any]
+) -> Callable[[], list[list[np.ndarray]]]:
+    import tensorflow as tf
+
+    # Calling a graph whose function has a second argument costs four times as much.
+    function = tf.function(lambda tensors: forward(tensors), autograph=False)
+    runs = []
+    for batch in batches:
+        tensors = keras.tree.map_structure(tf.convert_to_tensor, batch)
+        # One graph serves all batches of a shape.
+        runs.append((function.get_concrete_function(tensors), tensors))
+    return lambda: [[tensor.numpy() for tensor in graph(tensors)] for graph, tensors in runs]
+
+
+def _standing_jitted(
+    network: Any, forward: Callable[..., list[Any]], batches: list[Any]
+) -> Callable[[], list[list[np.ndarray]]]:
+    import jax  # type: ignore[import-not-found,unused-ignore]
+
+    variables = [*network.variables, *recurrent_states(network)]
+    jitted = jax.jit(lambda values, inputs: forward(inputs, list(zip(variables, values, strict=True))))
+
+    def run() -> list[list[np.ndarray]]:
+        values = [variable.value for variable in variables]
+        return [[np.asarray(tensor) for tensor in jitted(values, batch)] for batch in batches]
 
     return run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import operator
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 
 ADAPTERS = {
     "keras": ("Model", "ann2neo.recording.keras"),
+    "torch": ("nn.Module", "ann2neo.recording.torch"),
 }
 """Framework → (class of its networks, module with `observe`); only frameworks already imported are
-asked, in this order."""
+asked, in this order: a Keras model on the torch backend is a torch module as well."""
 
 _OWN_ANNOTATIONS = ("framework", "backend", "weights_hash", "threshold", "order", "conv_units")
 
@@ -78,11 +80,14 @@ def record(
 
     Parameters
     ----------
-    network : keras.Model, or activations
+    network : keras.Model, torch.nn.Module, or activations
         Activations instead of a network: an array or memmap of shape (n_samples, ...), a dict of one
         such array a layer, or an iterable of batches of these; leave `samples` out then.
-    samples : array, dict or tuple of arrays, tf.data.Dataset, PyDataset or iterable of batches
-        Several inputs come as a tuple or dict. Batches are ``inputs`` or ``(inputs, labels)``.
+    samples : array, tensor, dict or tuple of these, Dataset, DataLoader or iterable of batches
+        Several inputs come as a tuple or dict, which torch networks take as arguments and as keyword
+        arguments. Batches, also those of a tf.data.Dataset, PyDataset or torch DataLoader, are
+        ``inputs`` or ``(inputs, labels)``. Torch networks are given floats in their own precision,
+        other numbers as int64, and all of it on their own device.
     layers : "last_hidden", "all", str, layer, or list of str and layers
         ``"last_hidden"``: the last layer with an activation function before the network's output.
         ``"all"``: every layer with weights or an activation function, without embeddings and
@@ -90,6 +95,7 @@ def record(
         of nested models are called ``"outer.inner"``, or ``"inner"`` if no other is; the uses of a
         shared layer ``"shared:0"``, ``"shared:1"``, together ``"shared"``; several outputs of one layer
         ``"lstm[0]"``, ``"lstm[1]"``. Activations given as a dict are layers by name, default all.
+        See the notes for torch.
     labels : array, shape (n_samples,), or False, optional
         A label a sample. Default: those inside `samples`, if any. False leaves these out.
     threshold : float, array of shape (n_units,), dict a layer, or callable
@@ -107,6 +113,9 @@ def record(
     conv_units : {"all", "channels"}
         For layers with spatial or step axes: each activation a unit, or each channel a unit and each
         position of each sample a sample of the raster; its table of samples then says the position.
+        For a language model the positions are tokens (``step``), padding among them; with the mask at
+        hand, ``raster.select(samples=np.flatnonzero(mask[at["sample_index"], at["step"]]))`` leaves it
+        out, where ``at = raster.samples``.
     sampling_period : float
         Seconds a sample stands for.
     dataset_split : str, optional
@@ -138,6 +147,20 @@ def record(
     UserWarning
         If a layer cannot be silent at this threshold, as a sigmoid at 0.
 
+    Notes
+    -----
+    *Layers of torch networks.* Modules are called by their path, as in ``named_modules()``, and
+    activation functions between them by the path of the module that calls them and their own name:
+    ``"relu"``, ``"block1.relu"``, ``"block1.relu:0"`` if called more than once. ``"all"`` has each
+    activation module and function, and each module with weights whose output does not go straight into
+    one: of a linear layer and its ReLU, the ReLU. What is computed otherwise, as ``x * (x > 0)``, must
+    be put into a module to be recorded. Compiled and data-parallel networks are recorded as the network
+    inside, uncompiled.
+
+    *Order of units.* Units of a convolution come in the order of the framework's own output: row,
+    column, channel in Keras, channel, row, column in torch. Sorting ``raster.units`` by these columns
+    brings both to one order.
+
     Examples
     --------
     >>> import numpy as np, ann2neo as a2n
@@ -157,7 +180,7 @@ def record(
             **dict(annotations or {}),
         },
     }
-    observe, samples = _adapter(network, samples)
+    observe, samples = adapter(network, samples)
     source = batches(samples, labels=labels, batch_size=checked_count(batch_size, "batch_size"), rng=rng)
     if rng is not None and source.order is None and store is not None:
         raise ValueError("rng with store needs samples in arrays: others can only be read as they come")
@@ -176,11 +199,11 @@ def record(
     return raster
 
 
-def _adapter(network: Any, samples: Any) -> tuple[Observe, Any]:
+def adapter(network: Any, samples: Any) -> tuple[Observe, Any]:
     """The adapter for a network, and the samples to read; activations are their own samples."""
     for framework, (kind, module) in ADAPTERS.items():
         loaded = sys.modules.get(framework)
-        if loaded is not None and isinstance(network, getattr(loaded, kind)):
+        if loaded is not None and isinstance(network, operator.attrgetter(kind)(loaded)):
             if samples is None:
                 raise TypeError("samples must be given with a network")
             return importlib.import_module(module).observe, samples

@@ -118,6 +118,10 @@ class NonFiniteSampleError(ValueError):
         self.row, self.value = row, value
 
 
+class NonFiniteWeightError(ValueError):
+    """A network holds NaN or infinite weights."""
+
+
 class Observation(Protocol):
     """A network ready to be recorded from."""
 

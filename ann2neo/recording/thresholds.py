@@ -58,6 +58,7 @@ def evaluated(level: Any, activations: np.ndarray, site: Site, *, check: bool) -
     """A threshold as numbers for this batch; a callable is asked, with `check` row by row too."""
     if not callable(level):
         return level
+    activations = np.asarray(activations)
     found = _called(level, activations, site)
     # A level computed over the batch (its mean, say) would change with batch_size.
     for row in range(min(len(activations), _ROWS_TRIED) if check else 0):

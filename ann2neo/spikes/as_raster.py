@@ -12,6 +12,9 @@ from ann2neo.spikes.raster import SpikeRaster
 
 CONVERTERS = {
     "neo": "ann2neo.exchange.neo:raster_from_neo",
+    "pynapple": "ann2neo.exchange.pynapple:raster_from_pynapple",
+    "spikeinterface": "ann2neo.exchange.spikeinterface:raster_from_spikeinterface",
+    "xarray": "ann2neo.exchange.xarray:raster_from_xarray",
 }
 """Top-level module of a foreign object's class → "module:function" that turns it into a raster."""
 
@@ -22,7 +25,9 @@ def as_raster(source: Any, *, sampling_period: float | None = None) -> SpikeRast
     Parameters
     ----------
     source : SpikeRaster, neo.Block, neo.Segment, list of neo.SpikeTrain, SpikeTrainList or array
-        An array is boolean or of 0 and 1, shape (n_samples, n_units).
+        An array is boolean or of 0 and 1, shape (n_samples, n_units). Also what `to_pynapple`,
+        `to_spikeinterface` and `to_xarray` return, and others' objects of these kinds: see
+        `from_pynapple`, `from_spikeinterface` and `from_xarray`.
     sampling_period : float, optional
         Seconds a sample stands for. A raster, and a Block or Segment that this package made, know it;
         other trains say it by their ``sampling_rate``, unless that is neo's default of 1 Hz. Arrays

@@ -119,8 +119,16 @@ def buffer_words(n_units: int) -> int:
 def pack(activations: np.ndarray, threshold: Any, words: np.ndarray, start: int) -> bool:
     """Set bit ``start + t`` where ``activations[t] > threshold``; False if a value is not finite.
 
-    The threshold is compared in the activations' own precision.
+    The threshold is compared in the activations' own precision. Activations that lie elsewhere, on a GPU
+    for example, may have a method ``packed_above(threshold)`` that returns their words, shape
+    (n_units, n_words) with a zero tail, or None if a value is not finite.
     """
+    packed_above = getattr(activations, "packed_above", None)
+    if packed_above is not None:
+        packed = packed_above(threshold)
+        if packed is not None:
+            kernels.append(packed, len(activations), words, start)
+        return packed is not None
     values = np.asarray(activations)
     own, wide = _precisions(values.dtype)
     # A threshold beyond the range becomes infinite, which compares as it should.

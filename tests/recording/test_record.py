@@ -111,7 +111,7 @@ def test_networks_and_samples_that_do_not_belong_together(model):
         a2n.record(model)
     with pytest.raises(TypeError, match=r"(?s)network must be a keras.Model.*leave samples out"):
         a2n.record(A, A)
-    with pytest.raises(TypeError, match=r"network must be a keras.Model, got <class .*\(type\)"):
+    with pytest.raises(TypeError, match=r"keras.Model or torch.nn.Module, got <class .*\(type\)"):
         a2n.record(type(model), A)
 
 
@@ -206,7 +206,7 @@ def test_a_framework_is_one_entry_in_the_registry(monkeypatch):
     np.testing.assert_array_equal(raster.to_dense(), np.hstack([2 * A, A]) > 0.5)
     assert raster.annotations["network"] == "toy"
     assert seen == [(Net, (8, 5), "mine")]
-    with pytest.raises(TypeError, match=r"keras.Model or toy.Net, got 3 \(int\)"):
+    with pytest.raises(TypeError, match=r"keras.Model or torch.nn.Module or toy.Net, got 3 \(int\)"):
         a2n.record(3, A)
     monkeypatch.delitem(sys.modules, "toy")
     with pytest.raises(TypeError, match="network must be"):

@@ -1,0 +1,161 @@
+"""`ann2neo convert`: between the formats of spikes, and from activations that others left."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ann2neo.spikes.raster import SpikeRaster
+
+_SPIKES = "spikes"
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A file or folder to read.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A file to write.")],
+    to: Annotated[
+        str | None, typer.Option(help="Format of OUT: zarr, nwb, nix, netcdf, or npy (spikes alone).")
+    ] = None,
+    given: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Format of IN: zarr, nwb, nix, netcdf; activations: npy, npz, hdf5, zarr, netcdf, pt, "
+            "mat, txt, thingsvision.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Activations: a unit is active above this; default 0.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Activations: a label a sample, a .npy file.")
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(help="Activations: the array inside IN; several, said one by one, are layers."),
+    ] = None,
+    sampling_period: Annotated[
+        float | None, typer.Option(help="Seconds a sample stands for, where IN does not say it.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
+) -> None:
+    """Convert spikes to another format, or activations that others extracted to spikes.
+
+    Formats are told by the endings .zarr, .zarr.zip, .nwb, .nix, .nc, .npy, .npz, .h5, .hdf5, .pt, .mat
+    and .txt, or by --from and --to; a folder without one is thingsvision's. Activations are read a batch
+    at a time, so that they may be larger than memory.
+    """
+    from ann2neo.exchange.formats import checked_format, read_spikes, write_spikes
+
+    target = checked_format(out, to)
+    if out.is_file() and not overwrite:
+        raise FileExistsError(f"{out} exists; pass overwrite=True to replace it")
+    options = {"--threshold": threshold, "--labels": labels, "--key": key or None}
+    options = {name: value for name, value in options.items() if value is not None}
+    form = _form_of(source, given)
+    if form == _SPIKES:
+        _refuse(options)
+        raster = read_spikes(source, given, sampling_period=sampling_period)
+    elif form == "netcdf":
+        raster = _from_netcdf(source, options, sampling_period)
+    elif target == "zarr":
+        # Straight to disk: the spikes too may be larger than memory.
+        _recorded_file(source, form, options, sampling_period, store=out, overwrite=overwrite)
+        typer.echo(f"wrote {out}")
+        return
+    else:
+        raster = _recorded_file(source, form, options, sampling_period)
+    write_spikes(raster, out, target, overwrite=overwrite)
+    typer.echo(f"wrote {out}")
+
+
+def _form_of(source: Path, given: str | None) -> str:
+    """``"spikes"``, ``"netcdf"``, which may hold either, or a form of activations."""
+    from ann2neo.exchange.formats import format_of
+    from ann2neo.recording.activation_files import FORMS, form_of
+    from ann2neo.spikes.arguments import check_choice
+
+    form = format_of(source) if given is None else given
+    if given is not None:
+        check_choice(given, "--from", dict.fromkeys(("nwb", "nix", "netcdf", *FORMS)))
+    if form in ("nwb", "nix") or (form == "zarr" and _is_raster(source)):
+        return _SPIKES
+    if form == "netcdf" or given is not None:
+        return str(form)
+    if not source.exists():
+        raise FileNotFoundError(f"no file {source}")
+    return form_of(source)
+
+
+def _is_raster(path: Path) -> bool:
+    """Whether a Zarr store is a raster's, whole or damaged, rather than arrays of somebody else."""
+    if path.is_dir():
+        inside = {child.name for child in path.iterdir()}
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            inside = {name.split("/")[0] for name in archive.namelist()}
+    else:
+        return True
+    return {"words", "units"} <= inside
+
+
+def _refuse(options: dict[str, Any]) -> None:
+    if options:
+        raise ValueError(f"{next(iter(options))} is for activations, IN holds spikes")
+
+
+def _recorded_file(
+    source: Path, form: str, options: dict[str, Any], sampling_period: float | None, **store: Any
+) -> Any:
+    """The spikes of activations, or where they were stored."""
+    from ann2neo.recording.activation_files import open_activations
+
+    with open_activations(source, keys=options.get("--key", ()), form=form) as layers:
+        return _record(layers, options, sampling_period, **store)
+
+
+def _from_netcdf(source: Path, options: dict[str, Any], sampling_period: float | None) -> SpikeRaster:
+    """Spikes, or the activations of an assembly with what its coordinates say of units and samples."""
+    from ann2neo.exchange.xarray import by_sample, from_xarray, opened_netcdf, tables
+    from ann2neo.spikes.raster import SpikeRaster
+
+    keys = options.pop("--key", [None])
+    if len(keys) > 1:
+        raise ValueError(f"--key must be one variable of a NetCDF file, got {keys}")
+    with opened_netcdf(source, variable=keys[0]) as array:
+        if array.dtype == bool:
+            _refuse(options)
+            return from_xarray(array, sampling_period=sampling_period)
+        array = by_sample(array)
+        raster = _record(array, options, sampling_period)
+        units, samples = tables(array)
+    if "--labels" in options:
+        samples["label"] = raster.samples["label"]
+    return SpikeRaster(
+        raster.words,
+        raster.n_samples,
+        units,
+        samples,
+        sampling_period=raster.sampling_period,
+        annotations=raster.annotations,
+    )
+
+
+def _record(
+    activations: Any, options: dict[str, Any], sampling_period: float | None, **store: Any
+) -> Any:
+    from ann2neo.cli.terminal import array_file
+    from ann2neo.recording.record import record
+
+    labels = options.get("--labels")
+    return record(
+        activations,
+        threshold=options.get("--threshold", 0.0),
+        labels=None if labels is None else array_file(labels, "--labels"),
+        sampling_period=0.001 if sampling_period is None else sampling_period,
+        **store,
+    )

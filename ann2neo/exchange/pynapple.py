@@ -1,0 +1,212 @@
+"""SpikeRaster ↔ pynapple: a TsGroup of units, an IntervalSet of samples, a Tsd of labels."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ann2neo.exchange.columns import sample_table, unit_table
+from ann2neo.exchange.grid import OFF_GRID, SampleGrid
+from ann2neo.extras import needed
+from ann2neo.spikes import kernels
+from ann2neo.spikes.arguments import checked_period
+from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.raster import SpikeRaster, frozen, n_words
+
+_IF_OUTSIDE = (
+    "if the span was never said, pynapple takes that from first to last spike: "
+    "use TsGroup(…, time_support=IntervalSet(0, duration))"
+)
+
+
+class PynappleRecording(NamedTuple):
+    """What pynapple holds of a raster; all times in seconds.
+
+    Parameters
+    ----------
+    units : pynapple.TsGroup
+        A `Ts` a unit, keys 0, 1, …; the unit table as metadata.
+    samples : pynapple.IntervalSet
+        An interval a sample, the sample table as metadata.
+    labels : pynapple.Tsd or None
+        The label shown, at the start of each sample; None for recordings without labels.
+    """
+
+    units: Any
+    samples: Any
+    labels: Any
+
+
+def to_pynapple(raster: Any) -> PynappleRecording:
+    """A raster for pynapple.
+
+    Parameters
+    ----------
+    raster : SpikeRaster or what `as_raster` takes
+
+    Returns
+    -------
+    PynappleRecording
+        Sample ``k`` spikes at ``k * sampling_period`` seconds; the time support is from 0 to
+        ``n_samples * sampling_period``. The interval of a sample ends with the last float64 before the
+        next one, since pynapple shortens intervals that touch by a microsecond. Labels that are text
+        become their places in ``np.unique`` of them; the text is in the metadata ``label``. The unit
+        column ``rate``, a name that pynapple keeps for itself, becomes ``rate_``.
+
+    Raises
+    ------
+    ImportError
+        If pynapple is not installed.
+
+    Notes
+    -----
+    The sampling period and the annotations have no place in pynapple.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, ann2neo as a2n
+    >>> samples = pd.DataFrame({"sample_index": range(4), "label": [0, 1, 0, 1]})
+    >>> active = np.array([[1, 0], [1, 1], [1, 0], [0, 1]])
+    >>> units, shown, labels = a2n.to_pynapple(a2n.SpikeRaster.from_dense(active, samples=samples))
+    >>> [len(train) for train in units.restrict(shown[shown["label"] == 0]).values()]
+    [2, 0]
+    """
+    nap = needed("pynapple", extra="pynapple")
+    raster = as_raster(raster)
+    period = raster.sampling_period
+    edges = np.arange(raster.n_samples + 1) * period
+    span = nap.IntervalSet(0, edges[-1])
+    trains = {
+        unit: nap.Ts(t=raster.spike_indices(unit) * period, time_support=span)
+        for unit in range(raster.n_units)
+    }
+    table = raster.samples
+    samples = nap.IntervalSet(edges[:-1], np.nextafter(edges[1:], -np.inf), metadata=_metadata(table))
+    units = nap.TsGroup(
+        trains,
+        time_support=span,
+        bypass_check=True,
+        metadata=_metadata(raster.units.rename(columns=_escaped)),
+    )
+    labels = None
+    if "label" in table:
+        shown = table["label"]
+        values = shown if shown.dtype.kind in "bif" else np.unique(shown, return_inverse=True)[1]
+        labels = nap.Tsd(t=edges[:-1], d=np.asarray(values), time_support=span)
+    return PynappleRecording(units, samples, labels)
+
+
+def from_pynapple(
+    units: Any, samples: Any = None, *, sampling_period: float, annotations: Any = None
+) -> SpikeRaster:
+    """The raster of a TsGroup.
+
+    Parameters
+    ----------
+    units : pynapple.TsGroup
+        Its time support is one interval, a whole number of samples long.
+    samples : pynapple.IntervalSet, optional
+        An interval a sample, whose metadata become the sample table.
+    sampling_period : float
+        Seconds a sample stands for.
+    annotations : mapping, optional
+        Of the raster.
+
+    Returns
+    -------
+    SpikeRaster
+        For what `to_pynapple` made, with the raster's sampling period and annotations, an equal one.
+        Metadata that a table cannot hold, such as missing or mixed values, are left out.
+
+    Raises
+    ------
+    TypeError
+        If `units` is no TsGroup, or `samples` no IntervalSet.
+    ValueError
+        If a spike lies off the sample grid, outside the time support or not alone in its sample (the
+        message names unit and time), or the time support or `samples` do not fit the grid.
+
+    Examples
+    --------
+    >>> import numpy as np, ann2neo as a2n
+    >>> raster = a2n.as_raster(np.array([[1, 0], [1, 1], [0, 0]]))
+    >>> made = a2n.to_pynapple(raster)
+    >>> a2n.from_pynapple(made.units, made.samples, sampling_period=0.001) == raster
+    True
+    """
+    nap = needed("pynapple", extra="pynapple")
+    if not isinstance(units, nap.TsGroup):
+        raise TypeError(f"units must be a pynapple.TsGroup, got a {type(units).__name__}")
+    period = checked_period(sampling_period)
+    grid = _grid(units.time_support, period)
+    words = np.zeros((len(units), n_words(grid.n_samples)), np.uint64)
+    for row, key in zip(words, units.keys(), strict=True):
+        times = np.asarray(units[key].index, np.float64)
+        kernels.set_bits(row, grid.samples(times, repr(int(key)), if_outside=_IF_OUTSIDE))
+    return SpikeRaster(
+        frozen(words),
+        grid.n_samples,
+        unit_table(_columns(units, leave_out="rate").rename(columns=_unescaped)),
+        None if samples is None else _sample_table(samples, grid, nap),
+        sampling_period=period,
+        annotations=annotations,
+    )
+
+
+def raster_from_pynapple(source: Any, *, sampling_period: float | None = None) -> SpikeRaster:
+    """What `as_raster` calls for a TsGroup or what `to_pynapple` returns."""
+    if sampling_period is None:
+        raise ValueError(
+            "pynapple does not know a sampling period: use as_raster(…, sampling_period=…), in seconds"
+        )
+    if isinstance(source, PynappleRecording):
+        return from_pynapple(source.units, source.samples, sampling_period=sampling_period)
+    return from_pynapple(source, sampling_period=sampling_period)
+
+
+def _escaped(column: str) -> str:
+    return column + "_" if re.fullmatch("rate_*", column) else column
+
+
+def _unescaped(column: str) -> str:
+    return column[:-1] if re.fullmatch("rate_+", column) else column
+
+
+def _metadata(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    # As objects: NumPy's own text drops NUL at the end.
+    return {
+        str(name): column.to_numpy(None if column.dtype.kind in "bif" else object)
+        for name, column in table.items()
+    }
+
+
+def _columns(holder: Any, leave_out: str = "") -> pd.DataFrame:
+    """Metadata of a TsGroup or IntervalSet, a row an entry."""
+    names = [name for name in holder.metadata_columns if name != leave_out]
+    columns = {name: np.asarray(holder.get_info(name)) for name in names}
+    return pd.DataFrame(columns, index=range(len(holder)))
+
+
+def _grid(support: Any, period: float) -> SampleGrid:
+    if len(support) != 1:
+        raise ValueError(
+            f"units must have a time support of one interval, got {len(support)}; join what was "
+            "restricted by SpikeRaster.select(samples=…)"
+        )
+    return SampleGrid.spanning(float(support.start[0]), float(support.end[0]), period, "s")
+
+
+def _sample_table(samples: Any, grid: SampleGrid, nap: Any) -> pd.DataFrame:
+    if not isinstance(samples, nap.IntervalSet):
+        raise TypeError(f"samples must be a pynapple.IntervalSet, got a {type(samples).__name__}")
+    places = (np.asarray(samples.start) - grid.start) / grid.period
+    numbers = np.arange(grid.n_samples)
+    if len(places) != grid.n_samples or np.any(np.abs(places - numbers) > OFF_GRID):
+        raise ValueError(
+            f"samples must be {grid.n_samples} intervals that start every {grid.period} s from "
+            f"{grid.start} s on, as the time support of units has it; got {len(places)}"
+        )
+    return sample_table(_columns(samples))

@@ -1,0 +1,250 @@
+"""SpikeRaster ↔ xarray: a boolean DataArray, samples × units, and the NetCDF files of such arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ann2neo.exchange.columns import sample_table, unit_table
+from ann2neo.exchange.configuration import CONFIGURATION, configuration, known_period, read_configuration
+from ann2neo.exchange.neo_segments import neo_keys
+from ann2neo.exchange.whole_file import new_file
+from ann2neo.extras import needed
+from ann2neo.spikes.arguments import checked_period
+from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.raster import SpikeRaster
+
+DIMENSIONS = (("sample", "unit"), ("presentation", "neuroid"))
+"""Names of the dimensions that are understood: ours, and those of BrainIO's NeuroidAssembly."""
+
+
+def to_xarray(raster: Any) -> Any:
+    """A raster for xarray.
+
+    Parameters
+    ----------
+    raster : SpikeRaster or what `as_raster` takes
+
+    Returns
+    -------
+    xarray.DataArray
+        ``spikes``, boolean, with dimensions ``sample`` and ``unit``: a byte a sample and unit. Columns
+        of both tables are coordinates; a column of samples named like one of units gets an underscore.
+        ``attrs`` hold ``sampling_period`` in seconds and, as JSON in ``"ann2neo"``, the annotations.
+
+    Raises
+    ------
+    ImportError
+        If xarray is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd, ann2neo as a2n
+    >>> samples = pd.DataFrame({"sample_index": range(4), "label": [3, 8, 3, 8]})
+    >>> active = np.array([[1, 0], [1, 1], [1, 0], [0, 1]])
+    >>> spikes = a2n.to_xarray(a2n.SpikeRaster.from_dense(active, samples=samples))
+    >>> spikes.groupby("label").mean().sel(label=8).values
+    array([0.5, 1. ])
+    """
+    xr = needed("xarray", extra="xarray")
+    raster = as_raster(raster)
+    units, samples = raster.units, raster.samples
+    unit_keys = neo_keys(units, {"sample", "unit"})
+    sample_keys = neo_keys(samples, {"sample", "unit", *unit_keys.values()})
+    coordinates = {
+        **{key: ("unit", _values(units[name])) for name, key in unit_keys.items()},
+        **{key: ("sample", _values(samples[name])) for name, key in sample_keys.items()},
+    }
+    kept = configuration(raster, units=unit_keys, samples=sample_keys)
+    return xr.DataArray(
+        raster.to_dense(),
+        coordinates,
+        dims=("sample", "unit"),
+        name="spikes",
+        attrs={"sampling_period": raster.sampling_period, CONFIGURATION: kept},
+    )
+
+
+def from_xarray(array: Any, *, sampling_period: float | None = None) -> SpikeRaster:
+    """The raster in a DataArray; ``from_xarray(to_xarray(raster)) == raster``.
+
+    Parameters
+    ----------
+    array : xarray.DataArray
+        Boolean or of 0 and 1, with dimensions ``sample`` and ``unit``, or ``presentation`` and
+        ``neuroid``, in either order. Coordinates along these become columns of the tables where a table
+        can hold them; levels of a MultiIndex count as coordinates. Unless they say so, units are one
+        layer, ``"units"``, and are counted within their layer.
+    sampling_period : float, optional
+        Seconds a sample stands for. Default: ``attrs["sampling_period"]``, or 0.001.
+
+    Raises
+    ------
+    TypeError
+        If `array` is no DataArray.
+    ValueError
+        If its dimensions are others, it holds other values than 0 and 1 (for activations use
+        `ann2neo.record`), or it has lost coordinates that `to_xarray` made.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr, ann2neo as a2n
+    >>> coordinates = {"layer": ("neuroid", ["a", "a"])}
+    >>> spikes = xr.DataArray(np.eye(2), coordinates, dims=("presentation", "neuroid"))
+    >>> a2n.from_xarray(spikes).layers
+    ['a']
+    """
+    array = by_sample(array)
+    kept = _configuration(array)
+    if kept is None:
+        period = checked_period(sampling_period or array.attrs.get("sampling_period", 0.001))
+        units, samples = tables(array)
+        annotations = None
+    else:
+        period = known_period(sampling_period, kept["sampling_period"], "array")
+        units, samples = (_kept_table(array, kept[name]) for name in ("units", "samples"))
+        annotations = kept["annotations"]
+    return SpikeRaster.from_dense(
+        array.values, units, samples, sampling_period=period, annotations=annotations
+    )
+
+
+def raster_from_xarray(source: Any, *, sampling_period: float | None = None) -> SpikeRaster:
+    """What `as_raster` calls for a DataArray."""
+    return from_xarray(source, sampling_period=sampling_period)
+
+
+def write_netcdf(raster: Any, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write `to_xarray` of a raster to a NetCDF file (version 4), whole or not at all.
+
+    Parameters
+    ----------
+    raster : SpikeRaster or what `as_raster` takes
+    path : str or Path
+    overwrite : bool
+        Replace what is there.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    FileExistsError
+        If `path` exists and `overwrite` is False.
+    ValueError
+        If a column's name or text cannot be in a NetCDF file.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, ann2neo as a2n
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = a2n.write_netcdf(np.eye(3, dtype=bool), folder + "/spikes.nc")
+    ...     a2n.read_netcdf(path).spike_counts
+    array([1, 1, 1])
+    """
+    needed("h5netcdf", extra="xarray")
+    array, path = to_xarray(raster), Path(path)
+    with new_file(path, overwrite=overwrite) as temporary:
+        compression = {"zlib": True, "complevel": 1, "shuffle": False}
+        try:
+            array.to_netcdf(temporary, engine="h5netcdf", encoding={"spikes": compression})
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"raster cannot be written to NetCDF: {error}") from error
+    return path
+
+
+def read_netcdf(
+    path: str | Path, *, variable: str | None = None, sampling_period: float | None = None
+) -> SpikeRaster:
+    """Read a raster from a NetCDF file; see `from_xarray`.
+
+    Parameters
+    ----------
+    path : str or Path
+    variable : str, optional
+        Needed if the file has several.
+    sampling_period : float, optional
+        As for `from_xarray`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing is there.
+    ValueError
+        If it is no NetCDF file, is damaged, or does not hold spikes.
+    """
+    with opened_netcdf(path, variable=variable) as array:
+        return from_xarray(array, sampling_period=sampling_period)
+
+
+@contextmanager
+def opened_netcdf(path: str | Path, *, variable: str | None = None) -> Iterator[Any]:
+    """A DataArray of a NetCDF file, whose values are read when asked for."""
+    xr = needed("xarray", extra="xarray")
+    needed("h5netcdf", extra="xarray")
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        dataset = xr.open_dataset(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{path} is not a NetCDF file, or is damaged: {error}") from error
+    with dataset:
+        names = list(dataset.data_vars)
+        if variable not in names and (variable is not None or len(names) != 1):
+            raise ValueError(f"{path} has the variables {names}; say which, got {variable!r}")
+        try:
+            yield dataset[names[0] if variable is None else variable]
+        except OSError as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+
+
+def by_sample(array: Any) -> Any:
+    """The DataArray with samples first and units second."""
+    xr = needed("xarray", extra="xarray")
+    if not isinstance(array, xr.DataArray):
+        raise TypeError(f"array must be an xarray.DataArray, got a {type(array).__name__}")
+    for dimensions in DIMENSIONS:
+        if set(array.dims) == set(dimensions):
+            return array.transpose(*dimensions)
+    understood = " or ".join(map(str, DIMENSIONS))
+    raise ValueError(f"array must have the dimensions {understood}, got {array.dims}")
+
+
+def tables(array: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Unit and sample table from the coordinates of a DataArray that is `by_sample`."""
+    sample, unit = array.dims
+    return unit_table(_coordinates(array, unit)), sample_table(_coordinates(array, sample))
+
+
+def _configuration(array: Any) -> dict[str, Any] | None:
+    if CONFIGURATION not in array.attrs:
+        return None
+    where = f"attribute {CONFIGURATION!r} of the array"
+    return read_configuration(array.attrs[CONFIGURATION], where, "units", "samples")
+
+
+def _kept_table(array: Any, keys: dict[str, str]) -> pd.DataFrame:
+    missing = [key for key in keys.values() if key not in array.coords]
+    if missing:
+        raise ValueError(f"array was made with the coordinate {missing[0]!r}, which it has lost")
+    return pd.DataFrame({name: array.coords[key].values for name, key in keys.items()})
+
+
+def _coordinates(array: Any, dimension: str) -> pd.DataFrame:
+    found = {
+        str(name): coordinate.values
+        for name, coordinate in array.coords.items()
+        if coordinate.dims == (dimension,) and name != dimension
+    }
+    return pd.DataFrame(found, index=range(array.sizes[dimension]))
+
+
+def _values(column: pd.Series) -> np.ndarray:
+    return column.to_numpy(None if column.dtype.kind in "bif" else object)

@@ -1,0 +1,292 @@
+"""Activations that other extractors left: read as they are, a slice at a time, or refused by name."""
+
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+import scipy.io
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from ann2neo import open_activations, record
+from ann2neo.recording import activation_readers
+from tests.recording.foreign_zarr import new_zarr
+
+h5py = pytest.importorskip("h5py", reason="the hdf5 extra is not installed")
+
+
+@pytest.fixture(scope="module")
+def values():
+    return np.random.default_rng(0).standard_normal((70, 6)).astype(np.float32)
+
+
+def write(path, arrays):
+    """A file of several arrays, in the form that the ending of its name says."""
+    if path.suffix == ".npz":
+        np.savez(path, **arrays)
+    elif path.suffix == ".zarr":
+        new_zarr(path, arrays)
+    else:
+        with h5py.File(path, "w") as file:
+            for name, array in arrays.items():
+                file[name] = array
+    return path
+
+
+def dense(path, **options):
+    with open_activations(path, **options) as layers:
+        return record(layers, progress=False, batch_size=16)
+
+
+def one_file(path, values):
+    torch = pytest.importorskip("torch", reason="the torch extra is not installed")
+    {
+        ".npy": lambda: np.save(path, values),
+        ".pt": lambda: torch.save(torch.from_numpy(values), path),
+        ".mat": lambda: scipy.io.savemat(path, {"features": values}),
+        ".txt": lambda: np.savetxt(path, values),
+    }[path.suffix]()
+    return path
+
+
+SEVERAL = ["a.npz", "a.h5", "a.hdf5", "a.zarr"]
+
+
+class TestFiles:
+    @pytest.mark.parametrize("name", ["a.npy", "a.pt", "a.mat", "a.txt"])
+    def test_one_array(self, tmp_path, values, name):
+        raster = dense(one_file(tmp_path / name, values))
+        assert raster == record(values, progress=False)
+        assert raster.layers == ["activations"]
+
+    @pytest.mark.parametrize("name", SEVERAL)
+    def test_the_only_array_is_taken_and_labels_beside_it_are_not(self, tmp_path, values, name):
+        path = write(tmp_path / name, {"fc1": values, "labels": np.arange(70)})
+        assert dense(path) == record({"fc1": values}, progress=False)
+
+    @pytest.mark.parametrize("name", SEVERAL)
+    def test_several_arrays_are_chosen_by_key(self, tmp_path, values, name):
+        arrays = {"in": values, "out": values[:, ::-1].copy(), "conv": values.reshape(70, 3, 2)}
+        path = write(tmp_path / name, arrays)
+        message = r"a\.\w+ has several arrays, choose one or more by key: .*'out' float32 \(70, 6\)"
+        with pytest.raises(ValueError, match=message):
+            dense(path)
+        assert dense(path, keys=["out", "conv"]) == record(
+            {"out": arrays["out"], "conv": arrays["conv"]}, progress=False
+        )
+        with pytest.raises(ValueError, match=r"has no key 'fc9': it holds .*'out'"):
+            dense(path, keys=["fc9"])
+        with pytest.raises(TypeError, match=r"keys must be a sequence of str, such as \['out'\]"):
+            dense(path, keys="out")
+
+    @pytest.mark.parametrize("name", ["a.h5", "a.zarr"])
+    def test_keys_are_paths(self, tmp_path, values, name):
+        path = write(tmp_path / name, {"block/fc1": values, "block/deep/fc2": values})
+        assert dense(path, keys=["block/deep/fc2"]).layers == ["block/deep/fc2"]
+
+    def test_a_zarr_array_by_itself_and_in_a_zip_file(self, tmp_path, values):
+        new_zarr(tmp_path / "group.zarr", {"x": values})
+        folder = shutil.copytree(tmp_path / "group.zarr" / "x", tmp_path / "array.zarr")
+        assert dense(folder) == record(values, progress=False)
+        zipped = shutil.make_archive(str(tmp_path / "a.zarr"), "zip", tmp_path / "group.zarr")
+        assert dense(zipped) == record({"x": values}, progress=False)
+        renamed = shutil.copytree(folder, tmp_path / "without an ending")
+        assert dense(renamed) == record(values, progress=False)
+
+    @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+    @pytest.mark.parametrize("order", ["C", "F"])
+    def test_members_of_npz_files_are_read_slice_by_slice(self, tmp_path, values, save, order):
+        save(tmp_path / "a.npz", a=np.asarray(values, order=order), big=np.zeros((70, 1)))
+        with open_activations(tmp_path / "a.npz", keys=["a"]) as layers:
+            for start, stop in ((0, 9), (9, 40), (60, 99), (3, 5), (5, 5)):
+                assert_array_equal(layers["a"][start:stop], values[start:stop])
+            with pytest.raises(TypeError, match="read in their order: leave rng out"):
+                layers["a"][np.array([3, 1])]
+
+    def test_matlab_files_with_a_variable_an_image(self, tmp_path, values):
+        scipy.io.savemat(tmp_path / "a.mat", {f"im{k}": row for k, row in enumerate(values)})
+        assert dense(tmp_path / "a.mat") == record(values, progress=False)
+
+    def test_bfloat16(self, tmp_path, values):
+        torch = pytest.importorskip("torch", reason="the torch extra is not installed")
+        torch.save(torch.from_numpy(values).to(torch.bfloat16), tmp_path / "a.pt")
+        assert dense(tmp_path / "a.pt") == record(values, progress=False)
+
+    def test_form_where_the_name_does_not_tell(self, tmp_path, values):
+        path = one_file(tmp_path / "a.npy", values).rename(tmp_path / "data")
+        with pytest.raises(
+            ValueError, match=r"data must end in one of \['\.npy', .*or its form be said"
+        ):
+            dense(path)
+        assert dense(path, form="npy") == record(values, progress=False)
+        with pytest.raises(ValueError, match=r"form must be one of .*got 'onnx'"):
+            dense(path, form="onnx")
+
+
+class TestRefused:
+    def test_nothing_there(self, tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"no file .*a\.npy"):
+            dense(tmp_path / "a.npy")
+
+    @pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.h5", "a.zarr.zip", "a.pt", "a.mat", "a.txt"])
+    @pytest.mark.parametrize("content", [b"", b"not what it says", b"PK\x03\x04 neither"])
+    def test_foreign_files(self, tmp_path, name, content):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=rf"{name} (cannot be read as|has no array)"):
+            dense(tmp_path / name)
+
+    @pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.h5", "a.pt", "a.mat"])
+    def test_truncated_files(self, tmp_path, values, name):
+        path = tmp_path / name
+        (write if path.suffix in (".npz", ".h5") else one_file)(
+            path, {"x": values} if path.suffix in (".npz", ".h5") else values
+        )
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(ValueError, match=rf"{name} (cannot be read as|is damaged)"):
+            dense(path)
+
+    def test_a_damaged_member(self, tmp_path, values):
+        # Longer than what is read ahead when it is opened.
+        path = write(tmp_path / "a.npz", {"x": np.tile(values, (200, 1))})
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"a\.npz is damaged"):
+            dense(path)
+
+    @pytest.mark.parametrize("name", SEVERAL)
+    def test_files_without_activations(self, tmp_path, name):
+        path = write(tmp_path / name, {"labels": np.arange(5)})
+        with pytest.raises(
+            ValueError, match=r"has no array of samples × units: it holds 'labels' int64"
+        ):
+            dense(path)
+
+    def test_what_would_be_unpickled(self, tmp_path, monkeypatch):
+        called = []
+        monkeypatch.setattr("pickle.loads", lambda *args, **options: called.append(args))
+        evil = np.array([[{}]], object)
+        np.save(tmp_path / "a.npy", evil, allow_pickle=True)
+        np.savez(tmp_path / "a.npz", x=evil)
+        for name in ("a.npy", "a.npz"):
+            with pytest.raises(ValueError, match=name):
+                dense(tmp_path / name)
+        assert not called
+
+    def test_zarr_chunks_that_are_pickles(self, tmp_path, values):
+        path = new_zarr(tmp_path / "a.zarr", {"x": values})
+        metadata = path / "x" / ".zarray"
+        text = metadata.read_text()
+        assert '"filters": null' in text
+        metadata.write_text(text.replace('"filters": null', '"filters": [{"id": "pickle"}]'))
+        with pytest.raises(ValueError, match=r"a\.zarr cannot be read as zarr: .*(refused|pickle)"):
+            dense(path)
+
+    def test_tensors_that_are_other_objects(self, tmp_path):
+        torch = pytest.importorskip("torch", reason="the torch extra is not installed")
+        torch.save({"x": torch.zeros(3, 2)}, tmp_path / "a.pt")
+        with pytest.raises(ValueError, match=r"a\.pt cannot be read as pt: it holds a dict"):
+            dense(tmp_path / "a.pt")
+        torch.save(zipfile.ZipFile, tmp_path / "a.pt")
+        with pytest.raises(ValueError, match=r"a\.pt cannot be read as pt: Weights only"):
+            dense(tmp_path / "a.pt")
+
+
+class TestThingsvision:
+    """Names as thingsvision's `save_features` and `extract_features` make them."""
+
+    def saved(self, folder, values, **parts):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, rows in parts.items():
+            np.save(folder / f"{name.replace('to', '-')}.npy", values[rows])
+        return folder
+
+    def test_one_file(self, tmp_path, values):
+        folder = self.saved(tmp_path / "fc1", values, features=slice(None))
+        (folder / "file_names.txt").write_text("a.jpg")
+        assert dense(folder) == record({"fc1": values}, progress=False)
+
+    @pytest.mark.parametrize(
+        "parts",
+        [
+            {"features_0to20": (0, 20), "features_20to60": (20, 60), "features_60to70": (60, 70)},
+            {"features_8to70": (8, 70), "features_0to8": (0, 8)},
+            {"features_test_0to70": (0, 70)},
+            {"features_01": (0, 20), "features_02": (20, 70)},
+        ],
+    )
+    def test_parts(self, tmp_path, values, parts):
+        parts = {name: slice(*ends) for name, ends in parts.items()}
+        assert dense(self.saved(tmp_path / "fc1", values, **parts)).to_dense().tolist() == (
+            (values > 0).tolist()
+        )
+
+    def test_a_folder_a_module(self, tmp_path, values):
+        self.saved(tmp_path / "features.3", values, features_0to70=slice(0, 70))
+        self.saved(
+            tmp_path / "classifier", -values, features_0to9=slice(0, 9), features_9to70=slice(9, 70)
+        )
+        with pytest.raises(ValueError, match=r"choose one or more by key: 'classifier' .*'features\.3'"):
+            dense(tmp_path)
+        modules = ["features.3", "classifier"]
+        expected = record({"features.3": values, "classifier": -values}, progress=False)
+        assert dense(tmp_path, keys=modules) == expected
+
+    def test_hdf5_in_parts(self, tmp_path, values):
+        with h5py.File(tmp_path / "features.hdf5", "w") as file:
+            file["features_01"], file["features_02"] = values[:50], values[50:]
+        assert_array_equal(dense(tmp_path).to_dense(), values > 0)
+
+    def test_tensors(self, tmp_path, values):
+        torch = pytest.importorskip("torch", reason="the torch extra is not installed")
+        for first, end in ((0, 64), (64, 70)):
+            torch.save(
+                torch.from_numpy(values[first:end].copy()), tmp_path / f"features_{first}-{end}.pt"
+            )
+        assert_array_equal(dense(tmp_path).to_dense(), values > 0)
+
+    @pytest.mark.parametrize(
+        ("parts", "message"),
+        [
+            (
+                {"features_0to20": (0, 20), "features_30to70": (30, 70)},
+                "lacks the part that begins with 20",
+            ),
+            ({"features_02": (20, 70)}, "lacks the part that begins with 0"),
+            ({"features_0to20": (0, 19)}, "features_0-20 of .* holds 19 samples"),
+            ({"features": (0, 70), "features_0to70": (0, 70)}, "is there as range and as whole"),
+            (
+                {"features_train": (0, 70), "features_test": (0, 70)},
+                r"by key: 'run/features_test' .*'run/features_train'",
+            ),
+            ({"other": (0, 70)}, r"it holds no files features\*\.npy"),
+        ],
+    )
+    def test_parts_that_do_not_join(self, tmp_path, values, parts, message):
+        parts = {name: slice(*ends) for name, ends in parts.items()}
+        with pytest.raises(ValueError, match=message):
+            dense(self.saved(tmp_path / "run", values, **parts))
+
+    def test_parts_of_different_units(self, tmp_path, values):
+        self.saved(tmp_path, values, features_0to20=slice(0, 20))
+        self.saved(tmp_path, values[:, :4], features_20to70=slice(20, 70))
+        with pytest.raises(ValueError, match=r"differ in their units: \[\(4,\), \(6,\)\]"):
+            dense(tmp_path)
+
+    def test_the_same_in_two_formats(self, tmp_path, values):
+        self.saved(tmp_path, values, features=slice(None))
+        np.savetxt(tmp_path / "features.txt", values)
+        with pytest.raises(ValueError, match="holds 'features' in several formats"):
+            dense(tmp_path)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=5), st.integers(0, 30), st.integers(0, 30))
+def test_parts_are_sliced_as_one_array(lengths, start, stop):
+    whole = np.arange(sum(lengths) * 2).reshape(-1, 2)
+    parts = activation_readers.Parts(np.split(whole, np.cumsum(lengths)[:-1]), "x")
+    assert parts.shape == whole.shape
+    if start < min(stop, len(whole)):
+        assert_array_equal(parts[start:stop], whole[start:stop])
