@@ -1,0 +1,142 @@
+"""What networks are put through: untrained, generalizing, and three ways of memorizing.
+
+Values of one dataclass. The five of the firing-rate paper are here by its names; others are made by
+calling `Condition`, or `with_stop` on one of these.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from ann2neo.spikes.arguments import check_choice, checked_count
+
+STARTS = ("initial", "generalizing")
+LABELS = ("true", "random")
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When training ends: at the first rule that is met.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training data, at most; 0 trains nothing.
+    accuracy : float, optional
+        Running training accuracy to reach, in (0, 1]. Running: over a pass, while the weights move.
+    plateau : int, optional
+        Passes in a row without a better training accuracy than the best so far.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a rule is out of its domain.
+
+    Examples
+    --------
+    >>> Stop(2500, accuracy=0.31)
+    Stop(epochs=2500, accuracy=0.31, plateau=None)
+    """
+
+    epochs: int
+    accuracy: float | None = None
+    plateau: int | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.epochs, bool) or self.epochs != 0:
+            object.__setattr__(self, "epochs", checked_count(self.epochs, "epochs"))
+        if self.accuracy is not None:
+            object.__setattr__(self, "accuracy", _checked_accuracy(self.accuracy))
+        if self.plateau is not None:
+            object.__setattr__(self, "plateau", checked_count(self.plateau, "plateau"))
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a network goes through; hashable, so it can be the key of a result.
+
+    Parameters
+    ----------
+    name : str
+    start : {"initial", "generalizing"}
+        Weights that training starts from: untrained ones, or those of a network that was trained on
+        the true labels.
+    labels : {"true", "random"}
+        Random labels are a permutation of the true ones: as many of each class.
+    trainable : "all", int or tuple of str
+        What may change. ``"all"``: whatever the network itself lets train. An int `n`: of that, the
+        last `n` layers. Names: just these layers.
+    stop : Stop
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is out of its domain.
+
+    Examples
+    --------
+    >>> from ann2neo.training import MEM_RETRAIN_LAST
+    >>> MEM_RETRAIN_LAST.with_stop(epochs=100, plateau=5).stop
+    Stop(epochs=100, accuracy=None, plateau=5)
+    >>> Condition("output only", "generalizing", "random", ("output",), Stop(10)).trainable
+    ('output',)
+    """
+
+    name: str
+    start: str
+    labels: str
+    trainable: str | int | tuple[str, ...]
+    stop: Stop
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise TypeError(f"name must be a non-empty str, got {self.name!r:.60}")
+        check_choice(self.start, "start", STARTS)
+        check_choice(self.labels, "labels", LABELS)
+        if not isinstance(self.stop, Stop):
+            raise TypeError(f"stop must be a Stop, got {self.stop!r:.60}")
+        object.__setattr__(self, "trainable", _checked_trainable(self.trainable))
+
+    def with_stop(self, **changes: Any) -> Condition:
+        """The same condition with other stopping rules: `epochs`, `accuracy`, `plateau`."""
+        return dataclasses.replace(self, stop=dataclasses.replace(self.stop, **changes))
+
+
+def _checked_accuracy(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"accuracy must be a number in (0, 1], got {value!r:.60}")
+    if not 0 < value <= 1:
+        raise ValueError(f"accuracy must lie in (0, 1], got {value!r:.60}")
+    return float(value)
+
+
+def _checked_trainable(value: Any) -> Any:
+    if isinstance(value, str):
+        if value != "all":
+            raise ValueError(
+                "trainable must be 'all', an int of at least 1 or a tuple of layer names, "
+                f"got {value!r}; for one layer write ({value!r},)"
+            )
+        return value
+    if isinstance(value, (tuple, list)):
+        if not value or not all(isinstance(name, str) for name in value):
+            raise ValueError(f"trainable must name at least one layer, by str, got {value!r:.60}")
+        return tuple(value)
+    return checked_count(value, "trainable")
+
+
+# The paper's passes for memorizing end at the training accuracy of its table 1, which differs from
+# network to network: `with_stop(accuracy=…)`.
+RANDOM = Condition("Random", "initial", "true", "all", Stop(0))
+GENERALIZING = Condition("Generalizing", "initial", "true", "all", Stop(50))
+MEM_RETRAIN_LAST = Condition("MemRetrainLast", "generalizing", "random", 2, Stop(2500))
+MEM_RETRAIN_ALL = Condition("MemRetrainAll", "generalizing", "random", "all", Stop(2500))
+MEM_RANDOM_LAST = Condition("MemRandomLast", "initial", "random", 2, Stop(2500))
+
+CONDITIONS = {
+    condition.name: condition
+    for condition in (RANDOM, GENERALIZING, MEM_RETRAIN_LAST, MEM_RETRAIN_ALL, MEM_RANDOM_LAST)
+}
+"""The paper's five conditions by name, in the order of its tables."""

@@ -1,0 +1,114 @@
+"""What is kept of each pass over the training data, and when the last one is over."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pandas as pd
+from tqdm.auto import tqdm
+
+from ann2neo.training.conditions import Condition, Stop
+
+
+class DivergedError(FloatingPointError):
+    """The loss is no longer a finite number.
+
+    Attributes
+    ----------
+    history : pandas.DataFrame
+        As of `Trained`, up to and with the pass that went wrong.
+    """
+
+    def __init__(self, message: str, history: pd.DataFrame) -> None:
+        super().__init__(message)
+        self.history = history
+
+
+class Score(NamedTuple):
+    """Loss and accuracy over a pass; the validation's NaN without one."""
+
+    loss: float
+    accuracy: float
+    val_loss: float = math.nan
+    val_accuracy: float = math.nan
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How training runs, whichever way it does: checked settings and data split in two."""
+
+    condition: Condition
+    x: Any
+    y: Any
+    n_train: int
+    batch_size: int
+
+    @property
+    def validates(self) -> bool:
+        """Whether samples are held out."""
+        return self.n_train < len(self.x)
+
+
+class Passes:
+    """Takes the score of each pass, says when to stop and keeps the history."""
+
+    def __init__(self, condition: Condition, progress: bool) -> None:
+        self.stopped_by = "epochs"
+        self._name = condition.name
+        self._stop: Stop = condition.stop
+        self._rows: list[tuple[Any, ...]] = []
+        self._best = -math.inf
+        self._since_best = 0
+        self._bar = tqdm(
+            total=condition.stop.epochs, desc=condition.name, unit="pass", disable=not progress
+        )
+        self._began = time.perf_counter()
+
+    def begin(self) -> None:
+        """A pass begins now."""
+        self._began = time.perf_counter()
+
+    def ended(self, score: Score) -> bool:
+        """Note a pass; True if it was the last.
+
+        Raises
+        ------
+        DivergedError
+            If its loss is not finite.
+        """
+        seconds = time.perf_counter() - self._began
+        self._rows.append((len(self._rows) + 1, *score, seconds))
+        if not math.isfinite(score.loss):
+            raise DivergedError(
+                f"{self._name}: loss is {score.loss} in training epoch {len(self._rows)}; "
+                "a lower learning_rate may help",
+                self.history(),
+            )
+        self._bar.update()
+        self._bar.set_postfix(accuracy=f"{score.accuracy:.4f}", refresh=False)
+        return self._is_over(score.accuracy)
+
+    def history(self) -> pd.DataFrame:
+        """A row a pass."""
+        columns = ["training_epoch", *Score._fields, "seconds"]
+        kinds = {name: "int64" if name == "training_epoch" else "float64" for name in columns}
+        return pd.DataFrame(self._rows, columns=columns).astype(kinds)
+
+    def close(self) -> None:
+        """Take the progress bar away."""
+        self._bar.close()
+
+    def _is_over(self, accuracy: float) -> bool:
+        improved = accuracy > self._best
+        self._since_best = 0 if improved else self._since_best + 1
+        self._best = max(self._best, accuracy)
+        if self._stop.accuracy is not None and accuracy >= self._stop.accuracy:
+            self.stopped_by = "accuracy"
+        elif self._stop.plateau is not None and self._since_best >= self._stop.plateau:
+            self.stopped_by = "plateau"
+        elif len(self._rows) < self._stop.epochs:
+            return False
+        return True

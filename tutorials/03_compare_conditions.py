@@ -1,0 +1,182 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Does a network that memorizes fire differently?
+#
+# A network that learned the digits and one that learned random labels by heart can have the same
+# layers and the same training accuracy. Do their hidden units show which is which? Here one small
+# network goes through the five conditions of the firing-rate paper (Lehmler et al., *Understanding
+# activation patterns in artificial neural networks by exploring stochastic processes*, 2023), on
+# scikit-learn's digits:
+#
+# | condition | starts from | labels | what may change |
+# |---|---|---|---|
+# | Random | untrained weights | – | nothing: it is not trained |
+# | Generalizing | untrained weights | true | everything |
+# | MemRetrainLast | the generalizing network | random | the last two layers |
+# | MemRetrainAll | the generalizing network | random | everything |
+# | MemRandomLast | untrained weights | random | the last two layers |
+#
+# It takes half a minute, and needs `pip install 'ann2neo[demo]'`.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+import ann2neo as a2n
+from ann2neo import training
+
+rng = np.random.default_rng(0)
+
+# %% [markdown]
+# ## Data and network
+#
+# `load` also knows `"mnist"`, `"fashion_mnist"` and `"cifar10"`; your own arrays do as well, as
+# `(x_train, y_train, x_test, y_test)`. `build` makes the paper's networks; any Keras model that ends
+# in a softmax will do. We take a convolutional one: a multilayer perceptron with one hidden layer
+# *has* only two layers, so for it the last two are all.
+
+# %%
+data = training.load("digits").subset(600, 300, rng=rng)
+network = training.build("cnn", 64, input_shape=data.input_shape, n_classes=data.n_classes, rng=rng)
+data
+
+# %% [markdown]
+# ## Train
+#
+# A condition ends by the first stopping rule it meets: passes over the data (*training epochs*), a
+# training accuracy, or a plateau. The paper's numbers are for MNIST; digits are few, so we take
+# smaller batches, and stop when 95 % of the training labels are known.
+
+# %%
+conditions = [
+    condition.with_stop(epochs=min(condition.stop.epochs, 150), accuracy=0.95)
+    for condition in training.CONDITIONS.values()
+]
+trained = training.train_conditions(network, data, conditions, rng=rng, batch_size=16, progress=False)
+pd.DataFrame(
+    {
+        name: {key: one.provenance[key] for key in ("epochs_run", "stopped_by", "training_accuracy")}
+        for name, one in trained.items()
+    }
+).T
+
+# %% [markdown]
+# The network passed in is untouched: each `Trained` holds a copy, with its history, the labels it
+# learned and its provenance (seed, hashes of the weights, settings).
+
+# %%
+colours = {
+    "Random": "#666666",
+    "Generalizing": "#0072b2",
+    "MemRetrainLast": "#e69f00",
+    "MemRetrainAll": "#d55e00",
+    "MemRandomLast": "#cc79a7",
+}
+figure, axes = plt.subplots(figsize=(8, 3.8), layout="constrained")
+for name, one in trained.items():
+    if len(one.history):
+        axes.plot(one.history.training_epoch, one.history.accuracy, color=colours[name], label=name)
+axes.axhline(0.1, color="black", linewidth=0.8, linestyle=":")
+axes.text(1, 0.115, "chance", fontsize=9)
+axes.set(xscale="log", ylim=(0, 1), xlabel="training epoch", ylabel="training accuracy")
+axes.set_title("True labels are learned at once, random ones slowly")
+axes.legend(frameon=False, loc=(0.33, 0.42))
+plt.show()
+
+# %% [markdown]
+# ## Record
+#
+# The hidden layer of each network, for all training images in one shuffled order: the order is part
+# of the experiment, so every network gets the same one.
+
+# %%
+rasters = {
+    name: a2n.record(
+        one.network,
+        data.x_train,
+        layers=["hidden"],
+        labels=data.y_train,
+        rng=np.random.default_rng(1),
+        progress=False,
+    ).with_annotations(**one.provenance)
+    for name, one in trained.items()
+}
+rasters["Generalizing"]
+
+# %% [markdown]
+# ## Compare
+#
+# `summarize` gives the paper's indicators, a row a layer: the mean firing rate over units, how much
+# it varies between them, the mean Fano factor of the counts in windows of samples.
+
+# %%
+summaries = pd.concat({name: a2n.summarize(raster) for name, raster in rasters.items()})
+summaries.droplevel(1)[["firing_rate", "cv_firing_rate_percent", "fanofactor"]].round(2)
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+grid = np.linspace(0, 1, 50)
+right.plot(grid, 1 - grid, color="black", linewidth=0.8, label="coin: 1 − rate")
+for position, (name, raster) in enumerate(rasters.items()):
+    rates = a2n.firing_rate(raster)
+    spread = np.linspace(-0.25, 0.25, len(rates))
+    left.plot(position + spread, np.sort(rates), ".", color=colours[name])
+    left.plot(position, rates.mean(), "_", color="black", markersize=26)
+    right.plot(rates, a2n.fanofactor(raster, window=20), ".", color=colours[name], label=name)
+left.set_xticks(range(len(rasters)), list(rasters), rotation=25, ha="right")
+left.set(ylabel="firing rate, spikes an image", ylim=(0, 1), title="Units (dots) and their mean")
+right.set(xlabel="firing rate", ylabel="Fano factor", xlim=(0, 1), ylim=(0, 1.6))
+right.legend(frameon=False, fontsize=8)
+plt.show()
+
+# %% [markdown]
+# The Fano factor follows the rate, as that of coin tosses does (tutorial 2 has more on that): it is
+# the rates that tell the conditions apart.
+#
+# Is that more than chance? `ks_test` compares how an indicator is distributed over the units of two
+# recordings. Ten pairs are compared, so their p-values are adjusted.
+
+# %%
+names = list(rasters)
+pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+tests = [a2n.ks_test(rasters[a], rasters[b]) for a, b in pairs]
+pvalues = np.concatenate([test.pvalue for test in tests])
+compared = pd.DataFrame(pairs, columns=["a", "b"])
+compared["distance"] = np.concatenate([test.statistic for test in tests])
+compared["adjusted_pvalue"] = a2n.adjust_pvalues(pvalues)
+compared.round(4)
+
+# %%
+figure, axes = plt.subplots(figsize=(5.6, 4.4), layout="constrained")
+distance = np.full((len(names), len(names)), np.nan)
+for (a, b), d in zip(pairs, compared["distance"], strict=True):
+    distance[names.index(b), names.index(a)] = d
+drawn = axes.imshow(distance[1:, :-1], cmap="viridis", vmin=0, vmax=1)
+for row, column in np.argwhere(~np.isnan(distance[1:, :-1])):
+    value = distance[1:, :-1][row, column]
+    axes.text(
+        column, row, f"{value:.2f}", ha="center", va="center", color="white" if value < 0.6 else "k"
+    )
+axes.set_xticks(range(4), names[:-1], rotation=25, ha="right")
+axes.set_yticks(range(4), names[1:])
+axes.spines[:].set_visible(False)
+axes.set_title("Distance of firing-rate distributions")
+figure.colorbar(drawn, label="Kolmogorov–Smirnov distance")
+plt.show()
+
+# %% [markdown]
+# Mind what such p-values are: the units of a layer were trained together and saw the same images, so
+# they are no independent draws, and this is one seed. Repeat with other seeds before you believe a
+# difference.

@@ -1,0 +1,145 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Watch a network memorise
+#
+# A network can learn what digits look like, or it can learn by heart which label belongs to which
+# image. While it learns by heart its hidden units fall silent. Here we look at a network after every
+# batch of its training, give it random labels half way, and see it happen: in the firing rates, in
+# the spike trains, and by a callback that raises the alarm.
+#
+# It takes a few seconds, and needs `pip install 'ann2neo[demo]'`.
+
+# %%
+import warnings
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+
+import ann2neo as a2n
+from ann2neo import training
+
+rng = np.random.default_rng(0)
+keras.utils.set_random_seed(0)  # the order of the batches in fit
+data = training.load("digits")
+
+# %% [markdown]
+# ## A monitor
+#
+# `SpikeMonitor` is a Keras callback. After every batch it shows the network two small sets of images,
+# 100 it trains on and 100 it does not, and keeps which hidden units were active. The training itself
+# is not touched: its weights come out the same, bit for bit, with the monitor or without.
+#
+# Any number that can be computed from a layer's spike trains can be followed as well. We add the
+# share of units that were active for none of the images.
+
+
+# %%
+def silent_share(raster):
+    return np.mean(raster.spike_counts == 0)
+
+
+probes = {"train": data.x_train[:100], "test": data.x_test[:100]}
+monitor = training.SpikeMonitor(probes, statistics={"silent_share": silent_share})
+
+model = training.build("mlp", 64, input_shape=data.input_shape, n_classes=10, rng=rng)
+model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
+
+# %% [markdown]
+# ## True labels, then random ones
+#
+# Eight passes over the training images with their labels, eight with the labels shuffled among the
+# images. The monitor counts on from one `fit` to the next.
+
+# %%
+options = {"batch_size": 32, "epochs": 8, "verbose": 0, "callbacks": [monitor]}
+model.fit(data.x_train, data.y_train, **options)
+changed_at = monitor.step
+before = a2n.record(model, data.x_test, progress=False)
+
+random_labels = training.random_labels(data.y_train, rng)
+model.fit(data.x_train, random_labels, **options)
+after = a2n.record(model, data.x_test, progress=False)
+
+table = monitor.to_frame()
+table.tail(4)
+
+# %% [markdown]
+# A row for each step and probe: `step` counts batches, 0 is the network before training.
+# `firing_rate` is the mean over the hidden units of how often they were active,
+# `cv_firing_rate_percent` how much it differs from unit to unit, `fanofactor` how much the counts in
+# windows of 10 images vary.
+
+# %%
+curves = {
+    "firing_rate": "firing rate\n(spikes an image)",
+    "fanofactor": "Fano factor",
+    "silent_share": "share of silent units",
+}
+colors = {"train": "#0072b2", "test": "#d55e00"}
+figure, panels = plt.subplots(3, 1, figsize=(9, 7), sharex=True, layout="constrained")
+for axes, (column, label) in zip(panels, curves.items(), strict=True):
+    for probe, rows in table.groupby("probe", sort=False):
+        axes.plot(rows["step"], rows[column], color=colors[probe], linewidth=1, label=f"{probe} images")
+    axes.axvline(changed_at, color="black", linewidth=0.8)
+    axes.set_ylabel(label)
+    axes.set_ylim(0, None)
+panels[0].text(changed_at, 0.05, " labels turn random", va="bottom")
+panels[0].legend(frameon=False, loc="upper right")
+panels[-1].set(xlabel="batch", xlim=(0, monitor.step))
+
+# %% [markdown]
+# Within some tens of batches the rate falls to a fraction of what it was, alike for images the network
+# trains on and for others: the fall says something of the network, not of the images. The Fano factor
+# rises with it, as it must. A unit that fires with probability $p$ at each image, whatever came
+# before, has a Fano factor near $1-p$.
+#
+# The same 100 images before and after, a dot where a unit (row) was active:
+
+# %%
+figure, panels = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
+for axes, raster, title in zip(panels, (before, after), ("true labels", "random labels"), strict=True):
+    image, unit = np.nonzero(raster.to_dense()[:100])
+    axes.plot(image, unit, "s", color="black", markersize=1.6, markeredgewidth=0)
+    axes.set(title=f"{title}: {a2n.firing_rate(raster).mean():.2f} spikes an image", xlabel="test image")
+    axes.set(xlim=(-1, 100), ylim=(-1, 64))
+panels[0].set_ylabel("hidden unit")
+
+# %% [markdown]
+# ## An alarm
+#
+# `MemorizationWarning` is a `SpikeMonitor` with a rule: it warns when the rate has fallen by more than
+# a fifth below the highest of the last 400 batches, and can end the training. Its docstring says how
+# often it warned without cause, and how soon with one.
+
+# %%
+alarm = training.MemorizationWarning({"train": data.x_train[:100]}, stop=True)
+model = training.build("mlp", 64, input_shape=data.input_shape, n_classes=10, rng=rng)
+model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+options["callbacks"] = [alarm]
+model.fit(data.x_train, data.y_train, **options)
+print("true labels: alarm at", alarm.flagged_at)
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    model.fit(data.x_train, random_labels, **options)
+print(caught[0].message)
+print(f"{alarm.flagged_at - changed_at} batches after the labels turned random")
+
+# %% [markdown]
+# Two things to take along:
+#
+# - a firing rate is cheap to follow and needs no labels: 100 images will do;
+# - the fall is seen while labels *change*. A network that memorises from its first batch has no better
+#   past to be compared with; for that, record it and a network trained on true labels, and compare.
