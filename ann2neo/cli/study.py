@@ -1,0 +1,96 @@
+"""`ann2neo study`: run a study, report on it, list those that come with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ann2neo.cli.terminal import quieten_frameworks, shown
+
+if TYPE_CHECKING:
+    from ann2neo.study.results import Results
+
+app = typer.Typer(no_args_is_help=True, help="Grids of networks, conditions and seeds.")
+_COLUMNS = ["firing_rate", "cv_firing_rate_percent", "fanofactor", "training_accuracy", "test_accuracy"]
+
+
+@app.command()
+def run(
+    config: Annotated[str, typer.Argument(help="A TOML file, or the name of a study that is shipped.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes, each of one thread.")] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Keep the cells that are there.")
+    ] = True,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder with data sets.")] = None,
+) -> None:
+    """Run the cells of a study that are not there yet, and write tables and report."""
+    quieten_frameworks()
+    from ann2neo.study import Study
+    from ann2neo.study import run as run_study
+
+    results = run_study(Study.from_toml(config), out, resume=resume, workers=workers, data_dir=data_dir)
+    _say(results)
+    _write_report(results, out)
+    if (results.cells["status"] == "failed").any():
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a study, finished or not.")],
+) -> None:
+    """Collect the cells that are there into tables and report."""
+    from ann2neo.study import Results
+
+    results = Results.load(folder)
+    if len(results.cells):
+        results.save(folder)
+    _say(results)
+    _write_report(results, folder)
+
+
+@app.command()
+def configs() -> None:
+    """List the studies that come with the package."""
+    from ann2neo.study import Study, shipped
+
+    rows = Table("study", "networks", "data sets", "cells", title="ann2neo study run NAME --out DIR")
+    for name in shipped():
+        study = Study.from_toml(name)
+        networks = [f"{n.name} {', '.join(map(str, n.widths))}" for n in study.networks]
+        rows.add_row(name, "; ".join(networks), ", ".join(study.datasets), str(len(study.cells())))
+    Console().print(rows)
+
+
+def _say(results: Results) -> None:
+    """A row a network, data set and condition, means over seeds, and what failed."""
+    console = Console()
+    frame = results.indicators
+    good = frame[(frame["status"] == "ok") & (frame["split"] == "train")]
+    group = ["network", "width", "dataset", "condition"]
+    rows = Table(title="Training split, means over seeds")
+    rows.add_column("network", no_wrap=True)
+    rows.add_column("condition", no_wrap=True)
+    for title in ("rate", "CV %", "Fano", "accuracy", "on test"):
+        rows.add_column(title, justify="right")
+    means = good.groupby(group, sort=False)[_COLUMNS].mean().reset_index()
+    for row in means.to_dict("records"):
+        network = f"{row['network']} {row['width']} {row['dataset']}"
+        rows.add_row(network, row["condition"], *(shown(float(row[name])) for name in _COLUMNS))
+    console.print(rows)
+    cells = results.cells
+    for cell in cells[cells["status"] != "ok"].to_dict("records"):
+        said = [str(cell[name]) for name in ("kind", *group, "seed", "status", "error")]
+        console.print(" ".join(said), highlight=False, markup=False)
+
+
+def _write_report(results: Results, folder: Path) -> None:
+    from ann2neo.study import report as write_report
+
+    path = write_report(results, folder / "report.html", overwrite=True)
+    Console().print(f"Wrote {path}", highlight=False, soft_wrap=True)

@@ -1,0 +1,288 @@
+"""A study and its TOML file: networks, data sets, conditions, seeds, and how networks are trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.resources
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ann2neo.study.arguments import check_flag, check_int, check_list, check_word
+from ann2neo.study.cells import Cell
+from ann2neo.study.settings import (
+    Network,
+    StopRule,
+    Subset,
+    Switch,
+    Training,
+    check_condition,
+    check_dataset,
+)
+from ann2neo.study.toml_tables import from_table, from_tables, lines, plain
+from ann2neo.training.conditions import CONDITIONS, Condition, Stop
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_TABLES = {"training": Training, "switch": Switch, "subset": Subset}
+_LISTS = {"networks": Network, "stop": StopRule}
+_SPLITS = ("train", "test")
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A grid of networks × widths × data sets × conditions × seeds.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits, ``-``, ``_`` and ``.``.
+    networks : tuple of Network
+    datasets : tuple of {"digits", "mnist", "fashion_mnist", "cifar10"}
+    conditions : tuple of str
+        Names of `ann2neo.training.conditions.CONDITIONS`.
+    seeds : tuple of int
+        Each is a replicate: other weights, random labels and orders.
+    splits : tuple of {"train", "test"}
+        Data recorded: all training images (those kept for validation too), all test images.
+    order : {"permutation", "data set"}
+        Order in which the samples are shown while recording.
+    window : int
+        Samples a window of the Fano factor.
+    training : Training
+    stop : tuple of StopRule
+        For a cell, the rule holds that names most of it: of those for its condition one with its network
+        before one with its width before one with its data set. A condition without a rule stops as
+        `ann2neo.training` says.
+    switch : Switch, optional
+    subset : Subset, optional
+        Default: the whole data sets.
+    keep_weights : bool
+        Keep every trained network's weights, ``weights.npz`` of its cell.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is not of its domain or two do not fit; the message names it.
+
+    Examples
+    --------
+    >>> from ann2neo.study import Study
+    >>> study = Study.from_toml("digits-quick")
+    >>> [cell.key for cell in study.cells()][0]
+    'condition-mlp-64-digits-Random-0'
+    """
+
+    name: str
+    networks: tuple[Network, ...]
+    datasets: tuple[str, ...]
+    conditions: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    splits: tuple[str, ...] = _SPLITS
+    order: str = "permutation"
+    window: int = 100
+    training: Training = field(default_factory=Training)
+    stop: tuple[StopRule, ...] = ()
+    switch: Switch | None = None
+    subset: Subset | None = None
+    keep_weights: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name or set(self.name) - _NAME:
+            raise ValueError(f"name must be made of letters, digits, -, _ and ., got {self.name!r:.80}")
+        if not isinstance(self.networks, tuple) or not self.networks:
+            raise ValueError(f"networks must have one [[networks]] or more, got {self.networks!r:.80}")
+        check_list(self.datasets, "datasets", check_dataset)
+        check_list(self.conditions, "conditions", check_condition)
+        check_list(self.seeds, "seeds", check_int)
+        check_list(self.splits, "splits", lambda value, key: check_word(value, key, _SPLITS))
+        check_word(self.order, "order", ("permutation", "data set"))
+        check_int(self.window, "window", least=1)
+        check_flag(self.keep_weights, "keep_weights")
+        self._check_networks()
+        self._check_stops()
+
+    def _check_networks(self) -> None:
+        for network in self.networks:
+            for key in ("datasets", "conditions"):
+                own, all_ = getattr(network, key) or (), getattr(self, key)
+                if set(own) - set(all_):
+                    raise ValueError(
+                        f"{key} of network {network.name!r} must be among the study's, {all_}, got {own}"
+                    )
+            conditions = network.conditions or self.conditions
+            for name in conditions:
+                if CONDITIONS[name].start == "generalizing" and "Generalizing" not in conditions:
+                    raise ValueError(
+                        f"conditions must hold 'Generalizing', from which {name!r} starts, "
+                        f"got {conditions}"
+                    )
+        cells = self.cells()
+        for cell in cells:
+            if cells.count(cell) > 1:
+                raise ValueError(f"networks must name each cell once, got {cell.key} twice")
+
+    def _check_stops(self) -> None:
+        subjects = [rule.subject for rule in self.stop]
+        for subject in subjects:
+            if subjects.count(subject) > 1:
+                raise ValueError(f"stop must have one rule for the same cells, got two for {subject}")
+        for cell in self.cells():
+            if cell.kind == "condition":
+                self.condition_of(cell)
+
+    def cells(self) -> list[Cell]:
+        """What is to be run, in the order of the results."""
+        places = [
+            (network, width, dataset, seed)
+            for network in self.networks
+            for width in network.widths
+            for dataset in network.datasets or self.datasets
+            for seed in self.seeds
+        ]
+        cells = [
+            Cell("condition", network.name, width, dataset, condition, seed)
+            for network, width, dataset, seed in places
+            for condition in network.conditions or self.conditions
+        ]
+        if self.switch is not None:
+            cells += [
+                Cell("switch", network.name, width, dataset, "", seed)
+                for network, width, dataset, seed in places
+            ]
+        return cells
+
+    def condition_of(self, cell: Cell) -> Condition:
+        """A cell's condition with the stopping rule that holds for it."""
+        condition = CONDITIONS[cell.condition]
+        rules = [rule for rule in self.stop if _is_for(rule, cell)]
+        if not rules:
+            return condition
+        rule = max(rules, key=lambda rule: rule.specificity)
+        accuracy = rule.accuracy
+        if accuracy == "published":
+            accuracy = _published_accuracy(cell)
+        return dataclasses.replace(condition, stop=Stop(rule.epochs, accuracy, rule.plateau))
+
+    def settings(self, cell: Cell) -> dict[str, Any]:
+        """All of the study that a cell's results depend on, JSON-able."""
+        said: dict[str, Any] = {
+            "training": dataclasses.asdict(self.training),
+            "subset": None if self.subset is None else dataclasses.asdict(self.subset),
+        }
+        if cell.kind == "condition":
+            stop = dataclasses.asdict(self.condition_of(cell).stop)
+            said |= {"stop": stop, "order": self.order, "window": self.window}
+            said["splits"] = list(self.splits)
+            if CONDITIONS[cell.condition].start == "generalizing":
+                start = self.condition_of(cell.generalizing())
+                said["stop of Generalizing"] = dataclasses.asdict(start.stop)
+        if cell.kind == "switch" and self.switch is not None:
+            said["switch"] = dataclasses.asdict(self.switch)
+        return said
+
+    @classmethod
+    def from_toml(cls, source: str | Path) -> Study:
+        """Read a study.
+
+        Parameters
+        ----------
+        source : str or Path
+            A file, or the name of a study that comes with the package (`shipped`).
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is neither.
+        TypeError, ValueError
+            If the file is not TOML, or has a key or value that is not understood; the message names
+            file, key, domain and value.
+        """
+        if str(source) in shipped():
+            return cls.from_text(_shipped_file(str(source)).read_text(encoding="utf-8"), f"{source}")
+        path = Path(source)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"no study {str(source)!r}: neither a TOML file nor one of {', '.join(shipped())}"
+            )
+        return cls.from_text(path.read_text(encoding="utf-8"), str(path))
+
+    @classmethod
+    def from_text(cls, text: str, file: str = "study") -> Study:
+        """The study that a TOML text says; `file` is how messages call it."""
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{file} is not TOML: {error}") from error
+        try:
+            for key, part in _TABLES.items():
+                if key in table:
+                    table[key] = from_table(part, table[key], f"[{key}]")
+            for key, part in _LISTS.items():
+                if key in table:
+                    table[key] = from_tables(part, table[key], key)
+            return from_table(cls, table, "")
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{file}: {error}") from error
+
+    def to_toml(self) -> str:
+        """The study as TOML; `from_toml` of it is an equal study.
+
+        Examples
+        --------
+        >>> from ann2neo.study import Study
+        >>> print(Study.from_toml("digits-quick").to_toml().splitlines()[0])
+        name = "digits-quick"
+        """
+        own = {key: value for key, value in plain(self).items() if key not in {*_TABLES, *_LISTS}}
+        text = lines(own)
+        for key in _LISTS:
+            for part in getattr(self, key):
+                text += ["", f"[[{key}]]", *lines(plain(part))]
+        for key in _TABLES:
+            if getattr(self, key) is not None:
+                text += ["", f"[{key}]", *lines(plain(getattr(self, key)))]
+        return "\n".join(text) + "\n"
+
+
+def shipped() -> list[str]:
+    """Names of the studies that come with the package.
+
+    Examples
+    --------
+    >>> from ann2neo.study import shipped
+    >>> "digits-quick" in shipped()
+    True
+    """
+    folder = importlib.resources.files("ann2neo.study") / "configs"
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir())
+
+
+def _shipped_file(name: str) -> Any:
+    return importlib.resources.files("ann2neo.study") / "configs" / f"{name}.toml"
+
+
+def _is_for(rule: StopRule, cell: Cell) -> bool:
+    wanted = rule.subject
+    found = (cell.condition, cell.network, cell.width, cell.dataset)
+    return all(want is None or want == have for want, have in zip(wanted, found, strict=True))
+
+
+def _published_accuracy(cell: Cell) -> float:
+    """Training accuracy of table 1, less what its rounding to two decimals of a percent may hide."""
+    from ann2neo.study.published import CELL, published
+
+    table = published("accuracy").set_index(CELL)["value"]
+    try:
+        percent = table[(cell.network, cell.width, cell.dataset, "train", cell.condition)]
+    except KeyError:
+        raise ValueError(
+            f"accuracy of [[stop]] must be a number for {cell.key}, of which the paper says none, "
+            "got 'published'"
+        ) from None
+    return round(float(percent) / 100 - 0.00005, 6)

@@ -1,0 +1,185 @@
+"""A study as one page that needs nothing else: hypotheses, figures, tables, configuration."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.resources
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ann2neo.study.figures import CAPTIONS, figures
+from ann2neo.study.markup import Markup, element, heads, picture, table, text
+from ann2neo.study.measured import is_broken, title
+from ann2neo.study.report_hypotheses import hypothesis_section
+from ann2neo.study.report_tables import table_section
+
+if TYPE_CHECKING:
+    from ann2neo.study.results import Results
+
+_PACKAGES = ["ann2neo", "numpy", "scipy", "pandas", "matplotlib", "keras", "tensorflow", "torch", "jax"]
+_MISSING = {
+    "figure2": "the results hold no spikes",
+    "figure3": "no network has a generalization gap",
+    "figure4": "no generalizing or memorizing network",
+    "figure5": "the study monitored no switch of labels",
+    "figure6": "no network has a firing rate and a Fano factor",
+}
+
+
+def report(results: Results, path: str | Path, overwrite: bool = False) -> Path:
+    """Write a study as one self-contained HTML page.
+
+    Parameters
+    ----------
+    results : Results
+    path : str or Path
+        Where to write, ending in ``.html``.
+    overwrite : bool
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is not installed.
+    ValueError
+        If `path` does not end in ``.html``.
+    FileExistsError
+        If `path` exists and `overwrite` is False.
+
+    Notes
+    -----
+    The page holds its pictures and its style, runs no script and loads nothing. It names versions,
+    operating system and kind of processor of the machine that writes the page, and no path or host.
+
+    Examples
+    --------
+    >>> from ann2neo.study.report import report
+    >>> report(results, "report.html")  # doctest: +SKIP
+    """
+    path = Path(path)
+    if path.suffix != ".html":
+        raise ValueError(f"path must end in .html, got {str(path)!r}")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; pass overwrite=True to replace it")
+    page = _page(results)
+    handle, whole = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(page)
+        os.replace(whole, path)
+    except BaseException:
+        Path(whole).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _page(results: Results) -> str:
+    style = (importlib.resources.files("ann2neo.study") / "data" / "report.css").read_text("utf-8")
+    name = results.study.name if results.study else "results.csv"
+    head = element(
+        "head",
+        Markup(
+            '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        ),
+        Markup('<link rel="icon" href="data:,">'),
+        element("title", f"Study {name}"),
+        element("style", Markup(style)),
+    )
+    sections = {
+        "hypotheses": hypothesis_section(results),
+        "figures": _figure_section(results),
+        "tables": table_section(results),
+        "cells": _broken_section(results),
+        "configuration": _configuration_section(results),
+    }
+    links = [element("li", element("a", key, href=f"#{key}")) for key in sections]
+    body = element(
+        "body",
+        element("h1", f"Study {name}"),
+        _summary(results),
+        element("nav", element("ul", *links)),
+        *(element("section", section, id=key) for key, section in sections.items()),
+    )
+    return f'<!DOCTYPE html>\n<html lang="en">{head}{body}</html>\n'
+
+
+def _summary(results: Results) -> Markup:
+    rows = results.indicators
+    cells = rows.drop_duplicates(["network", "width", "dataset", "condition", "seed"])
+    broken = int(is_broken(cells).sum())
+    names = ", ".join(title(name) for name in dict.fromkeys(rows["network"]))
+    data = ", ".join(title(name) for name in dict.fromkeys(rows["dataset"]))
+    return element(
+        "p",
+        f"{len(cells)} cells ({broken} without numbers) of {names} on {data}, {rows['seed'].nunique()} "
+        "seed(s): spike trains of the observed layer under the conditions of Lehmler et al., "
+        "Neurocomputing (2024), ",
+        element(
+            "a", "doi 10.1016/j.neucom.2024.128473", href="https://doi.org/10.1016/j.neucom.2024.128473"
+        ),
+        ", whose numbers stand beside those measured.",
+    )
+
+
+def _figure_section(results: Results) -> Markup:
+    made = figures(results)
+    parts = [element("h2", "Figures")]
+    for key, caption in CAPTIONS.items():
+        number = key.removeprefix("figure")
+        if key in made:
+            parts.append(picture(made[key], key, f"Figure {number}. {caption}"))
+        else:
+            parts.append(element("p", f"Figure {number} is not shown: {_MISSING[key]}."))
+    return Markup("".join(parts))
+
+
+def _broken_section(results: Results) -> Markup:
+    rows = results.cells if len(results.cells) else results.indicators
+    broken = rows[is_broken(rows)]
+    heading = element("h2", "Cells without numbers")
+    if not len(broken):
+        return Markup(heading + element("p", "None failed or diverged."))
+    place = [c for c in ("kind", "network", "width", "dataset", "condition", "seed") if c in broken]
+    once = broken.drop_duplicates(place)
+    shown = table(
+        "Cells that failed, and cells whose loss became NaN (diverged).",
+        [heads("cell", "status", "error")],
+        [
+            (" ".join(str(row[c]) for c in place), [text(row["status"]), text(row["error"])])
+            for _, row in once.iterrows()
+        ],
+        words=True,
+    )
+    return Markup(heading + shown)
+
+
+def _configuration_section(results: Results) -> Markup:
+    parts = [element("h2", "Configuration")]
+    if results.study is None:
+        parts.append(element("p", "Read from a table alone, without the study's configuration."))
+    else:
+        parts.append(element("pre", results.study.to_toml(), tabindex="0"))
+    versions = table(
+        "What this page was made with.",
+        [heads("package", "version")],
+        [(name, [version]) for name, version in _versions().items()],
+    )
+    return Markup("".join([*parts, element("h2", "Versions"), versions]))
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {**found, "system": f"{platform.system()} {platform.machine()}"}

@@ -1,0 +1,208 @@
+"""What a study found, as tables: a row a cell and data split, a row a unit, a row a step of training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ann2neo.extras import needed
+from ann2neo.study import cells as cell_files
+from ann2neo.study.config import Study
+
+if TYPE_CHECKING:
+    from ann2neo.spikes.raster import SpikeRaster
+
+PLACE = ["network", "width", "dataset", "condition", "seed"]
+INDICATORS = [
+    "study", *PLACE, "split", "status", "error", "n_units", "n_samples", "firing_rate",
+    "cv_firing_rate_percent", "fanofactor", "cv_fanofactor_percent", "silent_share", "always_on_share",
+    "isi_cv", "fano_poisson_rejecting", "fano_bernoulli_rejecting", "ljung_box_rejecting",
+    "runs_rejecting", "adf_not_rejecting", "training_accuracy", "validation_accuracy", "test_accuracy",
+    "generalization_gap", "epochs_run", "stopped_by", "weights_hash", "seconds",
+]  # fmt: skip
+UNITS = [*PLACE, "split", "unit_index", "firing_rate", "fanofactor"]
+SWITCH = [
+    "network", "width", "dataset", "seed", "step", "training_epoch", "labels", "probe", "layer",
+    "firing_rate", "cv_firing_rate_percent", "fanofactor",
+]  # fmt: skip
+CELLS = ["kind", *PLACE, "status", "error", "seconds"]
+_COUNTS = ["n_units", "n_samples", "epochs_run"]
+_TEXTS = [
+    "study", "network", "dataset", "condition", "split", "status", "error", "stopped_by", "kind",
+    "weights_hash", "labels", "probe", "layer",
+]  # fmt: skip
+_WHOLE = ["width", "seed", "step", "training_epoch", "unit_index"]
+
+
+class StoredSpikes(Mapping[tuple, "SpikeRaster"]):
+    """The rasters that a study kept, read when asked for."""
+
+    def __init__(self, files: Mapping[tuple, Path]) -> None:
+        self._files = dict(files)
+
+    def __getitem__(self, key: tuple) -> SpikeRaster:
+        from ann2neo.spikes.raster import SpikeRaster
+
+        return SpikeRaster.load(self._files[key])
+
+    def __iter__(self) -> Iterator[tuple]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
+def _empty(columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame({column: pd.Series(dtype=object) for column in columns})
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """The tables of a study.
+
+    Parameters
+    ----------
+    study : Study or None
+        None where only the tables are at hand.
+    indicators : pandas.DataFrame
+        A row a condition cell and split: the columns of ``results.csv``. ``status`` is ``"ok"``,
+        ``"failed"`` or ``"diverged"``; what is not defined is NaN, texts are empty.
+    units : pandas.DataFrame
+        A row a unit: ``network``, ``width``, ``dataset``, ``condition``, ``seed``, ``split``,
+        ``unit_index``, ``firing_rate``, ``fanofactor``.
+    switch : pandas.DataFrame
+        A row a monitored step of the training whose labels become random midway.
+    spikes : mapping of (network, width, dataset, condition, seed, split) to SpikeRaster
+        The first samples of each recording.
+    cells : pandas.DataFrame
+        A row a cell of any kind: ``status``, ``error``, ``seconds``.
+    """
+
+    study: Study | None
+    indicators: pd.DataFrame
+    units: pd.DataFrame = field(default_factory=lambda: _empty(UNITS))
+    switch: pd.DataFrame = field(default_factory=lambda: _empty(SWITCH))
+    spikes: Mapping[tuple, SpikeRaster] = field(default_factory=dict)
+    cells: pd.DataFrame = field(default_factory=lambda: _empty(CELLS))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Results:
+        """Read results.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder of a study, finished or not, or one that holds ``results.csv`` and what there is
+            of ``study.toml``, ``units.parquet``, ``switch.csv``; or a ``results.csv`` alone.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is neither.
+        ValueError
+            If the file is not the results of a study.
+        """
+        path = Path(path)
+        folder = path if path.is_dir() else path.parent
+        if path.is_dir() and (path / "cells").is_dir():
+            return gathered(Study.from_toml(path / "study.toml"), path)
+        file = path / "results.csv" if path.is_dir() else path
+        if not file.is_file():
+            raise FileNotFoundError(f"no results of a study at {path}")
+        alone = not path.is_dir()
+        has_study = not alone and (folder / "study.toml").is_file()
+        return cls(
+            Study.from_toml(folder / "study.toml") if has_study else None,
+            _read_csv(file, INDICATORS),
+            _empty(UNITS) if alone else _read_parquet(folder / "units.parquet", UNITS),
+            _empty(SWITCH) if alone else _read_csv(folder / "switch.csv", SWITCH, optional=True),
+        )
+
+    def save(self, out: str | Path) -> None:
+        """Write ``results.csv``, ``results.parquet``, ``units.parquet`` and ``switch.csv`` to a folder.
+
+        Files of these names are replaced.
+        """
+        needed("pyarrow", extra="study")
+        out = Path(out)
+        cell_files.write_whole(out / "results.csv", lambda to: self.indicators.to_csv(to, index=False))
+        cell_files.write_whole(out / "results.parquet", lambda to: self.indicators.to_parquet(to))
+        cell_files.write_whole(out / "units.parquet", lambda to: self.units.to_parquet(to))
+        if len(self.switch):
+            cell_files.write_whole(out / "switch.csv", lambda to: self.switch.to_csv(to, index=False))
+
+
+def gathered(study: Study, out: Path) -> Results:
+    """The results of the cells of a study that are there, in the study's order."""
+    indicators: list[dict] = []
+    units: list[pd.DataFrame] = []
+    switch: list[pd.DataFrame] = []
+    spikes: dict[tuple, Path] = {}
+    states: list[dict] = []
+    for cell in study.cells():
+        folder = cell_files.folder_of(cell, out)
+        state = cell_files.state_of(folder)
+        if state is None:
+            continue
+        states.append({**cell.place(), "kind": cell.kind, **state.outcome()})
+        if cell.kind == "condition":
+            rows = state.rows or [{"split": split} for split in study.splits]
+            same = {"study": study.name, **cell.place(), **state.outcome()}
+            indicators += [{**same, **row} for row in rows]
+            units += _tables(folder / "units.csv", cell.place())
+            spikes |= {
+                (*cell.place().values(), file.name.split("_")[1].split(".")[0]): file
+                for file in sorted(folder.glob("spikes_*.zarr.zip"))
+            }
+        else:
+            place = {key: value for key, value in cell.place().items() if key != "condition"}
+            switch += _tables(folder / f"{cell.kind}.csv", place)
+    return Results(
+        study,
+        _typed(pd.DataFrame(indicators, columns=INDICATORS)),
+        _typed(pd.concat(units, ignore_index=True)) if units else _empty(UNITS),
+        _typed(pd.concat(switch, ignore_index=True)) if switch else _empty(SWITCH),
+        StoredSpikes(spikes),
+        _typed(pd.DataFrame(states, columns=CELLS)),
+    )
+
+
+def _tables(file: Path, place: dict) -> list[pd.DataFrame]:
+    """A cell's own table with the cell's place before it, in a list; an empty one if there is none."""
+    if not file.is_file():
+        return []
+    table = pd.read_csv(file, dtype=dict.fromkeys(_TEXTS, str))
+    for position, (name, value) in enumerate(place.items()):
+        table.insert(position, name, value)
+    return [table]
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same types whatever is missing: counts stay whole, texts are never NaN."""
+    typed = frame.copy()
+    for name in frame.columns:
+        if name in _TEXTS:
+            typed[name] = frame[name].astype(object).fillna("").astype(str)
+        elif name in _WHOLE:
+            typed[name] = frame[name].astype("int64")
+        else:
+            typed[name] = frame[name].astype("Int64" if name in _COUNTS else "float64")
+    return typed
+
+
+def _read_csv(file: Path, columns: list[str], *, optional: bool = False) -> pd.DataFrame:
+    if optional and not file.is_file():
+        return _empty(columns)
+    frame = pd.read_csv(file, dtype=dict.fromkeys(_TEXTS, str))
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise ValueError(f"{file} is not a table of a study: it has no column {', '.join(missing)}")
+    return _typed(frame)
+
+
+def _read_parquet(file: Path, columns: list[str]) -> pd.DataFrame:
+    return pd.read_parquet(file) if file.is_file() else _empty(columns)

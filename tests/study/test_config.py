@@ -1,0 +1,192 @@
+"""Studies from TOML: what they mean, and that what they cannot mean is named."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ann2neo.study import Study, shipped
+from ann2neo.study.cells import Cell
+from ann2neo.study.settings import Network, StopRule, Subset, Switch, Training
+from ann2neo.training.conditions import CONDITIONS, Stop
+
+TOML = """
+name = "small"
+datasets = ["digits"]
+conditions = ["Random", "Generalizing", "MemRetrainLast"]
+seeds = [0, 3]
+[[networks]]
+name = "mlp"
+widths = [8, 16]
+[[networks]]
+name = "cnn"
+widths = [8]
+conditions = ["Random"]
+"""
+
+
+def test_cells_are_the_grid_in_order():
+    study = Study.from_text(TOML + "[switch]\nepochs_true = 1\nepochs_random = 2\n")
+    keys = [cell.key for cell in study.cells()]
+    expected = [
+        f"condition-mlp-{width}-digits-{condition}-{seed}"
+        for width in (8, 16)
+        for seed in (0, 3)
+        for condition in ("Random", "Generalizing", "MemRetrainLast")
+    ]
+    expected += ["condition-cnn-8-digits-Random-0", "condition-cnn-8-digits-Random-3"]
+    expected += [f"switch-mlp-{width}-digits-{seed}" for width in (8, 16) for seed in (0, 3)]
+    expected += ["switch-cnn-8-digits-0", "switch-cnn-8-digits-3"]
+    assert keys == expected
+
+
+def test_the_most_specific_stop_holds():
+    rules = (
+        StopRule("Generalizing", 1),
+        StopRule("Generalizing", 2, network="mlp"),
+        StopRule("Generalizing", 3, width=8, dataset="digits"),
+        StopRule("Generalizing", 4, network="mlp", width=16, plateau=5, accuracy=0.5),
+        StopRule("MemRetrainLast", 6, dataset="mnist"),
+    )
+    study = dataclasses.replace(Study.from_text(TOML), stop=rules)
+    epochs = {
+        (cell.network, cell.width, cell.condition): study.condition_of(cell).stop
+        for cell in study.cells()
+    }
+    # A rule for the network goes before one for width and data set.
+    assert epochs["mlp", 8, "Generalizing"] == Stop(2)
+    assert epochs["mlp", 16, "Generalizing"] == Stop(4, 0.5, 5)
+    assert epochs["mlp", 8, "MemRetrainLast"] == CONDITIONS["MemRetrainLast"].stop
+    assert study.condition_of(Cell("condition", "cnn", 8, "digits", "Generalizing", 0)).stop == Stop(3)
+
+
+def test_published_accuracy_is_that_of_the_papers_table():
+    study = Study.from_toml("paper-full")
+    # Table 1: 31.11 and 100 percent; what rounds to 100.00 is enough.
+    stops = {
+        (cell.network, cell.width, cell.dataset, cell.condition): study.condition_of(cell).stop
+        for cell in study.cells()
+        if cell.kind == "condition"
+    }
+    assert stops["mlp", 64, "mnist", "MemRetrainLast"] == Stop(2500, 0.31105)
+    assert stops["mlp", 512, "mnist", "MemRandomLast"] == Stop(2500, 0.99995)
+    assert stops["mlp", 512, "mnist", "Generalizing"] == Stop(50)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_studies_are_whole_and_round_trip(name):
+    study = Study.from_toml(name)
+    assert study.name == name
+    assert Study.from_text(study.to_toml()) == study
+    assert len({cell.key for cell in study.cells()}) == len(study.cells())
+
+
+def test_the_shipped_studies():
+    assert set(shipped()) == {
+        "digits-quick", "mnist-mlp", "mnist-cnn", "fashion-mlp", "cifar10-densenet", "paper-full",
+    }  # fmt: skip
+    quick = Study.from_toml("digits-quick")
+    assert set(quick.conditions) == set(CONDITIONS)
+    assert {network.name for network in quick.networks} == {"mlp", "cnn"}
+
+
+@given(
+    widths=st.lists(st.integers(1, 999), min_size=1, max_size=3, unique=True),
+    seeds=st.lists(st.integers(0, 99), min_size=1, max_size=3, unique=True),
+    rate=st.floats(1e-6, 10),
+    accuracy=st.none() | st.floats(0.01, 1),
+    order=st.sampled_from(["permutation", "data set"]),
+    subset=st.none() | st.just(Subset(20, 10)),
+    switch=st.none() | st.just(Switch(1, 2)),
+)
+def test_toml_round_trips(widths, seeds, rate, accuracy, order, subset, switch):
+    study = Study(
+        "any",
+        (Network("mlp", tuple(widths), conditions=("Random",)),),
+        ("digits",),
+        ("Random",),
+        seeds=tuple(seeds),
+        order=order,
+        training=Training(rate, 16, 0.2),
+        stop=(StopRule("Random", 0, accuracy=accuracy),),
+        switch=switch,
+        subset=subset,
+    )
+    assert Study.from_text(study.to_toml()) == study
+
+
+BAD = {
+    "unknown key": ('colour = "red"\n' + TOML, "key must be one of name, networks, .*, got 'colour'"),
+    "unknown key in a table": (
+        TOML + "[training]\nmomentum = 0.9\n",
+        r"\[training\]: key must be one of learning_rate, .*, got 'momentum'",
+    ),
+    "unknown key in a list": (TOML + "depth = 3\n", r"\[\[networks\]\] 2: key must be .*'depth'"),
+    "missing key": (TOML.replace('name = "small"', ""), "name is missing"),
+    "missing key in a list": (TOML + "[[stop]]\nepochs = 3\n", r"\[\[stop\]\] 1: condition is missing"),
+    "type": (TOML.replace("[8, 16]", '["wide"]'), r"each of widths must be an integer .*, got 'wide'"),
+    "float width": (TOML.replace("[8, 16]", "[8.0]"), "integer of at least 1, got 8.0"),
+    "bool seed": (TOML.replace("[0, 3]", "[true]"), "each of seeds must be an integer .*, got True"),
+    "no list": (TOML.replace("[0, 3]", "3"), "seeds must be a list, got 3"),
+    "empty list": (TOML.replace("[0, 3]", "[]"), "seeds must name at least one"),
+    "twice": (TOML.replace("[0, 3]", "[3, 3]"), "seeds must name each once, got 3 2 times"),
+    "value": (TOML.replace("[0, 3]", "[-1]"), "each of seeds must be at least 0, got -1"),
+    "data set": (
+        TOML.replace("digits", "imagenet"),
+        "datasets must be one of .*mnist.*, got 'imagenet'",
+    ),
+    "condition": (
+        TOML.replace("MemRetrainLast", "Mem"),
+        "conditions must be one of Random.*, got 'Mem'",
+    ),
+    "network": (TOML.replace('"cnn"', '"rnn"'), r"\[\[networks\]\] 2: name must be one of mlp.*'rnn'"),
+    "start": (
+        TOML.replace('"Generalizing", ', ""),
+        "must hold 'Generalizing', from which 'MemRetrainLast'",
+    ),
+    "foreign": (TOML + 'datasets = ["mnist"]\n', "datasets of network 'cnn' must be among the study's"),
+    "same cells": (TOML.replace('"cnn"', '"mlp"'), "condition-mlp-8-digits-Random-0 twice"),
+    "table": ("training = 3\n" + TOML, r"\[training\]: must be a table, got 3"),
+    "list of tables": ("stop = 3\n" + TOML, r"stop must be written as \[\[stop\]\], got 3"),
+    "order": ('order = "any"\n' + TOML, "order must be one of permutation, data set, got 'any'"),
+    "rate": (TOML + "[training]\nlearning_rate = -1\n", "learning_rate must be positive .*, got -1"),
+    "inf": (TOML + "[training]\nlearning_rate = inf\n", "learning_rate must be positive .*, got inf"),
+    "split": (
+        TOML + "[training]\nvalidation_split = 1\n",
+        r"validation_split must lie in \[0, 1\), got 1",
+    ),
+    "accuracy": (
+        TOML + '[[stop]]\ncondition = "Random"\nepochs = 1\naccuracy = 1.2\n',
+        r"\[\[stop\]\] 1: accuracy must lie in \(0, 1\], got 1.2",
+    ),
+    "word": (
+        TOML + '[[stop]]\ncondition = "Random"\nepochs = 1\naccuracy = "best"\n',
+        "accuracy, if it is not a number.*published, got 'best'",
+    ),
+    "unpublished": (
+        TOML + '[[stop]]\ncondition = "Generalizing"\nepochs = 1\naccuracy = "published"\n',
+        "must be a number for condition-mlp-8-digits-Generalizing-0",
+    ),
+    "two rules": (
+        TOML + 2 * '[[stop]]\ncondition = "Random"\nepochs = 1\n',
+        "stop must have one rule for the same cells",
+    ),
+    "name": (TOML.replace('"small"', '"a/b"'), "name must be made of letters.*'a/b'"),
+    "not toml": ("name = ", "is not TOML"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_files_are_refused_by_file_key_domain_and_value(case, tmp_path):
+    text, message = BAD[case]
+    file = tmp_path / "bad.toml"
+    file.write_text(text)
+    with pytest.raises((TypeError, ValueError), match=message) as error:
+        Study.from_toml(file)
+    assert str(error.value).startswith(f"{file}")
+
+
+def test_no_such_study_names_those_there_are():
+    with pytest.raises(FileNotFoundError, match=r"no study 'digits-slow'.*digits-quick"):
+        Study.from_toml("digits-slow")

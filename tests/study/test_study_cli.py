@@ -1,0 +1,69 @@
+"""The command line of studies."""
+
+import pytest
+
+from ann2neo.cli import main
+from ann2neo.study import Results, shipped
+
+keras = pytest.importorskip("keras", reason="the tensorflow extra is not installed")
+pytest.importorskip("sklearn", reason="the demo extra is not installed")
+
+TOML = """
+name = "tiny"
+datasets = ["digits"]
+conditions = ["Random", "Generalizing"]
+splits = ["train"]
+window = 20
+[[networks]]
+name = "mlp"
+widths = [4]
+[[stop]]
+condition = "Generalizing"
+epochs = 2
+[subset]
+n_train = 60
+n_test = 40
+"""
+
+
+@pytest.fixture
+def ann2neo(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["ann2neo", "study", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        captured = capsys.readouterr()
+        return stop.value.code, captured.out, captured.err
+
+    return run
+
+
+def test_run_and_report(ann2neo, tmp_path):
+    (tmp_path / "tiny.toml").write_text(TOML)
+    out = tmp_path / "out"
+    status, shown, _ = ann2neo("run", tmp_path / "tiny.toml", "--out", out)
+    assert status == 0
+    assert "mlp 4 digits" in shown
+    assert (out / "report.html").is_file()
+    table = Results.load(out).indicators
+    assert table["status"].tolist() == ["ok", "ok"]
+    assert table["epochs_run"].tolist() == [0, 2]
+    (out / "report.html").unlink()
+    assert ann2neo("report", out)[0] == 0
+    assert (out / "report.html").is_file()
+
+
+def test_configs_lists_what_is_shipped(ann2neo):
+    status, shown, _ = ann2neo("configs")
+    assert status == 0
+    for name in shipped():
+        assert name in shown
+
+
+def test_a_bad_config_is_one_line_and_status_2(ann2neo, tmp_path):
+    (tmp_path / "bad.toml").write_text(TOML.replace("epochs = 2", 'epochs = "two"'))
+    status, _, error = ann2neo("run", tmp_path / "bad.toml", "--out", tmp_path / "out")
+    assert status == 2
+    assert "[[stop]] 1: epochs must be an integer of at least 0, got 'two'" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
