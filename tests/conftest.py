@@ -1,7 +1,18 @@
 """Quiet frameworks, no interactive plots."""
 
+import gc
 import os
+
+import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+@pytest.fixture(scope="module")
+def few_objects_to_collect():
+    """Collections of garbage leave out what is there already, hundreds of thousands of objects."""
+    gc.freeze()
+    yield
+    gc.unfreeze()

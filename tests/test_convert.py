@@ -18,6 +18,9 @@ xr = pytest.importorskip("xarray", reason="the xarray extra is not installed")
 for module in ("pynwb", "nixio", "h5netcdf"):
     pytest.importorskip(module, reason="the extras of the formats are not installed")
 
+# NixIO collects garbage whenever it closes a file.
+pytestmark = pytest.mark.usefixtures("few_objects_to_collect")
+
 NAMES = {"zarr": "a.zarr", "nwb": "a.nwb", "nix": "a.nix", "netcdf": "a.nc"}
 
 
@@ -207,6 +210,7 @@ class TestErrors:
                 ["x.npy", "out.zarr", "--labels", "x.npy"],
                 "labels must be one int, float or str a sample",
             ),
+            (["x.npy", "out.zarr", "--labels", "no.npy"], "ann2neo: --labels: no file no.npy"),
             (["x.npy", "out.zarr", "--key", "a"], "x.npy has no key 'a': it holds 'activations'"),
             (["nan.npy", "out.zarr"], "layer 'activations', unit 1, is nan at sample 2"),
             (

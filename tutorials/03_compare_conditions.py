@@ -204,7 +204,8 @@ tables = study.tables(results)
 
 def training_split(table, quantity):
     rows = table.xs("train", level="split").xs(quantity, axis=1, level="quantity")
-    return rows.stack("condition", future_stack=True)[["mean", "published", "difference"]].round(3)
+    parts = rows.loc[:, (slice(None), ["mean", "published", "difference"])]
+    return parts.T.unstack("condition").T.reset_index(level="condition").round(3)
 
 
 training_split(tables["accuracy"], "accuracy_percent")

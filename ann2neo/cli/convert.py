@@ -49,12 +49,14 @@ def convert(
     and .txt, or by --from and --to; a folder without one is thingsvision's. Activations are read a batch
     at a time, so that they may be larger than memory.
     """
+    from ann2neo.cli.terminal import array_file
     from ann2neo.exchange.formats import checked_format, read_spikes, write_spikes
 
     target = checked_format(out, to)
     if out.is_file() and not overwrite:
         raise FileExistsError(f"{out} exists; pass overwrite=True to replace it")
-    options = {"--threshold": threshold, "--labels": labels, "--key": key or None}
+    shown = None if labels is None else array_file(labels, "--labels")
+    options = {"--threshold": threshold, "--labels": shown, "--key": key or None}
     options = {name: value for name, value in options.items() if value is not None}
     form = _form_of(source, given)
     if form == _SPIKES:
@@ -148,14 +150,12 @@ def _from_netcdf(source: Path, options: dict[str, Any], sampling_period: float |
 def _record(
     activations: Any, options: dict[str, Any], sampling_period: float | None, **store: Any
 ) -> Any:
-    from ann2neo.cli.terminal import array_file
     from ann2neo.recording.record import record
 
-    labels = options.get("--labels")
     return record(
         activations,
         threshold=options.get("--threshold", 0.0),
-        labels=None if labels is None else array_file(labels, "--labels"),
+        labels=options.get("--labels"),
         sampling_period=0.001 if sampling_period is None else sampling_period,
         **store,
     )

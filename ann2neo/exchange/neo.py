@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,8 +12,8 @@ import pandas as pd
 import quantities as pq
 
 from ann2neo.exchange.columns import plain_array
+from ann2neo.exchange.configuration import CONFIGURATION, configuration_of_all, description
 from ann2neo.exchange.neo_segments import (
-    CONFIGURATION,
     SAMPLE_ARGUMENTS,
     SAMPLES,
     SEGMENT_ARGUMENTS,
@@ -130,11 +129,11 @@ def to_block(rasters: Any) -> neo.Block:
     >>> [train.name for train in block.segments[0].spiketrains]
     ['units/0', 'units/1']
     """
-    named = _named(rasters)
-    first = next(iter(named.values()))
+    recordings = named(rasters)
+    first = next(iter(recordings.values()))
     block = neo.Block(name=str(first.annotations.get("network", "network")))
     groups: dict[str, neo.Group] = {}
-    for name, raster in named.items():
+    for name, raster in recordings.items():
         keys = neo_keys(raster.annotations, SEGMENT_ARGUMENTS)
         # None says nothing in Neo, and NIX refuses it.
         said = {keys[key]: value for key, value in raster.annotations.items() if value is not None}
@@ -148,8 +147,8 @@ def to_block(rasters: Any) -> neo.Block:
                 groups[layer] = neo.Group(name=layer)
                 block.groups.append(groups[layer])
             groups[layer].spiketrains.extend(members)
-    recordings = [_configuration(name, raster) for name, raster in named.items()]
-    block.annotate(**{CONFIGURATION: json.dumps({"format": 1, "recordings": recordings})})
+    described = [_description(name, raster) for name, raster in recordings.items()]
+    block.annotate(**{CONFIGURATION: configuration_of_all(described)})
     return block
 
 
@@ -172,14 +171,14 @@ def from_block(block: neo.Block, segment: int | str | None = None) -> SpikeRaste
     """
     if not isinstance(block, neo.Block):
         raise TypeError(f"block must be a neo.Block, got a {type(block).__name__}; see as_raster")
-    chosen = _chosen_segment(block, segment)
+    chosen = chosen_segment(block, segment)
     return from_segment(chosen, configuration_of(chosen, block), None)
 
 
 def raster_from_neo(source: Any, *, sampling_period: float | None = None) -> SpikeRaster:
     """What `as_raster` calls for Blocks, Segments, SpikeTrains and lists of these."""
     if isinstance(source, neo.Block):
-        segment = _chosen_segment(source, None)
+        segment = chosen_segment(source, None)
         return from_segment(segment, configuration_of(segment, source), sampling_period)
     if isinstance(source, neo.Segment):
         return from_segment(source, configuration_of(source, source.block), sampling_period)
@@ -192,8 +191,8 @@ def raster_from_neo(source: Any, *, sampling_period: float | None = None) -> Spi
     return from_trains(list(source), sampling_period)
 
 
-def _named(rasters: Any) -> dict[str, SpikeRaster]:
-    """Segment name → raster."""
+def named(rasters: Any) -> dict[str, SpikeRaster]:
+    """Segment name → raster, of what `to_block` takes."""
     if not isinstance(rasters, Mapping):
         if isinstance(rasters, (list, tuple)) and any(isinstance(r, SpikeRaster) for r in rasters):
             raise TypeError("several rasters must come as a mapping of segment name to raster")
@@ -203,10 +202,10 @@ def _named(rasters: Any) -> dict[str, SpikeRaster]:
         return {str(splits.pop()) if len(splits) == 1 else "recording": raster}
     if not rasters:
         raise ValueError("rasters must hold at least one raster, got an empty mapping")
-    named = {str(name): as_raster(raster) for name, raster in rasters.items()}
-    if len(named) < len(rasters):
+    found = {str(name): as_raster(raster) for name, raster in rasters.items()}
+    if len(found) < len(rasters):
         raise ValueError(f"rasters must have keys that differ as text, got {list(rasters)!r:.200}")
-    return named
+    return found
 
 
 def _samples_epoch(raster: SpikeRaster) -> neo.Epoch:
@@ -231,18 +230,18 @@ def _by_layer(raster: SpikeRaster, trains: list[neo.SpikeTrain]) -> dict[str, li
     return members
 
 
-def _configuration(name: str, raster: SpikeRaster) -> dict[str, Any]:
-    return {
-        "segment": name,
-        "n_samples": raster.n_samples,
-        "sampling_period": raster.sampling_period,
-        "annotations": dict(raster.annotations),
-        "unit_columns": list(raster.units.columns),
-        "sample_columns": list(raster.samples.columns),
-    }
+def _description(name: str, raster: SpikeRaster) -> dict[str, Any]:
+    return description(
+        raster,
+        segment=name,
+        n_samples=raster.n_samples,
+        unit_columns=list(raster.units.columns),
+        sample_columns=list(raster.samples.columns),
+    )
 
 
-def _chosen_segment(block: neo.Block, segment: int | str | None) -> neo.Segment:
+def chosen_segment(block: neo.Block, segment: int | str | None) -> neo.Segment:
+    """The Segment of that index or name; for None the only one."""
     names = [one.name for one in block.segments]
     if segment is None:
         if len(names) != 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,18 +10,16 @@ import neo
 import numpy as np
 import pandas as pd
 
+from ann2neo.exchange.configuration import CONFIGURATION, known_period, read_configuration_of_all
 from ann2neo.exchange.grid import OFF_GRID
 from ann2neo.exchange.neo_trains import from_trains, milliseconds
 from ann2neo.spikes.raster import SpikeRaster, default_samples
 from ann2neo.spikes.tables import checked_annotations
 
-CONFIGURATION = "ann2neo"
-"""Annotation of a Block that holds, as JSON, what Neo has no place for."""
-
 SAMPLES = "samples"
 """Name of the Epoch that holds the sample table."""
 
-_RECORDING = ("segment", "n_samples", "sampling_period", "annotations", "unit_columns", "sample_columns")
+_RECORDING = ("segment", "n_samples", "unit_columns", "sample_columns")
 
 # Neo takes annotations as keyword arguments: one named like an argument would set that instead, or keep
 # the object from being unpickled.
@@ -48,17 +45,8 @@ def configuration_of(segment: neo.Segment, block: neo.Block | None) -> dict[str,
     text = None if block is None else block.annotations.get(CONFIGURATION)
     if block is None or text is None:
         return None
-    try:
-        stored = json.loads(text)
-        form = stored["format"]
-        if form != 1:
-            raise ValueError(f"its format is {form!r}, this version of ann2neo knows format 1")
-        recordings = {recording["segment"]: recording for recording in stored["recordings"]}
-        for recording in recordings.values():
-            for key in _RECORDING:
-                recording[key]
-    except (TypeError, KeyError, ValueError) as error:
-        raise ValueError(f"block annotation {CONFIGURATION!r} cannot be read: {error!r}") from error
+    stored = read_configuration_of_all(text, f"block annotation {CONFIGURATION!r}", *_RECORDING)
+    recordings = {recording["segment"]: recording for recording in stored}
     # By name: Segments may have been added, removed or reordered since.
     if segment.name not in recordings:
         return None
@@ -79,9 +67,7 @@ def from_segment(
         raster = from_trains(list(segment.spiketrains), sampling_period)
         units, annotations = raster.units, _plain_annotations(segment)
     else:
-        known = configuration["sampling_period"]
-        if sampling_period not in (None, known):
-            raise ValueError(f"sampling_period is {known} s in this recording, got {sampling_period}")
+        known = known_period(sampling_period, configuration["sampling_period"], "recording")
         raster = from_trains(list(segment.spiketrains), known)
         units = _stored_units(raster, segment.spiketrains, configuration)
         annotations = configuration["annotations"]

@@ -31,7 +31,7 @@ def from_trains(trains: list[Any], sampling_period: float | None) -> SpikeRaster
     for train in trains:
         if not isinstance(train, neo.SpikeTrain):
             raise TypeError(f"expected SpikeTrains, got a {type(train).__name__} among them")
-    period = checked_period(sampling_period or _period_of(trains))
+    period = checked_period(_period_of(trains) if sampling_period is None else sampling_period)
     dt = period * 1000
     start, stop = _span(trains, dt)
     grid = SampleGrid.spanning(start, stop, dt, "ms")

@@ -10,7 +10,7 @@ from typing import Any
 import neo
 import numpy as np
 
-from ann2neo.exchange.neo import _chosen_segment, raster_from_neo, to_block
+from ann2neo.exchange.neo import chosen_segment, raster_from_neo, to_block
 from ann2neo.exchange.neo_segments import SAMPLES
 from ann2neo.exchange.recordings import named_recordings, printable, storable
 from ann2neo.exchange.whole_file import new_file
@@ -139,7 +139,7 @@ def read_nix(
             _put_back(one, carried.get(one.name, {}))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: its annotation {CARRIED!r}: {error!r}") from error
-    return raster_from_neo(_chosen_segment(block, segment), sampling_period=sampling_period)
+    return raster_from_neo(chosen_segment(block, segment), sampling_period=sampling_period)
 
 
 def _read_block(path: Path) -> neo.Block:

@@ -59,6 +59,8 @@ def subject_fields(subject: str | Mapping[str, Any] | None, network: str) -> dic
         If `subject` is neither a name nor a mapping of a Subject's fields, or its ``subject_id`` is
         empty or holds a slash, which DANDI's paths cannot.
     """
+    if not (subject is None or isinstance(subject, (str, Mapping))):
+        raise TypeError(f"subject must be a str or a mapping of fields of Subject, got {subject!r:.60}")
     given = {"subject_id": subject} if isinstance(subject, str) else dict(subject or {})
     unknown = [key for key in given if key not in _SUBJECT]
     if unknown:
@@ -66,6 +68,7 @@ def subject_fields(subject: str | Mapping[str, Any] | None, network: str) -> dic
     identity = given.get("subject_id", path_name(network, "network"))
     if not isinstance(identity, str):
         raise TypeError(f"subject must be a str, or a mapping with a str 'subject_id', got {identity!r}")
+    _check_zone(given.get("date_of_birth"), "subject['date_of_birth']")
     if not path_name(identity, "") or re.search(r"[/\\\0]", identity):
         raise ValueError(
             f"subject must have a letter or digit of ASCII and no slash in its id, got {identity!r}"
@@ -156,11 +159,15 @@ def _start_time(given: datetime | None, raster: SpikeRaster) -> tuple[datetime, 
         return now, "when this file was written, since the recording does not say when it was made"
     if not isinstance(given, datetime):
         raise TypeError(f"{name} must be a datetime.datetime, got {given!r:.80}")
-    if given.utcoffset() is None:
-        raise ValueError(f"{name} must have a time zone, got {given.isoformat()}; set its tzinfo")
+    _check_zone(given, name)
     if given > now:
         raise ValueError(f"{name} must not lie in the future, got {given.isoformat()}")
     return given, said_by
+
+
+def _check_zone(time: Any, name: str) -> None:
+    if isinstance(time, datetime) and time.utcoffset() is None:
+        raise ValueError(f"{name} must have a time zone, got {time.isoformat()}; set its tzinfo")
 
 
 def _experiment(raster: SpikeRaster) -> str:

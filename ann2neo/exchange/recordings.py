@@ -8,7 +8,7 @@ from typing import Any
 
 import neo
 
-from ann2neo.exchange.neo import _named, from_block
+from ann2neo.exchange.neo import from_block, named
 from ann2neo.exchange.neo_segments import SAMPLES
 from ann2neo.spikes.raster import SpikeRaster
 
@@ -21,7 +21,7 @@ def named_recordings(source: Any) -> dict[str, SpikeRaster]:
     Warns of what else a Block has, in the name of whoever called the caller.
     """
     if not isinstance(source, neo.Block):
-        return _named(source)
+        return named(source)
     names = [segment.name or f"segment-{i}" for i, segment in enumerate(source.segments)]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"source must have Segments of different names, got {names}")

@@ -117,7 +117,8 @@ def from_spikeinterface(
     kept = _configuration(sorting)
     grid = SampleGrid(0, 1, _n_samples(sorting, n_samples, kept, core), "frames")
     if kept is None:
-        period = checked_period(sampling_period or 1 / float(sorting.get_sampling_frequency()))
+        said = 1 / float(sorting.get_sampling_frequency())
+        period = checked_period(said if sampling_period is None else sampling_period)
     else:
         period = known_period(sampling_period, kept["sampling_period"], "sorting")
     words = np.zeros((len(sorting.unit_ids), n_words(grid.n_samples)), np.uint64)

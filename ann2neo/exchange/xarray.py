@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,7 @@ import pandas as pd
 
 from ann2neo.exchange.columns import sample_table, unit_table
 from ann2neo.exchange.configuration import CONFIGURATION, configuration, known_period, read_configuration
-from ann2neo.exchange.neo_segments import neo_keys
-from ann2neo.exchange.whole_file import new_file
+from ann2neo.exchange.whole_file import Sink, new_file
 from ann2neo.extras import needed
 from ann2neo.spikes.arguments import checked_period
 from ann2neo.spikes.as_raster import as_raster
@@ -34,7 +34,8 @@ def to_xarray(raster: Any) -> Any:
     -------
     xarray.DataArray
         ``spikes``, boolean, with dimensions ``sample`` and ``unit``: a byte a sample and unit. Columns
-        of both tables are coordinates; a column of samples named like one of units gets an underscore.
+        of both tables are coordinates; spaces and slashes in their names, which NetCDF has no place
+        for, become underscores, and a column of samples named like one of units gets one more.
         ``attrs`` hold ``sampling_period`` in seconds and, as JSON in ``"ann2neo"``, the annotations.
 
     Raises
@@ -54,8 +55,8 @@ def to_xarray(raster: Any) -> Any:
     xr = needed("xarray", extra="xarray")
     raster = as_raster(raster)
     units, samples = raster.units, raster.samples
-    unit_keys = neo_keys(units, {"sample", "unit"})
-    sample_keys = neo_keys(samples, {"sample", "unit", *unit_keys.values()})
+    unit_keys = _keys(units, {"sample", "unit", "spikes"})
+    sample_keys = _keys(samples, {"sample", "unit", "spikes", *unit_keys.values()})
     coordinates = {
         **{key: ("unit", _values(units[name])) for name, key in unit_keys.items()},
         **{key: ("sample", _values(samples[name])) for name, key in sample_keys.items()},
@@ -102,7 +103,8 @@ def from_xarray(array: Any, *, sampling_period: float | None = None) -> SpikeRas
     array = by_sample(array)
     kept = _configuration(array)
     if kept is None:
-        period = checked_period(sampling_period or array.attrs.get("sampling_period", 0.001))
+        said = array.attrs.get("sampling_period", 0.001)
+        period = checked_period(said if sampling_period is None else sampling_period)
         units, samples = tables(array)
         annotations = None
     else:
@@ -137,6 +139,8 @@ def write_netcdf(raster: Any, path: str | Path, *, overwrite: bool = False) -> P
     ------
     FileExistsError
         If `path` exists and `overwrite` is False.
+    OSError
+        If the file cannot be written, as on a full disk.
     ValueError
         If a column's name or text cannot be in a NetCDF file.
 
@@ -148,14 +152,18 @@ def write_netcdf(raster: Any, path: str | Path, *, overwrite: bool = False) -> P
     ...     a2n.read_netcdf(path).spike_counts
     array([1, 1, 1])
     """
-    needed("h5netcdf", extra="xarray")
+    h5netcdf, backends = needed("h5netcdf", extra="xarray"), needed("xarray.backends", extra="xarray")
     array, path = to_xarray(raster), Path(path)
+    compression = {"zlib": True, "complevel": 1, "shuffle": False}
     with new_file(path, overwrite=overwrite) as temporary:
-        compression = {"zlib": True, "complevel": 1, "shuffle": False}
         try:
-            array.to_netcdf(temporary, engine="h5netcdf", encoding={"spikes": compression})
+            with Sink(temporary) as sink, h5netcdf.File(sink, "w") as file:
+                store = backends.H5NetCDFStore(file)
+                array.to_dataset().dump_to_store(store, encoding={"spikes": compression})
         except (TypeError, ValueError) as error:
             raise ValueError(f"raster cannot be written to NetCDF: {error}") from error
+        except OSError as error:
+            raise OSError(f"{path} could not be written: {error}") from error
     return path
 
 
@@ -244,6 +252,18 @@ def _coordinates(array: Any, dimension: str) -> pd.DataFrame:
         if coordinate.dims == (dimension,) and name != dimension
     }
     return pd.DataFrame(found, index=range(array.sizes[dimension]))
+
+
+def _keys(table: pd.DataFrame, taken: set[str]) -> dict[str, str]:
+    """Column → name of its coordinate, as xarray can write it to NetCDF."""
+    keys: dict[str, str] = {}
+    for name in map(str, table):
+        key = re.sub(r"[\s/]", "_", name)
+        while key in taken or (key != name and key in table):
+            key += "_"
+        taken.add(key)
+        keys[name] = key
+    return keys
 
 
 def _values(column: pd.Series) -> np.ndarray:

@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ann2neo.recording import activation_readers as readers
 from ann2neo.recording.activation_readers import Arrays
 from ann2neo.recording.thingsvision import thingsvision
@@ -93,10 +95,24 @@ def open_activations(
         except Exception as error:
             raise ValueError(f"{path} cannot be read as {form}: {error}") from error
         chosen = _chosen(path, found, keys)
+        yield {key: _Read(array, path) for key, array in chosen.items()}
+
+
+class _Read:
+    """An array of a file; what fails while it is read is told as the file's fault.
+
+    Told here, since what else fails while the file is open is no fault of its.
+    """
+
+    def __init__(self, array: Any, path: Path) -> None:
+        self.shape, self.dtype = array.shape, array.dtype
+        self._array, self._path = array, path
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
         try:
-            yield chosen
+            return np.asarray(self._array[rows])
         except _READING as error:
-            raise ValueError(f"{path} is damaged: {error}") from error
+            raise ValueError(f"{self._path} is damaged: {error}") from error
 
 
 def form_of(path: Path) -> str:

@@ -57,6 +57,7 @@ def batches(samples: Any, *, labels: Any, batch_size: int, rng: np.random.Genera
     if given:
         labels = checked_labels(labels, "labels")
     if not _are_arrays(samples):
+        _check_order(samples)
         return Batches(lambda: _Stream(labels).read(samples), None, None)
     samples = _map(samples, _indexable)
     n_samples = _common_length(_leaves(samples))
@@ -89,6 +90,16 @@ def checked_labels(labels: Any, name: str) -> np.ndarray:
             f"{array.shape} of {array.dtype}{hint}, or labels=False to record without"
         )
     return array
+
+
+def _check_order(samples: Any) -> None:
+    """Refuse a DataLoader of torch that draws its order: nobody learns which sample comes when."""
+    sampler = type(getattr(samples, "sampler", None))
+    if sampler.__module__.startswith("torch.utils.data") and "Random" in sampler.__name__:
+        raise ValueError(
+            "samples must come in the order of the data set, got a DataLoader with a "
+            f"{sampler.__name__}: make one with shuffle=False; for another order pass rng"
+        )
 
 
 def _are_arrays(samples: Any) -> bool:

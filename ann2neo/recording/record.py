@@ -86,8 +86,9 @@ def record(
     samples : array, tensor, dict or tuple of these, Dataset, DataLoader or iterable of batches
         Several inputs come as a tuple or dict, which torch networks take as arguments and as keyword
         arguments. Batches, also those of a tf.data.Dataset, PyDataset or torch DataLoader, are
-        ``inputs`` or ``(inputs, labels)``. Torch networks are given floats in their own precision,
-        other numbers as int64, and all of it on their own device.
+        ``inputs`` or ``(inputs, labels)``, in the order of the data set: do not shuffle them. Torch
+        networks are given floats in their own precision, other numbers as int64, and all of it on
+        their own device.
     layers : "last_hidden", "all", str, layer, or list of str and layers
         ``"last_hidden"``: the last layer with an activation function before the network's output.
         ``"all"``: every layer with weights or an activation function, without embeddings and

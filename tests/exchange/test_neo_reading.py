@@ -126,6 +126,7 @@ class TestAsRaster:
         pd.testing.assert_frame_equal(found.samples[list(expected.samples)], expected.samples)
 
     def test_elephant_surrogates_of_our_trains(self, dense, seeded):
+        dense = dense.copy()
         dense[0] = False
         found = as_raster([shuffle_isis(train)[0] for train in to_spiketrains(dense)])
         assert_array_equal(found.spike_counts, dense.sum(axis=0))

@@ -15,6 +15,9 @@ from ann2neo.exchange.nix import _size_bound
 from tests.exchange.test_nwb import with_columns
 from tests.strategies import rasters
 
+# NixIO collects garbage whenever it closes a file.
+pytestmark = pytest.mark.usefixtures("few_objects_to_collect")
+
 
 @st.composite
 def odd_tables(draw):
@@ -33,7 +36,7 @@ def odd_tables(draw):
 
 
 @given(odd_tables())
-@settings(max_examples=5)
+@settings(max_examples=4)
 def test_a_file_gives_the_raster_back(tmp_path_factory, raster):
     path = tmp_path_factory.mktemp("nix") / "one.nix"
     assert write_nix(raster, path) == path
@@ -65,12 +68,10 @@ def test_several_recordings(raster, tmp_path):
         "test": raster.select(samples=np.arange(90, 150)),
     }
     path = write_nix(to_block(parts), tmp_path / "one.nix")
-    assert read_nix(path, "test") == read_nix(path, 1) == parts["test"]
-    assert read_nix(path, "train") == parts["train"]
+    assert read_nix(path, "test") == parts["test"]
+    assert read_nix(path, 0) == parts["train"]
     with pytest.raises(ValueError, match=r"block has 2 segments \['train', 'test'\]"):
         read_nix(path)
-    with pytest.raises(ValueError, match="got 'probe'"):
-        read_nix(path, "probe")
 
 
 def test_neos_nixio_reads_the_block(raster, dense, tmp_path):
@@ -159,7 +160,7 @@ class TestRefusals:
 
 def test_the_room_that_is_claimed_suffices(tmp_path):
     """What write_nix claims before is more than NixIO takes, for many trains, samples and columns."""
-    for n_samples, n_units, n_columns in ((10, 20, 4), (3000, 1, 4)):
+    for n_samples, n_units, n_columns in ((10, 10, 4), (3000, 1, 4)):
         columns = {f"c{i}": ["some text"] for i in range(n_columns)}
         units = pd.DataFrame({"layer": ["a"] * n_units, "unit_index": range(n_units)})
         samples = pd.DataFrame({"sample_index": range(n_samples), "label": range(n_samples)})

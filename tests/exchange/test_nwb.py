@@ -65,20 +65,20 @@ def quietly(function, *arguments, **options):
 
 class TestRoundTrip:
     @given(rasters())
-    @settings(max_examples=8)
+    @settings(max_examples=5)
     def test_a_file_gives_the_raster_back(self, tmp_path_factory, raster):
         path = tmp_path_factory.mktemp("nwb") / "one.nwb"
         assert quietly(write_nwb, raster, path) == path
         assert read_nwb(path) == raster
 
     @given(odd_tables())
-    @settings(max_examples=12)
+    @settings(max_examples=8)
     def test_whatever_the_columns_are_called_and_hold(self, tmp_path_factory, raster):
         path = quietly(write_nwb, raster, tmp_path_factory.mktemp("nwb") / "one.nwb")
         assert read_nwb(path) == raster
 
     @given(rasters(max_samples=70), rasters(max_samples=70), st.floats(1e-9, 1e3))
-    @settings(max_examples=4)
+    @settings(max_examples=3)
     def test_blocks_come_back_from_a_directory(self, tmp_path_factory, first, second, period):
         second = SpikeRaster(
             second.words, second.n_samples, second.units, second.samples, sampling_period=period
@@ -91,7 +91,7 @@ class TestRoundTrip:
         assert_same_block(read_nwb_block(folder), block)
 
     @given(st.floats(1e-9, 0.01))
-    @settings(max_examples=6)
+    @settings(max_examples=4)
     def test_spikes_of_every_sampling_period(self, tmp_path_factory, period):
         dense = np.random.default_rng(0).random((3000, 3)) < 0.5
         raster = SpikeRaster.from_dense(dense, sampling_period=period)
@@ -276,6 +276,13 @@ class TestRefusals:
         ("options", "error", "message"),
         [
             ({"subject": {"name": "x"}}, ValueError, "subject must hold fields among .*'name'"),
+            ({"subject": 5}, TypeError, "subject must be a str or a mapping .* got 5"),
+            ({"subject": ["net"]}, TypeError, r"subject must be a str or a mapping .* got \['net'\]"),
+            (
+                {"subject": {"date_of_birth": datetime(2026, 5, 4)}},
+                ValueError,
+                r"subject\['date_of_birth'\] must have a time zone, got 2026-05-04",
+            ),
             ({"subject": {"subject_id": 3}}, TypeError, "subject must be a str, .* got 3"),
             ({"metadata": {"identifier": "x"}}, ValueError, "metadata must hold .*got 'identifier'"),
             ({"metadata": "lab"}, TypeError, "metadata must be a mapping .*got 'lab'"),
@@ -315,9 +322,9 @@ class TestRefusals:
 
 FULL_DISK = """
 import resource, sys, numpy as np, ann2neo as a2n
-raster = a2n.as_raster(np.random.default_rng(0).random((60_000, 8)) < 0.5)
+raster = a2n.as_raster(np.random.default_rng(0).random((60_000, 40)) < 0.5)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
-for write, path in zip((a2n.write_nwb, a2n.write_nix), sys.argv[1:]):
+for write, path in zip((a2n.write_nwb, a2n.write_nix, a2n.write_netcdf), sys.argv[1:]):
     try:
         write(raster, path, overwrite=True)
     except OSError as error:
@@ -327,7 +334,7 @@ for write, path in zip((a2n.write_nwb, a2n.write_nix), sys.argv[1:]):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
 def test_a_disk_that_fills_leaves_what_was_there(raster, tmp_path):
-    paths = [tmp_path / "one.nwb", tmp_path / "one.nix"]
+    paths = [tmp_path / "one.nwb", tmp_path / "one.nix", tmp_path / "one.nc"]
     for path in paths:
         path.write_text("mine")
     task = [sys.executable, "-c", FULL_DISK, *map(str, paths)]

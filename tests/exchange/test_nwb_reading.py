@@ -3,6 +3,7 @@
 import json
 import shutil
 from datetime import datetime, timezone
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -17,9 +18,14 @@ from ann2neo.exchange import nwb_reading
 TRAINS = [[0.001, 0.002, 0.009], [], [0.0, 0.004]]
 
 
+@pytest.fixture(scope="module")
+def written(raster, tmp_path_factory):
+    return write_nwb(raster, tmp_path_factory.mktemp("written") / "ours.nwb")
+
+
 @pytest.fixture
-def path(raster, tmp_path):
-    return write_nwb(raster, tmp_path / "ours.nwb")
+def path(written, tmp_path):
+    return Path(shutil.copy(written, tmp_path))
 
 
 def foreign(path, trains=TRAINS, resolution=None, interval=None, **columns):

@@ -78,7 +78,7 @@ class TestToPynapple:
 
 class TestRoundTrip:
     @given(rasters())
-    @settings(max_examples=25)
+    @settings(max_examples=10)
     def test_everything_but_period_and_annotations_comes_back(self, raster):
         made, period = to_pynapple(raster), raster.sampling_period
         found = from_pynapple(

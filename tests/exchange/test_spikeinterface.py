@@ -38,7 +38,7 @@ class TestToSpikeinterface:
 
 class TestRoundTrip:
     @given(rasters())
-    @settings(max_examples=40)
+    @settings(max_examples=15)
     def test_everything_but_the_sample_table_comes_back(self, raster):
         assert from_spikeinterface(to_spikeinterface(raster), samples=raster.samples) == raster
 
@@ -111,6 +111,8 @@ class TestForeignSortings:
         two = sorting_of([1], segments=[{"u0": np.array([2])}])
         with pytest.raises(ValueError, match="sorting must have one segment, got 2"):
             from_spikeinterface(two, n_samples=6)
+        with pytest.raises(ValueError, match=r"sampling_period must be positive and finite.* got 0"):
+            from_spikeinterface(sorting_of([1]), n_samples=6, sampling_period=0)
         sorting = to_spikeinterface(raster)
         with pytest.raises(ValueError, match=r"sampling_period is 0\.001 s in this sorting, got 0\.002"):
             as_raster(sorting, sampling_period=0.002)

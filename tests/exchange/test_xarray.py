@@ -37,17 +37,28 @@ class TestToXarray:
 
 class TestRoundTrip:
     @given(rasters())
-    @settings(max_examples=40)
+    @settings(max_examples=15)
     def test_a_data_array_gives_the_raster_back(self, raster):
         assert as_raster(to_xarray(raster)) == raster
         assert from_xarray(to_xarray(raster).transpose("unit", "sample")) == raster
+
+    def test_a_file_whatever_the_columns_are_called(self, tmp_path):
+        """Spaces, which NetCDF's list of coordinates cannot hold, slashes, and names of our own."""
+        units = pd.DataFrame({"layer": ["a"], "unit_index": [0], "x y": [1], "x/y": [2], "x_y": [3]})
+        samples = pd.DataFrame({"sample_index": [0], "spikes": [4], "x y": [5], "on the\nlist": ["b"]})
+        raster = SpikeRaster.from_dense([[1]], units, samples)
+        path = write_netcdf(raster, tmp_path / "spikes.nc")
+        assert read_netcdf(path) == raster
+        with xr.open_dataarray(path) as spikes:
+            assert spikes.name == "spikes"
+            assert len(spikes.coords) == len(units.columns) + len(samples.columns)
 
     def test_selected_samples_and_units(self, raster):
         part = to_xarray(raster).isel(unit=[4, 0], sample=slice(10, 80))
         assert from_xarray(part) == raster.select(units=[4, 0], samples=np.arange(10, 80))
 
     @given(raster=rasters(max_samples=70))
-    @settings(max_examples=15)
+    @settings(max_examples=6)
     def test_a_file_gives_the_raster_back(self, tmp_path_factory, raster):
         path = tmp_path_factory.mktemp("netcdf") / "spikes.nc"
         assert write_netcdf(raster, path) == path
@@ -97,6 +108,8 @@ class TestForeignArrays:
             as_raster(xr.DataArray(np.eye(2), dims=("x", "y")))
         with pytest.raises(ValueError, match=r"only 0 and 1, got 0\.5 .*ann2neo\.record"):
             from_xarray(assembly(np.full((3, 3), 0.5)))
+        with pytest.raises(ValueError, match=r"sampling_period must be positive and finite.* got 0"):
+            from_xarray(assembly(np.eye(3)), sampling_period=0)
         spikes = to_xarray(raster)
         with pytest.raises(ValueError, match=r"sampling_period is 0\.001 s in this array, got 1"):
             as_raster(spikes, sampling_period=1)

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 import scipy.io
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -157,6 +157,11 @@ class TestRefused:
         with pytest.raises(ValueError, match=r"a\.npz is damaged"):
             dense(path)
 
+    def test_what_fails_elsewhere_is_not_the_files_fault(self, tmp_path, values):
+        path = write(tmp_path / "a.npz", {"x": values})
+        with pytest.raises(OSError, match=r"^No space left$"), open_activations(path):
+            raise OSError("No space left")
+
     @pytest.mark.parametrize("name", SEVERAL)
     def test_files_without_activations(self, tmp_path, name):
         path = write(tmp_path / name, {"labels": np.arange(5)})
@@ -283,6 +288,7 @@ class TestThingsvision:
             dense(tmp_path)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=5), st.integers(0, 30), st.integers(0, 30))
 def test_parts_are_sliced_as_one_array(lengths, start, stop):
     whole = np.arange(sum(lengths) * 2).reshape(-1, 2)

@@ -248,6 +248,10 @@ def test_data_loaders():
     assert a2n.record(model, torch.tensor(x), labels=torch.tensor(y)) == expected
     with pytest.raises(ValueError, match="is the data set batched"):
         a2n.record(model, data)
+    # The column sample_index would not be true, nor would labels given beside.
+    drawn = torch.utils.data.DataLoader(data, batch_size=8, shuffle=True)
+    with pytest.raises(ValueError, match="in the order of the data set, got a DataLoader with a Random"):
+        a2n.record(model, drawn)
 
 
 def token_ids(n_tokens=5):

@@ -34,8 +34,7 @@ def in_order_of_place(raster):
     return raster.select(units=order.to_numpy())
 
 
-@pytest.mark.parametrize("threshold", [0, 1.5])
-@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize(("threshold", "shuffled"), [(0, False), (1.5, True)])
 def test_dense_network(threshold, shuffled):
     model, x = mlp(), inputs(N, 6)
     dense = [ported(model.get_layer(name)) for name in ("first", "second", "out")]

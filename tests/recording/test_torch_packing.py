@@ -18,7 +18,7 @@ models = pytest.importorskip("tests.recording.torch_models")
 KINDS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     st.sampled_from(KINDS),
     st.lists(st.integers(1, 150), min_size=1, max_size=4),

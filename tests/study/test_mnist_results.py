@@ -1,4 +1,4 @@
-"""What `ann2neo study run mnist-mlp` gave, as it comes with the package, against the published numbers."""
+"""What `ann2neo study run mnist-mlp` gave, as it comes with the package, against the paper's."""
 
 from importlib.resources import files
 
