@@ -69,11 +69,14 @@ def configs() -> None:
 
 def _say(results: Results) -> None:
     """A row a network, data set and condition, means over seeds, and what failed."""
+    from ann2neo.study.measured import one_split
+
     console = Console()
     frame = results.indicators
-    good = frame[(frame["status"] == "ok") & (frame["split"] == "train")]
+    good = one_split(frame[frame["status"] == "ok"])
     group = ["network", "width", "dataset", "condition"]
-    rows = Table(title="Training split, means over seeds")
+    split = "".join(good["split"].unique())
+    rows = Table(title=f"Split {split}: means over seeds" if split else "No cell has numbers")
     rows.add_column("network", no_wrap=True)
     rows.add_column("condition", no_wrap=True)
     for title in ("rate", "CV %", "Fano", "accuracy", "on test"):

@@ -51,7 +51,7 @@ def check_word(value: Any, key: str, choices: Iterable[str]) -> None:
 def check_list(value: Any, key: str, check: Callable[[Any, str], None]) -> None:
     """Refuse what is not a tuple of one or more distinct things that `check` lets pass."""
     if not isinstance(value, tuple):
-        raise TypeError(f"{key} must be a list, got {value!r:.80}")
+        raise TypeError(f"{key} must be a list (in Python a tuple), got {value!r:.80}")
     if not value:
         raise ValueError(f"{key} must name at least one, got an empty list")
     for item in value:

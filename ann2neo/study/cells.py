@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib.metadata
 import json
 import os
+import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,6 +21,8 @@ KINDS = {
 }
 """Kind of cell → ``"module:function"`` that runs one: it takes a `Work`, writes files to its folder and
 returns the rows of the cell, JSON-able."""
+
+_PACKAGES = ["ann2neo", "numpy", "scipy", "pandas", "matplotlib", "keras", "tensorflow", "torch", "jax"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,8 @@ class State:
         What the cell's function returned.
     settings : dict
         What of the study the cell depends on.
+    versions : dict
+        Of Python and the packages that ran it.
     """
 
     status: str
@@ -98,6 +105,7 @@ class State:
     seconds: float = 0.0
     rows: list[dict[str, Any]] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
 
     def outcome(self) -> dict[str, Any]:
         """The columns every cell has."""
@@ -140,6 +148,15 @@ def state_of(folder: Path) -> State | None:
     if not file.is_file():
         return None
     return State(**json.loads(file.read_text(encoding="utf-8")))
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of what numbers depend on, and the kind of machine; no name of it."""
+    found = {"Python": platform.python_version()}
+    for name in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return {**found, "system": f"{platform.system()} {platform.machine()}"}
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:

@@ -34,6 +34,7 @@ def run(work: Work) -> list[dict[str, Any]]:
 
     study, cell = work.study, work.cell
     data = data_of(work)
+    _check_window(study, data)
     network = initial_network(work, data)
     if work.start is not None:
         load_weights(network, work.start / "weights.npz")
@@ -98,6 +99,17 @@ def load_weights(network: Any, file: Path) -> None:
     """Give a network the weights that `save_weights` wrote."""
     with np.load(file, allow_pickle=False) as arrays:
         network.set_weights([arrays[f"weight_{number}"] for number in range(len(arrays))])
+
+
+def _check_window(study: Any, data: Dataset) -> None:
+    """Refuse a single window before hours of training: counts in it vary by nothing, and F is 0."""
+    for split in study.splits:
+        size = len(getattr(data, f"x_{split}"))
+        if size < 2 * study.window:
+            raise ValueError(
+                f"window must be at most half of the {size} samples of split {split!r}, "
+                f"got {study.window}"
+            )
 
 
 def _recorded(work: Work, trained: Trained, data: Dataset, split: str) -> SpikeRaster:

@@ -53,7 +53,7 @@ class Study:
     order : {"permutation", "data set"}
         Order in which the samples are shown while recording.
     window : int
-        Samples a window of the Fano factor.
+        Samples a window of the Fano factor; a split has to hold two windows.
     training : Training
     stop : tuple of StopRule
         For a cell, the rule holds that names most of it: of those for its condition one with its network
@@ -122,19 +122,24 @@ class Study:
                         f"conditions must hold 'Generalizing', from which {name!r} starts, "
                         f"got {conditions}"
                     )
-        cells = self.cells()
-        for cell in cells:
-            if cells.count(cell) > 1:
+        seen = set()
+        for cell in self.cells():
+            if cell in seen:
                 raise ValueError(f"networks must name each cell once, got {cell.key} twice")
+            seen.add(cell)
 
     def _check_stops(self) -> None:
         subjects = [rule.subject for rule in self.stop]
         for subject in subjects:
             if subjects.count(subject) > 1:
                 raise ValueError(f"stop must have one rule for the same cells, got two for {subject}")
-        for cell in self.cells():
-            if cell.kind == "condition":
-                self.condition_of(cell)
+        cells = [cell for cell in self.cells() if cell.kind == "condition"]
+        for rule in self.stop:
+            if not any(_is_for(rule, cell) for cell in cells):
+                wanted = ", ".join(f"{value!r}" for value in rule.subject if value is not None)
+                raise ValueError(f"stop must be for cells of the study, got a rule for {wanted}")
+        for cell in cells:
+            self.condition_of(cell)
 
     def cells(self) -> list[Cell]:
         """What is to be run, in the order of the results."""
@@ -210,7 +215,11 @@ class Study:
             raise FileNotFoundError(
                 f"no study {str(source)!r}: neither a TOML file nor one of {', '.join(shipped())}"
             )
-        return cls.from_text(path.read_text(encoding="utf-8"), str(path))
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is not TOML: {error}") from error
+        return cls.from_text(text, str(path))
 
     @classmethod
     def from_text(cls, text: str, file: str = "study") -> Study:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.resources
-import os
-import platform
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ann2neo.study.cells import versions, write_whole
 from ann2neo.study.figures import CAPTIONS, figures
 from ann2neo.study.markup import Markup, element, heads, picture, table, text
 from ann2neo.study.measured import is_broken, title
@@ -19,7 +16,6 @@ from ann2neo.study.report_tables import table_section
 if TYPE_CHECKING:
     from ann2neo.study.results import Results
 
-_PACKAGES = ["ann2neo", "numpy", "scipy", "pandas", "matplotlib", "keras", "tensorflow", "torch", "jax"]
 _MISSING = {
     "figure2": "the results hold no spikes",
     "figure3": "no network has a generalization gap",
@@ -57,7 +53,8 @@ def report(results: Results, path: str | Path, overwrite: bool = False) -> Path:
     Notes
     -----
     The page holds its pictures and its style, runs no script and loads nothing. It names versions,
-    operating system and kind of processor of the machine that writes the page, and no path or host.
+    operating system and kind of processor of the machines that ran the cells and that writes the page,
+    and no path or host.
 
     Examples
     --------
@@ -70,14 +67,7 @@ def report(results: Results, path: str | Path, overwrite: bool = False) -> Path:
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; pass overwrite=True to replace it")
     page = _page(results)
-    handle, whole = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(page)
-        os.replace(whole, path)
-    except BaseException:
-        Path(whole).unlink(missing_ok=True)
-        raise
+    write_whole(path, lambda part: part.write_text(page, encoding="utf-8"))
     return path
 
 
@@ -167,19 +157,14 @@ def _configuration_section(results: Results) -> Markup:
         parts.append(element("p", "Read from a table alone, without the study's configuration."))
     else:
         parts.append(element("pre", results.study.to_toml(), tabindex="0"))
-    versions = table(
-        "What this page was made with.",
-        [heads("package", "version")],
-        [(name, [version]) for name, version in _versions().items()],
+    return Markup("".join([*parts, element("h2", "Versions"), _version_table(results)]))
+
+
+def _version_table(results: Results) -> Markup:
+    page = versions()
+    names = list(dict.fromkeys(name for found in (*results.versions, page) for name in found))
+    return table(
+        "What cells were run with, as far as they say, and what this page was made with.",
+        [heads("package", *["cells"] * len(results.versions), "page")],
+        [(name, [found.get(name, "–") for found in (*results.versions, page)]) for name in names],
     )
-    return Markup("".join([*parts, element("h2", "Versions"), versions]))
-
-
-def _versions() -> dict[str, str]:
-    found = {"Python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return {**found, "system": f"{platform.system()} {platform.machine()}"}

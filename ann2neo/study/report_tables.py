@@ -30,6 +30,10 @@ _CAPTION = (
     "Large: measured; mean ± standard deviation over seeds (how many), if there are several. Small: "
     "published (difference measured − published)."
 )
+_STOPPED = (
+    "Some networks were trained until they had a given training accuracy (stopped_by is accuracy; see "
+    "the configuration). Where that is the published one, the two agree because they were made to."
+)
 _KS_CAPTION = (
     "Kolmogorov–Smirnov distance of the firing rates, mean over seeds; small: the smallest p-value and "
     f"the seeds whose p-value is at least {ALIKE}. The test takes units for independent, which those of "
@@ -48,6 +52,8 @@ def table_section(results: Results) -> Markup:
             parts.append(_ks_table(name, frame))
         else:
             parts.append(_number_table(name, frame))
+        if name == "accuracy" and (results.indicators["stopped_by"] == "accuracy").any():
+            parts.append(element("p", _STOPPED))
     if not len(results.units):
         parts.append(
             element("p", "Without the firing rates of units there are no tests between conditions.")

@@ -80,6 +80,8 @@ class Results:
         The first samples of each recording.
     cells : pandas.DataFrame
         A row a cell of any kind: ``status``, ``error``, ``seconds``.
+    versions : tuple of dict
+        Of Python and packages that cells were run with, each combination once.
     """
 
     study: Study | None
@@ -88,6 +90,7 @@ class Results:
     switch: pd.DataFrame = field(default_factory=lambda: _empty(SWITCH))
     spikes: Mapping[tuple, SpikeRaster] = field(default_factory=dict)
     cells: pd.DataFrame = field(default_factory=lambda: _empty(CELLS))
+    versions: tuple[dict[str, str], ...] = ()
 
     @classmethod
     def load(cls, path: str | Path) -> Results:
@@ -143,12 +146,15 @@ def gathered(study: Study, out: Path) -> Results:
     switch: list[pd.DataFrame] = []
     spikes: dict[tuple, Path] = {}
     states: list[dict] = []
+    versions: list[dict] = []
     for cell in study.cells():
         folder = cell_files.folder_of(cell, out)
         state = cell_files.state_of(folder)
         if state is None:
             continue
         states.append({**cell.place(), "kind": cell.kind, **state.outcome()})
+        if state.versions and state.versions not in versions:
+            versions.append(state.versions)
         if cell.kind == "condition":
             rows = state.rows or [{"split": split} for split in study.splits]
             same = {"study": study.name, **cell.place(), **state.outcome()}
@@ -168,6 +174,7 @@ def gathered(study: Study, out: Path) -> Results:
         _typed(pd.concat(switch, ignore_index=True)) if switch else _empty(SWITCH),
         StoredSpikes(spikes),
         _typed(pd.DataFrame(states, columns=CELLS)),
+        tuple(versions),
     )
 
 

@@ -60,7 +60,8 @@ def run(
     Raises
     ------
     ValueError
-        If `out` holds cells that were run with other settings, or `workers` is below 1.
+        If `out` holds other files than a study's or cells that were run with other settings, or
+        `workers` is below 1.
     RuntimeError
         If another run is at work in `out`.
 
@@ -78,15 +79,17 @@ def run(
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise ValueError(f"workers must be an int of at least 1, got {workers!r:.80}")
     out = Path(out)
+    _check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     with _alone_in(out):
         _check_settings(study, out, resume)
+        (out / "cells").mkdir(exist_ok=True)
         cell_files.write_whole(
             out / "study.toml", lambda path: path.write_text(study.to_toml(), encoding="utf-8")
         )
-        (out / "cells").mkdir(exist_ok=True)
-        for part in (out / "cells").glob(".*"):
-            shutil.rmtree(part, ignore_errors=True)
+        for kind in KINDS:
+            for part in (out / "cells").glob(f".{kind}-*"):
+                shutil.rmtree(part, ignore_errors=True)
         todo = [cell for cell in study.cells() if not (resume and _is_done(cell, out))]
         data = None if data_dir is None else str(Path(data_dir).resolve())
         with Progress(study, todo, shown=progress) as bar:
@@ -94,6 +97,21 @@ def run(
         results = gathered(study, out)
         results.save(out)
     return results
+
+
+def _check_folder(out: Path) -> None:
+    """Refuse what is no folder, or holds the files of something else."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise ValueError(f"out must be a folder, got the file {out}")
+    # A run that was killed at once has left hidden files, or no more than `cells`.
+    names = {file.name for file in out.iterdir() if not file.name.startswith(".")}
+    if names - {"cells"} and not {"cells", "study.toml"} <= names:
+        raise ValueError(
+            f"out must be new, empty or the folder of a study, but {out} holds "
+            f"{', '.join(sorted(names)):.80}"
+        )
 
 
 @contextmanager
@@ -114,7 +132,8 @@ def _check_settings(study: Study, out: Path, resume: bool) -> None:
     """Refuse a folder whose cells were run in another way, before anything is changed in it."""
     for cell in study.cells() if resume else ():
         state = cell_files.state_of(cell_files.folder_of(cell, out))
-        if state is None:
+        # What failed is run again, and may have failed for its settings.
+        if state is None or state.status == "failed":
             continue
         settings = study.settings(cell)
         for key in {**settings, **state.settings}:

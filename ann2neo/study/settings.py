@@ -100,7 +100,10 @@ class StopRule:
 
     def __post_init__(self) -> None:
         check_condition(self.condition, "condition")
-        check_int(self.epochs, "epochs")
+        # Networks of the other two names would be something else, and their numbers look right.
+        check_int(self.epochs, "epochs", least=1 if self.condition == "Generalizing" else 0)
+        if self.condition == "Random" and self.epochs:
+            raise ValueError(f"epochs of condition 'Random' must be 0, got {self.epochs}")
         if self.network is not None:
             check_word(self.network, "network", NETWORKS)
         if self.width is not None:
@@ -136,7 +139,7 @@ class Switch:
     every : int
         Batches from one look to the next.
     n_probe : int
-        Samples of the training data looked at, and as many of the test data.
+        Samples of the training data looked at, and as many of the test data, which must have them.
     """
 
     epochs_true: int

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ann2neo.study.measured import LAYER, MEMORIZING, ordered
 
@@ -96,6 +95,8 @@ _KS = ["statistic", "pvalue", "mean_difference", "n_units"]
 
 
 def _ks(a: pd.Series, b: pd.Series) -> dict[str, float]:
+    from scipy import stats
+
     statistic, pvalue = stats.ks_2samp(a, b)
     difference = float(np.mean(b) - np.mean(a))
     return dict(zip(_KS, (statistic, pvalue, difference, min(len(a), len(b))), strict=True))

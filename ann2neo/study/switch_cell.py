@@ -20,6 +20,12 @@ def run(work: Work) -> list[dict[str, Any]]:
     switch = study.switch
     data = data_of(work)
     rng = rng_of(cell.seed, "switch", *cell.place().values())
+    for split, samples in (("train", data.x_train), ("test", data.x_test)):
+        if len(samples) < switch.n_probe:
+            raise ValueError(
+                f"n_probe must be at most {len(samples)}, the samples of split {split!r}, "
+                f"got {switch.n_probe}"
+            )
     probes = {
         split: samples[rng.permutation(len(samples))[: switch.n_probe]]
         for split, samples in (("train", data.x_train), ("test", data.x_test))

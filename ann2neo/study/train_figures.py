@@ -83,7 +83,8 @@ def figure5(results: Results) -> Figure | None:
     for (whole, zoomed), ((network, dataset), of_row) in zip(axes, rows, strict=True):
         switch = int(of_row.loc[of_row["labels"] == "true", "step"].max())
         last = int(of_row["step"].max())
-        one_pass = round(switch / of_row.loc[of_row["labels"] == "true", "training_epoch"].max())
+        # Of the whole course: with few batches a pass, true labels may have no look but the one before.
+        one_pass = max(1, round(last / max(1, of_row["training_epoch"].max())))
         whole.set_title(f"{title(str(network))}, {title(str(dataset))}", fontsize=10, loc="left")
         zoomed.set_title(
             "around the switch of labels: one pass before, two after", fontsize=10, loc="left"

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from ann2neo.study.cells import Cell, State, Work
+from ann2neo.study.cells import Cell, State, Work, versions
 from ann2neo.study.config import Study
 
 _ONE_THREAD = (
@@ -162,7 +162,8 @@ def run_job(
     except Exception as raised:
         status, error = "failed", _one_line(raised)
     seconds = round(time.perf_counter() - began, 3)
-    State(status, error, seconds, rows, work.study.settings(work.cell)).save(work.folder)
+    settings = work.study.settings(work.cell)
+    State(status, error, seconds, rows, settings, versions()).save(work.folder)
 
 
 def _one_line(error: Exception) -> str:

@@ -114,6 +114,16 @@ def test_switch_watches_both_trainings(tmp_path):
     assert set(table["layer"]) == {"hidden"}
 
 
+def test_what_the_samples_do_not_suffice_for_is_refused_before_training(tmp_path):
+    # In a single window counts vary by nothing: a Fano factor of 0 for every unit.
+    study = dataclasses.replace(STUDY, window=31, switch=Switch(1, 2, n_probe=61))
+    with pytest.raises(ValueError, match=r"window must be at most half of the 60 .*'test', got 31"):
+        ran(cell_of("Generalizing"), tmp_path, study=study)
+    with pytest.raises(ValueError, match=r"n_probe must be at most 60, .*'test', got 61"):
+        ran(Cell("switch", "mlp", 6, "digits", "", 0), tmp_path, study=study)
+    assert not list(tmp_path.iterdir())
+
+
 def test_generators_differ_by_seed_and_purpose_and_are_stable():
     draws = [
         rng_of(seed, *parts).integers(2**62)
@@ -130,9 +140,11 @@ GOLDEN = [421, 967, 476]
 
 
 def test_state_round_trips(tmp_path):
-    state = State("ok", "", 1.5, [{"split": "test", "isi_cv": None}], {"window": 20})
+    rows = [{"split": "test", "isi_cv": None}]
+    state = State("ok", "", 1.5, rows, {"window": 20}, cells.versions())
     state.save(tmp_path)
     assert cells.state_of(tmp_path) == state
+    assert state.versions["numpy"] == np.__version__
     assert cells.state_of(tmp_path / "none") is None
 
 

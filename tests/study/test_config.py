@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ann2neo.study import Study, shipped
@@ -49,10 +49,12 @@ def test_the_most_specific_stop_holds():
         StopRule("Generalizing", 4, network="mlp", width=16, plateau=5, accuracy=0.5),
         StopRule("MemRetrainLast", 6, dataset="mnist"),
     )
-    study = dataclasses.replace(Study.from_text(TOML), stop=rules)
+    both = Study.from_text(TOML.replace('["digits"]', '["digits", "mnist"]'))
+    study = dataclasses.replace(both, stop=rules)
     epochs = {
         (cell.network, cell.width, cell.condition): study.condition_of(cell).stop
         for cell in study.cells()
+        if cell.dataset == "digits"
     }
     # A rule for the network goes before one for width and data set.
     assert epochs["mlp", 8, "Generalizing"] == Stop(2)
@@ -91,6 +93,7 @@ def test_the_shipped_studies():
     assert {network.name for network in quick.networks} == {"mlp", "cnn"}
 
 
+@settings(deadline=None)
 @given(
     widths=st.lists(st.integers(1, 999), min_size=1, max_size=3, unique=True),
     seeds=st.lists(st.integers(0, 99), min_size=1, max_size=3, unique=True),
@@ -128,7 +131,7 @@ BAD = {
     "type": (TOML.replace("[8, 16]", '["wide"]'), r"each of widths must be an integer .*, got 'wide'"),
     "float width": (TOML.replace("[8, 16]", "[8.0]"), "integer of at least 1, got 8.0"),
     "bool seed": (TOML.replace("[0, 3]", "[true]"), "each of seeds must be an integer .*, got True"),
-    "no list": (TOML.replace("[0, 3]", "3"), "seeds must be a list, got 3"),
+    "no list": (TOML.replace("[0, 3]", "3"), r"seeds must be a list \(in Python a tuple\), got 3"),
     "empty list": (TOML.replace("[0, 3]", "[]"), "seeds must name at least one"),
     "twice": (TOML.replace("[0, 3]", "[3, 3]"), "seeds must name each once, got 3 2 times"),
     "value": (TOML.replace("[0, 3]", "[-1]"), "each of seeds must be at least 0, got -1"),
@@ -157,11 +160,11 @@ BAD = {
         r"validation_split must lie in \[0, 1\), got 1",
     ),
     "accuracy": (
-        TOML + '[[stop]]\ncondition = "Random"\nepochs = 1\naccuracy = 1.2\n',
+        TOML + '[[stop]]\ncondition = "Generalizing"\nepochs = 1\naccuracy = 1.2\n',
         r"\[\[stop\]\] 1: accuracy must lie in \(0, 1\], got 1.2",
     ),
     "word": (
-        TOML + '[[stop]]\ncondition = "Random"\nepochs = 1\naccuracy = "best"\n',
+        TOML + '[[stop]]\ncondition = "Generalizing"\nepochs = 1\naccuracy = "best"\n',
         "accuracy, if it is not a number.*published, got 'best'",
     ),
     "unpublished": (
@@ -169,8 +172,20 @@ BAD = {
         "must be a number for condition-mlp-8-digits-Generalizing-0",
     ),
     "two rules": (
-        TOML + 2 * '[[stop]]\ncondition = "Random"\nepochs = 1\n',
+        TOML + 2 * '[[stop]]\ncondition = "Random"\nepochs = 0\n',
         "stop must have one rule for the same cells",
+    ),
+    "rule for no cell": (
+        TOML + '[[stop]]\ncondition = "Generalizing"\nwidth = 9\nepochs = 1\n',
+        "stop must be for cells of the study, got a rule for 'Generalizing', 9",
+    ),
+    "trained Random": (
+        TOML + '[[stop]]\ncondition = "Random"\nepochs = 5\n',
+        r"\[\[stop\]\] 1: epochs of condition 'Random' must be 0, got 5",
+    ),
+    "untrained Generalizing": (
+        TOML + '[[stop]]\ncondition = "Generalizing"\nepochs = 0\n',
+        r"\[\[stop\]\] 1: epochs must be at least 1, got 0",
     ),
     "name": (TOML.replace('"small"', '"a/b"'), "name must be made of letters.*'a/b'"),
     "not toml": ("name = ", "is not TOML"),
@@ -185,6 +200,13 @@ def test_bad_files_are_refused_by_file_key_domain_and_value(case, tmp_path):
     with pytest.raises((TypeError, ValueError), match=message) as error:
         Study.from_toml(file)
     assert str(error.value).startswith(f"{file}")
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    file = tmp_path / "bad.toml"
+    file.write_bytes('name = "ä"'.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"bad\.toml is not TOML: 'utf-8'"):
+        Study.from_toml(file)
 
 
 def test_no_such_study_names_those_there_are():

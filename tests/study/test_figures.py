@@ -105,8 +105,10 @@ def test_figure2_observed_and_simulated():
 
 
 def test_figure2_is_repeatable():
+    results = made(networks=("mlp",), widths=(4,), seeds=(0,), spikes=True)
+
     def events(seed):
-        figure = figure2(usual(), rng=np.random.default_rng(seed))
+        figure = figure2(results, rng=np.random.default_rng(seed))
         return np.concatenate([c.get_positions() for c in figure.axes[1].collections])
 
     assert np.array_equal(events(3), events(3))
@@ -124,6 +126,13 @@ def test_figure5_courses_and_switch():
     expected = chosen.groupby("step")["firing_rate"].mean()
     np.testing.assert_allclose(line.get_ydata(), expected)
     assert line.get_linestyle() == ":"
+
+
+def test_figure5_of_looks_too_far_apart_for_the_true_labels():
+    courses = switch_courses(("mlp",), (64,), ("mnist",), (0,))
+    few = courses[(courses["step"] == 0) | (courses["step"] > 100)]
+    _, zoomed = figure5(replace(usual(), switch=few)).axes
+    assert zoomed.get_xlim() == (0, 20)
 
 
 def test_pictures_are_neither_blank_nor_filled(tmp_path):

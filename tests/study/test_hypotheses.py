@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -155,6 +155,7 @@ def test_no_results():
     assert set(verdicts(empty).values()) == {"not in this study"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=1, max_size=30))
 def test_the_sign_test_agrees_with_the_binomial(values):
     values = np.array(values)
@@ -168,6 +169,10 @@ def test_the_sign_test_agrees_with_the_binomial(values):
         assert found.side() == 0
     else:
         assert found.low <= found.value <= found.high
+
+
+def test_an_infinite_ratio_counts():
+    assert median_of([np.inf] * 5 + [2.0], 1.0).side() == 1
 
 
 def test_equal_numbers_up_to_rounding_are_equal():

@@ -11,10 +11,12 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ann2neo.study.config import Study
 from ann2neo.study.report import report
+from ann2neo.study.report_tables import table_section
 from ann2neo.study.results import Results
 from tests.study.made_results import made, usual
 
@@ -28,13 +30,26 @@ NASTY = 'a <script>alert(1)</script> & "b"'
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    results = replace(usual(), study=Study.from_toml("digits-quick"))
+    study = Study.from_toml("digits-quick")
+    results = made(networks=("cnn",), widths=(16, 64), study=study, spikes=True, switch=True)
     broken = results.indicators.assign(
         status=results.indicators["status"].where(results.indicators["seed"] == 0, "ok")
     )
     broken.loc[broken.index[:2], ["status", "error"]] = ["failed", NASTY]
     path = tmp_path_factory.mktemp("report") / "report.html"
     return report(replace(results, indicators=broken), path)
+
+
+def nothing():
+    """Results without a row."""
+    whole = usual()
+    return replace(
+        whole,
+        indicators=whole.indicators.iloc[:0],
+        units=whole.units.iloc[:0],
+        switch=whole.switch.iloc[:0],
+        spikes={},
+    )
 
 
 class Outline(HTMLParser):
@@ -103,27 +118,34 @@ def test_from_a_table_alone(tmp_path):
     assert "without the study's configuration" in html.unescape(text)
 
 
+def test_accuracies_that_were_aimed_at_are_said_to_be():
+    results = made(networks=("mlp",), widths=(64,), seeds=(0,))
+    assert "agree because they were made to" not in table_section(results)
+    results.indicators.loc[:1, "stopped_by"] = "accuracy"
+    assert "agree because they were made to" in table_section(results)
+
+
 def test_of_nothing(tmp_path):
-    whole = usual()
-    empty = replace(
-        whole,
-        indicators=whole.indicators.iloc[:0],
-        units=whole.units.iloc[:0],
-        switch=whole.switch.iloc[:0],
-        spikes={},
-    )
-    assert "not in this study" in report(empty, tmp_path / "r.html").read_text("utf-8")
+    assert "not in this study" in report(nothing(), tmp_path / "r.html").read_text("utf-8")
+
+
+def test_versions_of_the_cells_stand_beside_the_page_s(page, tmp_path):
+    row = re.search(r"<tr><th[^>]*>numpy</th>(.*?)</tr>", page.read_text("utf-8"))[1]
+    assert row.count("<td>") == 1
+    results = replace(nothing(), versions=({"numpy": "0.9"}, {"Python": "2.7"}))
+    text = report(results, tmp_path / "r.html").read_text("utf-8")
+    row = re.search(r"<tr><th[^>]*>numpy</th>(.*?)</tr>", text)[1]
+    assert row == f"<td>0.9</td><td>–</td><td>{np.__version__}</td>"
+
+
+def test_may_be_read_by_whom_the_umask_says(tmp_path):
+    (tmp_path / "other").write_text("")
+    path = report(nothing(), tmp_path / "r.html")
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_writing_whole_or_not_at_all(tmp_path, monkeypatch):
-    whole = usual()
-    empty = replace(
-        whole,
-        indicators=whole.indicators.iloc[:0],
-        units=whole.units.iloc[:0],
-        switch=whole.switch.iloc[:0],
-        spikes={},
-    )
+    empty = nothing()
     path = tmp_path / "r.html"
     path.write_text("before", "utf-8")
     with pytest.raises(FileExistsError, match="pass overwrite=True"):

@@ -1,5 +1,7 @@
 """Tables of a study, from its folder or from a file alone."""
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -61,6 +63,16 @@ def test_a_row_a_cell_and_split(out):
     ((key, raster),) = results.spikes.items()
     assert key == ("mlp", 3, "digits", "Random", 0, "train")
     assert raster.n_samples == 2
+
+
+def test_versions_once_each_and_none_of_older_cells(out):
+    random, generalizing, switch = (folder_of(cell, out) for cell in STUDY.cells())
+    State("ok", versions={"numpy": "2"}).save(random)
+    State("ok", versions={"numpy": "2"}).save(switch)
+    older = json.loads((generalizing / "cell.json").read_text())
+    del older["versions"]
+    (generalizing / "cell.json").write_text(json.dumps(older))
+    assert Results.load(out).versions == ({"numpy": "2"},)
 
 
 def test_saved_results_load_to_the_same_tables(out, tmp_path_factory):

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from ann2neo.study import Results, Study, cells, run
-from ann2neo.study.settings import Network, StopRule
+from ann2neo.study.settings import Network
 
 HERE = Path(__file__).parent
 STUDY = Study(
@@ -86,7 +86,7 @@ def test_killed_and_run_again_it_ends_with_the_same_results(whole, tmp_path):
     )
     ended = [out / "cells" / cell.key for cell in STUDY.cells()]
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while not ended[1].exists():
             assert program.poll() is None
             assert time.monotonic() < deadline
@@ -155,18 +155,21 @@ def test_cells_of_other_settings_are_refused_and_left_alone(tmp_path):
     # The same settings on a larger grid keep the cells that are there.
     cell = tmp_path / "cells" / "condition-mlp-3-digits-Random-0"
     born = cell.stat().st_mtime_ns
-    larger = Study(
-        "fake",
-        (Network("mlp", (3,)),),
-        ("digits",),
-        ("Random",),
-        seeds=(0, 1),
-        stop=(StopRule("Generalizing", 9),),
-    )
+    larger = Study("fake", (Network("mlp", (3,)),), ("digits",), ("Random",), seeds=(0, 1))
     assert len(run(larger, tmp_path, progress=False).indicators) == 4
     assert cell.stat().st_mtime_ns == born
     run(other, tmp_path, progress=False, resume=False)
     assert json.loads((cell / "cell.json").read_text())["settings"]["window"] == 50
+
+
+def test_other_files_are_left_alone(tmp_path):
+    # A user's own settings and folders, which a study would replace and clean.
+    (tmp_path / "study.toml").write_text("# my own\n" + STUDY.to_toml())
+    with pytest.raises(ValueError, match=r"out must be new, .* but .* holds study\.toml"):
+        run(STUDY, tmp_path, progress=False)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["study.toml"]
+    with pytest.raises(ValueError, match="out must be a folder, got the file"):
+        run(STUDY, tmp_path / "study.toml", progress=False)
 
 
 def test_a_folder_at_work_is_refused(tmp_path):

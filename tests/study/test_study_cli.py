@@ -64,6 +64,6 @@ def test_a_bad_config_is_one_line_and_status_2(ann2neo, tmp_path):
     (tmp_path / "bad.toml").write_text(TOML.replace("epochs = 2", 'epochs = "two"'))
     status, _, error = ann2neo("run", tmp_path / "bad.toml", "--out", tmp_path / "out")
     assert status == 2
-    assert "[[stop]] 1: epochs must be an integer of at least 0, got 'two'" in error
+    assert "[[stop]] 1: epochs must be an integer of at least 1, got 'two'" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
