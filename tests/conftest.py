@@ -4,6 +4,11 @@ import gc
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A kernel's first call compiles it, which takes seconds; and shared machines pause.
+settings.register_profile("ann2neo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ann2neo")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")

@@ -2,15 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ann2neo import SpikeRaster
-
-# A kernel's first call compiles it, which takes seconds.
-settings.register_profile("ann2neo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("ann2neo")
 
 ODD_SIZES = (1, 2, 63, 64, 65, 127, 128, 129, 200)
 

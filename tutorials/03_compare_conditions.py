@@ -205,7 +205,7 @@ tables = study.tables(results)
 def training_split(table, quantity):
     rows = table.xs("train", level="split").xs(quantity, axis=1, level="quantity")
     parts = rows.loc[:, (slice(None), ["mean", "published", "difference"])]
-    return parts.T.unstack("condition").T.reset_index(level="condition").round(3)
+    return pd.concat({name: parts[name] for name in parts.columns.unique("condition")}).round(3)
 
 
 training_split(tables["accuracy"], "accuracy_percent")
