@@ -16,8 +16,8 @@ def blocks(language):
 
 
 def test_python_examples_run(tmp_path):
-    for module in ("keras", "sklearn"):
-        pytest.importorskip(module, reason="the demo extra is not installed")
+    for module in ("keras", "pynwb", "sklearn"):
+        pytest.importorskip(module, reason="the demo and nwb extras are not installed")
     shown = []
     for code in blocks("python"):
         result = subprocess.run(
@@ -32,7 +32,9 @@ def test_python_examples_run(tmp_path):
         shown.append(result.stdout)
     assert "SpikeRaster: 64 units × 1,797 samples" in shown[0]
     assert "fano_poisson" in shown[1]
-    assert [file.name for file in tmp_path.iterdir()] == ["digits.zarr.zip"]
+    assert all(f"{name}\nlayer" in shown[2] for name in ("Generalizing", "MemRetrainLast"))
+    assert "SpikeRaster: 40 units × 1,000 samples" in shown[3]
+    assert {file.name for file in tmp_path.iterdir()} == {"coins.nwb", "digits.zarr.zip"}
 
 
 def test_set_up_is_two_commands():

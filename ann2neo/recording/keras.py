@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -95,7 +96,7 @@ def _standing(
 
     def look() -> list[list[np.ndarray]]:
         found = looks()
-        if not all(np.isfinite(weight_sum) for *_, weight_sum in found):
+        if not all(math.isfinite(weight_sum) for *_, weight_sum in found):
             # The sum may also overflow: the weights themselves decide.
             _check_weights(network)
         return [activations for *activations, _ in found]

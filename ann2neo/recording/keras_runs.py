@@ -163,14 +163,20 @@ def _standing_graphs(
 ) -> Callable[[], list[list[np.ndarray]]]:
     import tensorflow as tf
 
-    # Calling a graph whose function has a second argument costs four times as much.
+    # One graph serves all batches of a shape. Called as an operation it runs in this thread, and none
+    # of its arguments are sorted out: for a small network that halves the time.
     function = tf.function(lambda tensors: forward(tensors), autograph=False)
-    runs = []
-    for batch in batches:
+
+    def standing(batch: Any) -> Callable[[], list[Any]]:
         tensors = keras.tree.map_structure(tf.convert_to_tensor, batch)
-        # One graph serves all batches of a shape.
-        runs.append((function.get_concrete_function(tensors), tensors))
-    return lambda: [[tensor.numpy() for tensor in graph(tensors)] for graph, tensors in runs]
+        graph = function.get_concrete_function(tensors)
+        arguments = [*keras.tree.flatten(tensors), *graph.captured_inputs]
+        types = [output.dtype for output in graph.outputs]
+        return lambda: tf.raw_ops.StatefulPartitionedCall(args=arguments, Tout=types, f=graph)
+
+    looks = [standing(batch) for batch in batches]
+    # Unlike `numpy()`, this copies nothing.
+    return lambda: [[np.asarray(tensor) for tensor in look()] for look in looks]
 
 
 def _standing_jitted(

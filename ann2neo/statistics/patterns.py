@@ -80,18 +80,13 @@ def summarize_patterns(raster: Any, by: str | None = "layer", *, labels: Any = N
     """
     raster = as_raster(raster)
     spikes, groups = raster.spike_counts, groups_of(raster, by)
-    rows = []
-    for name, histogram in pattern_counts(raster, by, labels=labels).items():
-        counts = spikes[groups[name]]
-        rows.append(
-            {
-                **_row(histogram),
-                "pattern_distance": mean_distance(counts, raster.n_samples),
-                "silent_share": float((counts == 0).mean()),
-                "always_on_share": float((counts == raster.n_samples).mean()),
-                **(_label_columns(histogram) if labels is not None else {}),
-            }
-        )
+    rows = [
+        {
+            **pattern_columns(histogram, spikes[groups[name]]),
+            **(_label_columns(histogram) if labels is not None else {}),
+        }
+        for name, histogram in pattern_counts(raster, by, labels=labels).items()
+    ]
     return pd.DataFrame(rows, index=pd.Index(list(groups), name=by))
 
 
@@ -140,23 +135,16 @@ def compare_patterns(before: Any, after: Any, by: str | None = "layer") -> pd.Da
     groups = _same_groups(one, two, by)
     both, either = spikes_in_both(one, two)
     first, second = pattern_counts(one, by), pattern_counts(two, by)
-    rows = []
-    for name, units in groups.items():
-        n_both, n_either = int(both[units].sum()), int(either[units].sum())
-        turnover = pattern_turnover(first[name], second[name])
-        rows.append(
-            {
-                "flip_rate": (n_either - n_both) / (one.n_samples * units.size),
-                "spike_jaccard": n_both / n_either if n_either else float("nan"),
-                "jaccard": jaccard(first[name], second[name]),
-                "weighted_jaccard": weighted_jaccard(first[name], second[name]),
-                **turnover._asdict(),
-            }
-        )
+    rows = [
+        comparison_columns(first[name], second[name], int(both[units].sum()), int(either[units].sum()))
+        for name, units in groups.items()
+    ]
     return pd.DataFrame(rows, index=pd.Index(list(groups), name=by))
 
 
-def _row(histogram: PatternHistogram) -> dict[str, Any]:
+def pattern_columns(histogram: PatternHistogram, spike_counts: np.ndarray) -> dict[str, Any]:
+    """A row of `summarize_patterns`, from the histogram and the spikes of each unit."""
+    n = histogram.n_samples
     return {
         "n_units": histogram.n_units,
         "n_samples": histogram.n_samples,
@@ -168,6 +156,22 @@ def _row(histogram: PatternHistogram) -> dict[str, Any]:
         "coverage": pattern_coverage(histogram),
         "saturated": is_saturated(histogram),
         "top_pattern_share": top_pattern_share(histogram),
+        "pattern_distance": mean_distance(spike_counts, n),
+        "silent_share": float((spike_counts == 0).mean()),
+        "always_on_share": float((spike_counts == n).mean()),
+    }
+
+
+def comparison_columns(
+    before: PatternHistogram, after: PatternHistogram, n_both: int, n_either: int
+) -> dict[str, Any]:
+    """A row of `compare_patterns`, from histograms and the bits that are on in both and in either."""
+    return {
+        "flip_rate": (n_either - n_both) / (after.n_samples * after.n_units),
+        "spike_jaccard": n_both / n_either if n_either else float("nan"),
+        "jaccard": jaccard(before, after),
+        "weighted_jaccard": weighted_jaccard(before, after),
+        **pattern_turnover(before, after)._asdict(),
     }
 
 

@@ -28,11 +28,16 @@ if TYPE_CHECKING:
     from ann2neo.training.datasets import as_dataset as as_dataset
     from ann2neo.training.datasets import load as load
     from ann2neo.training.datasets import random_labels as random_labels
+    from ann2neo.training.learning_rates import OneCycleRate as OneCycleRate
+    from ann2neo.training.learning_rates import TriangularRate as TriangularRate
     from ann2neo.training.memorization import RateDrop as RateDrop
     from ann2neo.training.monitor import ActivityMonitor as ActivityMonitor
+    from ann2neo.training.monitor_callback import MonitorCallback as MonitorCallback
     from ann2neo.training.networks import NETWORKS as NETWORKS
     from ann2neo.training.networks import build as build
     from ann2neo.training.passes import DivergedError as DivergedError
+    from ann2neo.training.pattern_monitor import PatternMonitor as PatternMonitor
+    from ann2neo.training.snapshots import Snapshots as Snapshots
     from ann2neo.training.trained import Trained as Trained
     from ann2neo.training.trained import train as train
     from ann2neo.training.trained import train_conditions as train_conditions
@@ -43,6 +48,11 @@ _HOMES = {
     "SpikeMonitor": "callbacks",
     "RateDrop": "memorization",
     "ActivityMonitor": "monitor",
+    "MonitorCallback": "monitor_callback",
+    "PatternMonitor": "pattern_monitor",
+    "Snapshots": "snapshots",
+    "OneCycleRate": "learning_rates",
+    "TriangularRate": "learning_rates",
     "log_spaced": "schedules",
     "CONDITIONS": "conditions",
     "GENERALIZING": "conditions",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,11 @@ from ann2neo.recording.sites import ConvUnits, NonFiniteWeightError, Site
 from ann2neo.recording.thresholds import thresholds
 from ann2neo.recording.watch import watch
 from ann2neo.spikes.arguments import check_choice, checked_count
-from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.windows import checked_window
+from ann2neo.training.indicators import IndicatorTable, Statistic
 from ann2neo.training.layer_traces import LayerTrace
 from ann2neo.training.probes import Probes
 from ann2neo.training.tables import write_table
-
-Statistic = Callable[[SpikeRaster], float]
-
-_KEYS = ("step", "training_epoch", "probe", "layer")
-_INDICATORS = ("firing_rate", "cv_firing_rate_percent", "fanofactor")
 
 
 class ActivityMonitor:
@@ -98,7 +92,7 @@ class ActivityMonitor:
         self._layers = layers
         self._threshold = threshold
         self._window = checked_count(window, "window")
-        self._statistics = _checked_statistics(statistics)
+        self._table = IndicatorTable(self._probes.ranges, self._window, statistics)
         self._by_channel = conv_units == "channels"
         if not self._by_channel:
             self._check_windows(1)
@@ -109,7 +103,6 @@ class ActivityMonitor:
         self._times: list[tuple[int, int | None]] = []
         self._last_step = -1
         self._latest: int | None = None
-        self._tables: list[pd.DataFrame] = []
 
     @property
     def last_step(self) -> int:
@@ -181,7 +174,7 @@ class ActivityMonitor:
         self._times.append((step, training_epoch))
         self._latest, self._last_step = slot, step
         # The first look is evaluated at once, so that a statistic that fails does so before training.
-        if not self._tables or slot + 1 == self._n_slots:
+        if self._table.empty() or slot + 1 == self._n_slots:
             self._evaluate()
 
     def latest_rate(self, probe: str, layer: str | None = None) -> float:
@@ -224,10 +217,7 @@ class ActivityMonitor:
         """
         if self._times:
             self._evaluate()
-        if not self._tables:
-            return _table({name: [] for name in (*_KEYS, *_INDICATORS, *self._statistics)})
-        self._tables = [pd.concat(self._tables, ignore_index=True)]
-        return self._tables[0].copy()
+        return self._table.to_frame()
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write `to_frame` as ``.csv`` or ``.parquet``.
@@ -273,83 +263,12 @@ class ActivityMonitor:
     def _evaluate(self) -> None:
         """Turn the looks in the slots into rows, and free the slots."""
         steps, training_epochs = zip(*self._times, strict=True)
-        pieces = []
-        for probe, (start, stop) in self._probes.ranges.items():
-            for trace in self._traces:
-                columns = {
-                    "step": steps,
-                    "training_epoch": training_epochs,
-                    "probe": [probe] * len(steps),
-                    "layer": [trace.site.name] * len(steps),
-                    **self._indicators(trace, start, stop),
-                    **self._values(trace, start, stop, probe),
-                }
-                pieces.append(_table(columns))
-        # Stable: within a step, probes and layers stay in their order.
-        rows = pd.concat(pieces).sort_values("step", kind="stable", ignore_index=True)
-        self._tables.append(rows)
+        self._table.append(self._traces, steps, training_epochs)
         self._times = []
-
-    def _indicators(self, trace: LayerTrace, start: int, stop: int) -> dict[str, np.ndarray]:
-        slots = slice(0, len(self._times))
-        rates = trace.firing_rates(slots, start, stop)
-        fanofactors = trace.fanofactors(slots, start, stop, self._window)
-        mean = rates.mean(axis=1)
-        fires = np.isfinite(fanofactors)
-        with np.errstate(invalid="ignore"):
-            cv_percent = 100 * rates.std(axis=1) / mean
-            fanofactor = np.where(fires, fanofactors, 0).sum(axis=1) / fires.sum(axis=1)
-        return dict(zip(_INDICATORS, (mean, cv_percent, fanofactor), strict=True))
-
-    def _values(self, trace: LayerTrace, start: int, stop: int, probe: str) -> dict[str, list[float]]:
-        """The user's statistics."""
-        values: dict[str, list[float]] = {name: [] for name in self._statistics}
-        if not values:
-            return values
-        for slot, (step, _) in enumerate(self._times):
-            raster = trace.raster(slot, start, stop)
-            for name, statistic in self._statistics.items():
-                where = f"statistics[{name!r}] of layer {trace.site.name!r} and probe {probe!r}"
-                try:
-                    value = _number(statistic(raster), where)
-                except Exception as error:
-                    if not self._tables:
-                        raise
-                    # Hours into a training the other columns must not be lost with this one.
-                    warnings.warn(f"{where} is NaN at step {step}: {error!r}", stacklevel=2)
-                    value = np.nan
-                values[name].append(value)
-        return values
 
 
 class _NonFiniteLayerError(ValueError):
     """Activations of a layer are NaN or infinite."""
-
-
-def _table(columns: Mapping[str, Any]) -> pd.DataFrame:
-    kinds = {"step": "int64", "training_epoch": "Int64", "probe": "str", "layer": "str"}
-    return pd.DataFrame(
-        {name: pd.Series(values, dtype=kinds.get(name, "float64")) for name, values in columns.items()}
-    )
-
-
-def _number(value: Any, where: str) -> float:
-    if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "biuf":
-        raise TypeError(f"{where} must be a number, got {value!r:.60}")
-    return float(value)
-
-
-def _checked_statistics(statistics: Any) -> dict[str, Statistic]:
-    if not isinstance(statistics, (Mapping, type(None))):
-        raise TypeError(f"statistics must be a dict of name to function, got {statistics!r:.60}")
-    for name, function in dict(statistics or {}).items():
-        if not isinstance(name, str) or not name:
-            raise TypeError(f"statistics must have names, non-empty str, got {name!r}")
-        if name in (*_KEYS, *_INDICATORS):
-            raise ValueError(f"statistics must not be called {name!r}: there is such a column already")
-        if not callable(function):
-            raise TypeError(f"statistics[{name!r}] must be a function of a raster, got {function!r:.60}")
-    return dict(statistics or {})
 
 
 def _checked_pass(training_epoch: Any) -> int:

@@ -38,7 +38,7 @@ class ScalarLog:
         with self._writer.as_default():
             for name, step, row in zip(names, new["step"], values.itertuples(index=False), strict=True):
                 for column, value in zip(values.columns, row, strict=True):
-                    tensor = self._tf.constant(value, self._tf.float32)
+                    tensor = self._tf.constant(float(value), self._tf.float32)
                     self._tf.summary.write(name + column, tensor, int(step), self._metadata)
         self._writer.flush()
         self._n_written = len(table)

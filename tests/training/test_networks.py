@@ -54,7 +54,7 @@ def test_densenet(densenet):
     assert kernel.std() == pytest.approx(bound / np.sqrt(3), rel=0.05)
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn", "resnet"])
+@pytest.mark.parametrize("name", ["mlp", "cnn", "resnet", "pyramidnet"])
 def test_weights_come_from_the_rng_alone(name):
     first = built(name, seed=3)
     random.random()
@@ -97,6 +97,11 @@ def test_resnet(blocks, shortcuts):
         ("mlp", {"input_shape": 12}, TypeError, "input_shape must be a non-empty tuple"),
         ("cnn", {"input_shape": (12, 12)}, ValueError, r"\(height, width, channels\).*\(12, 12\)"),
         ("resnet", {"blocks": 0}, ValueError, "blocks must be at least 1"),
+        ("resnet", {"activation": "tanh"}, ValueError, "activation must be one of .*'tanh'"),
+        ("resnet", {"normalization": "layer"}, ValueError, "normalization must be one of .*'layer'"),
+        ("resnet", {"normalization": "fixup", "shortcuts": False}, ValueError, "needs shortcuts"),
+        ("resnet", {"shortcuts": 1}, TypeError, "shortcuts must be True or False"),
+        ("pyramidnet", {"widening": 0}, ValueError, "widening must be at least 1"),
         ("densenet121", {}, ValueError, "at least 32 pixels"),
         ("densenet121", {"input_shape": (32, 32, 1)}, ValueError, "3 channels for weights='imagenet'"),
         (

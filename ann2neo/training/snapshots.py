@@ -1,0 +1,277 @@
+"""The bits of every look of a `PatternMonitor` on disk, and what can be measured on them afterwards.
+
+A folder: ``snapshots.json`` says which layers and probes there are, and ``step_N.npz`` holds the words
+of each layer and probe at step N. Each file is written to another name and renamed when whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from ann2neo.recording.sites import Site
+from ann2neo.spikes.arguments import check_choice
+from ann2neo.spikes.raster import SpikeRaster, n_words
+from ann2neo.training.layer_traces import LayerTrace
+from ann2neo.training.pattern_measures import Moment, measures, table
+
+FORMAT = "ann2neo.Snapshots"
+FORMAT_VERSION = 1
+_ABOUT = "snapshots.json"
+_STEP = re.compile(r"step_(\d{12,})\.npz")
+_REFERENCES = ("initial", "previous", "final")
+
+
+class Snapshots:
+    """What a `PatternMonitor` kept of every look; read when asked for.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder that the monitor was given; it may still be writing there.
+
+    Attributes
+    ----------
+    steps : list of int
+        Steps of the looks that are there, ascending.
+    probes : list of str
+    layers : list of str
+        In the order in which the network calls them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are none.
+    ValueError
+        If they were written by a later version, or are damaged.
+
+    Examples
+    --------
+    >>> import tempfile, keras, numpy as np
+    >>> from ann2neo import training
+    >>> hidden = keras.layers.Dense(4, "relu", name="hidden")
+    >>> model = keras.Sequential([keras.Input((3,)), hidden, keras.layers.Dense(1)])
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> monitor = training.PatternMonitor({"probe": np.eye(3)}, snapshots=folder.name)
+    >>> monitor.observe(model, 0)
+    >>> kept = training.Snapshots(folder.name)
+    >>> kept.steps, kept.raster(0, "hidden", "probe").n_units
+    ([0], 4)
+    >>> folder.cleanup()
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        about = _described(self._path)
+        self._shapes = [tuple(site["shape"]) for site in about["sites"]]
+        self._sites = [
+            Site(**{**site, "shape": shape})
+            for site, shape in zip(about["sites"], self._shapes, strict=True)
+        ]
+        self._n_samples: dict[str, int] = about["n_samples"]
+        self._by_channel: bool = about["by_channel"]
+        found = [_STEP.fullmatch(file.name) for file in self._path.iterdir()]
+        self.steps = sorted(int(match[1]) for match in found if match)
+        self.probes = list(self._n_samples)
+        self.layers = [site.name for site in self._sites]
+
+    def raster(self, step: int, layer: str, probe: str) -> SpikeRaster:
+        """The raster of one layer and probe at one step, as `ann2neo.record` would have made it.
+
+        Raises
+        ------
+        ValueError
+            If there is no such step, layer or probe, or its file is damaged.
+        """
+        check_choice(layer, "layer", self.layers)
+        check_choice(probe, "probe", self.probes)
+        trace = self._traces()[probe, layer]
+        with self._opened(step) as stored:
+            trace.words[0] = self._moment(stored, probe, layer, trace).words
+        return trace.raster(0, 0, self._n_samples[probe])
+
+    def replay(
+        self, references: Iterable[str | int] = _REFERENCES, *, progress: bool = True
+    ) -> pd.DataFrame:
+        """The monitor's table anew, against other references.
+
+        Parameters
+        ----------
+        references : iterable of "initial", "previous", "final" or int
+            What each step is compared with: the first step there is, the one before, the last one, or
+            the step of that number.
+        progress : bool
+            Show a progress bar.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `PatternMonitor.to_frame`, with the columns of `ann2neo.compare_patterns` once for each
+            reference, which their names end in: ``weighted_jaccard_final``, ``flip_rate_100``.
+
+        Raises
+        ------
+        ValueError
+            If there is no snapshot, no such step, or a file is damaged.
+        """
+        chosen = list(references)
+        fixed = self._fixed(chosen)
+        traces = self._traces()
+        moments = {step: self._moments(step, traces)[1] for step in sorted(set(fixed.values()))}
+        previous: dict[tuple[str, str], Moment] = {}
+        rows: list[tuple] = []
+        for step in tqdm(self.steps, desc="replay", unit="step", delay=1, disable=not progress):
+            training_epoch, now = self._moments(step, traces)
+            for key, moment in now.items():
+                against = {
+                    str(name): moments[fixed[name]][key] if name in fixed else previous.get(key)
+                    for name in chosen
+                }
+                rows.append((step, training_epoch, *key, *measures(moment, against)))
+            previous = now
+        return table(rows, map(str, chosen))
+
+    def _fixed(self, references: list[str | int]) -> dict[str | int, int]:
+        """The step of each reference, but for the previous one."""
+        if not self.steps:
+            raise ValueError(f"{self._path} holds no snapshot yet")
+        steps: dict[str | int, int] = {step: step for step in self.steps}
+        steps |= {"initial": self.steps[0], "final": self.steps[-1]}
+        for reference in references:
+            if reference != "previous" and reference not in steps:
+                raise ValueError(
+                    f"references must be among {_REFERENCES} or steps that are there, {self.steps}, got "
+                    f"{reference!r:.60}"
+                )
+        if len(set(references)) < len(references):
+            raise ValueError(f"references must differ, got {references}")
+        return {name: steps[name] for name in references if name != "previous"}
+
+    def _traces(self) -> dict[tuple[str, str], LayerTrace]:
+        """The layout of each probe and layer."""
+        shown = [np.broadcast_to(np.float32(0), (1, *shape)) for shape in self._shapes]
+        return {
+            (probe, site.name): LayerTrace(site, 0.0, self._by_channel, batch, n_samples)
+            for probe, n_samples in self._n_samples.items()
+            for site, batch in zip(self._sites, shown, strict=True)
+        }
+
+    def _moments(
+        self, step: int, traces: Mapping[tuple[str, str], LayerTrace]
+    ) -> tuple[int | None, dict[tuple[str, str], Moment]]:
+        with self._opened(step) as stored:
+            training_epoch = int(stored["training_epoch"])
+            moments = {key: self._moment(stored, *key, trace) for key, trace in traces.items()}
+        return None if training_epoch < 0 else training_epoch, moments
+
+    @contextmanager
+    def _opened(self, step: int) -> Iterator[Any]:
+        if step not in self.steps:
+            raise ValueError(f"step must be one of {self.steps}, got {step!r:.60}")
+        path = _file(self._path, step)
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                yield stored
+        except (EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+
+    def _moment(self, stored: Any, probe: str, layer: str, trace: LayerTrace) -> Moment:
+        n_samples = self._n_samples[probe] * trace.per_sample
+        name = f"words_{self.probes.index(probe)}_{self.layers.index(layer)}"
+        words = stored[name]
+        expected = (trace.words.shape[1], n_words(n_samples))
+        if words.shape != expected or words.dtype != np.uint64:
+            raise ValueError(f"{name} must be uint64 {expected}, is {words.dtype} {words.shape}")
+        words.flags.writeable = False
+        return Moment(words, n_samples)
+
+
+class SnapshotWriter:
+    """Adds a file a step to a folder that must be new or empty."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        if self._path.exists() and not (self._path.is_dir() and not any(self._path.iterdir())):
+            raise FileExistsError(f"snapshots must be a new or an empty folder, {self._path} is not")
+        if not self._path.parent.is_dir():
+            raise FileNotFoundError(f"the directory {self._path.parent} does not exist")
+        self._n_probes = 0
+
+    def begin(
+        self,
+        sites: Sequence[Site],
+        shapes: Sequence[tuple[int, ...]],
+        n_samples: Mapping[str, int],
+        by_channel: bool,
+    ) -> None:
+        """Write down what the snapshots are of; `shapes` are those of a sample's activations."""
+        about = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "n_samples": dict(n_samples),
+            "by_channel": by_channel,
+            "sites": [asdict(replace(s, shape=shape)) for s, shape in zip(sites, shapes, strict=True)],
+        }
+        self._n_probes = len(n_samples)
+        self._path.mkdir(exist_ok=True)
+        _write(self._path / _ABOUT, lambda file: file.write(json.dumps(about, indent=1).encode()))
+
+    def write(self, step: int, training_epoch: int | None, words: Sequence[np.ndarray]) -> None:
+        """Write one look: the words of each layer for the first probe, then for the next."""
+        n_layers = len(words) // self._n_probes
+        arrays = {f"words_{k // n_layers}_{k % n_layers}": array for k, array in enumerate(words)}
+        arrays["training_epoch"] = np.array(-1 if training_epoch is None else training_epoch)
+        _write(_file(self._path, step), lambda file: _write_arrays(file, arrays))
+
+
+def _write_arrays(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
+    """As `numpy.savez_compressed`, at the lowest level, which is several times as fast."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def _write(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(number, "wb") as file:
+            write(file)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _file(folder: Path, step: int) -> Path:
+    return folder / f"step_{step:012d}.npz"
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    try:
+        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"no snapshots at {folder}") from None
+    except ValueError as error:
+        raise ValueError(f"{folder / _ABOUT} is damaged: {error}") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise ValueError(f"{folder} does not hold snapshots: its format is not {FORMAT!r}")
+    if about.get("format_version") != FORMAT_VERSION:
+        raise ValueError(
+            f"{folder} has format version {about.get('format_version')!r}, this ann2neo reads "
+            f"{FORMAT_VERSION}; upgrade ann2neo to read it"
+        )
+    return about
