@@ -164,7 +164,7 @@ def _standing_graphs(
     import tensorflow as tf
 
     # One graph serves all batches of a shape. Called as an operation it runs in this thread, and none
-    # of its arguments are sorted out: for a small network that halves the time.
+    # of its arguments are sorted out: for a small network that saves a third of the time.
     function = tf.function(lambda tensors: forward(tensors), autograph=False)
 
     def standing(batch: Any) -> Callable[[], list[Any]]:

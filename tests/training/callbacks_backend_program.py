@@ -2,10 +2,11 @@
 
 import sys
 
-# `fit` would import TensorFlow, where it is installed, to ask whether the data are of its kind.
-sys.modules["tensorflow"] = None
+if __name__ == "__main__":
+    # `fit` would import TensorFlow, where it is installed, to ask whether the data are of its kind.
+    sys.modules["tensorflow"] = None
 
-from tests.training import test_callbacks  # noqa: E402 (see above)
+from tests.training import test_callbacks
 
 if __name__ == "__main__":
     test_callbacks.test_training_is_bit_identical_with_and_without_a_monitor({})
