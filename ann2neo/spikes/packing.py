@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -130,19 +131,34 @@ def pack(activations: np.ndarray, threshold: Any, words: np.ndarray, start: int)
             kernels.append(packed, len(activations), words, start)
         return packed is not None
     values = np.asarray(activations)
-    own, wide = _precisions(values.dtype)
+    wide, level = _level(threshold, values.dtype, values.shape[1:])
+    values = values.astype(wide, copy=False)
+    if level.ndim == 2:
+        if not np.isfinite(values).all():
+            return False
+        values, level = (values > level).view(np.uint8), np.zeros(values.shape[1], np.uint8)
+    return bool(kernels.pack_above(np.ascontiguousarray(values), level, words, start))
+
+
+def _level(threshold: Any, dtype: np.dtype, shape: tuple[int, ...]) -> tuple[np.dtype, np.ndarray]:
+    """The kernel's precision, and in it the threshold of each unit, or of each value if it has two axes."""
+    if isinstance(threshold, float):
+        return _constant_level(threshold, dtype, shape)
+    own, wide = _precisions(dtype)
     # A threshold beyond the range becomes infinite, which compares as it should.
     with np.errstate(over="ignore"):
         level = np.asarray(threshold).astype(own).astype(wide)
     if np.isnan(level).any():
         raise ValueError("threshold must not be NaN")
-    values = values.astype(wide, copy=False)
-    if level.ndim == 2:
-        if not np.isfinite(values).all():
-            return False
-        values, level = (values > level).view(np.uint8), np.zeros((), np.uint8)
-    level = np.ascontiguousarray(np.broadcast_to(level, values.shape[1:]))
-    return bool(kernels.pack_above(np.ascontiguousarray(values), level, words, start))
+    return wide, level if level.ndim == 2 else np.ascontiguousarray(np.broadcast_to(level, shape))
+
+
+@lru_cache(maxsize=64)
+def _constant_level(
+    threshold: float, dtype: np.dtype, shape: tuple[int, ...]
+) -> tuple[np.dtype, np.ndarray]:
+    """One number for all units: what a monitor asks for after every batch of a training."""
+    return _level(np.asarray(threshold), dtype, shape)
 
 
 def _precisions(dtype: np.dtype) -> tuple[np.dtype, np.dtype]:

@@ -40,7 +40,7 @@ def monitoring(rng: np.random.Generator, every: int, bound: str) -> Comparison:
         if looks != expected:
             raise RuntimeError(f"{looks} looks, {expected} expected")
 
-    baseline, ours = medians(fit, monitored)
+    baseline, ours = medians(fit, monitored, repeats=11)
     name = f"{N_PASSES} passes, 200 samples shown every {every} batches"
     return Comparison(name, "plain fit", baseline, ours, bound)
 
