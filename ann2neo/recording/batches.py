@@ -87,7 +87,7 @@ def checked_labels(labels: Any, name: str) -> np.ndarray:
             hint = " (is the data set batched?)"
         raise ValueError(
             f"{name} must be one int, float or str a sample, shape (n_samples,), got shape "
-            f"{array.shape} of {array.dtype}{hint}, or labels=False to record without"
+            f"{array.shape} of {array.dtype}{hint}"
         )
     return array
 
@@ -192,7 +192,9 @@ class _Stream:
             return None
         if self._labels is not None:
             return self._labels[self._done : self._done + n_samples]
-        return None if inside is None else checked_labels(inside, "labels inside samples")
+        if inside is None:
+            return None
+        return checked_labels(inside, "labels inside samples (labels=False leaves them out)")
 
     def _checked_end(self) -> Iterator[Batch]:
         if isinstance(self._labels, np.ndarray) and len(self._labels) != self._done:

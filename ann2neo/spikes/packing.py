@@ -141,7 +141,7 @@ def pack(activations: np.ndarray, threshold: Any, words: np.ndarray, start: int)
 
 
 def _level(threshold: Any, dtype: np.dtype, shape: tuple[int, ...]) -> tuple[np.dtype, np.ndarray]:
-    """The kernel's precision, and in it the threshold of each unit, or of each value if it has two axes."""
+    """The kernel's precision, and in it the threshold of each unit, or of each value (two axes)."""
     if isinstance(threshold, float):
         return _constant_level(threshold, dtype, shape)
     own, wide = _precisions(dtype)

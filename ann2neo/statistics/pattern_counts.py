@@ -222,6 +222,11 @@ def coded_labels(raster: SpikeRaster, labels: Any) -> tuple[np.ndarray, np.ndarr
             )
     if values.isna().any():
         raise ValueError("labels must not be missing or NaN")
+    return coded(values)
+
+
+def coded(values: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, none missing, as indices into the sorted distinct ones, and these."""
     codes, distinct = pd.factorize(values, sort=True)
     return codes.astype(np.int64), np.array(distinct)
 

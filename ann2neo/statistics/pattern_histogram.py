@@ -204,12 +204,11 @@ def _hashes(patterns: np.ndarray, lane: int = 0) -> np.ndarray:
 
 def _cells(patterns: np.ndarray, labels: np.ndarray, n_labels: int, weights: np.ndarray) -> np.ndarray:
     """Pairs of a pattern's and a label's index with the sums of their weights, sorted."""
-    pairs = patterns * n_labels + labels
-    order = np.argsort(pairs)
-    pairs = pairs[order]
-    starts = np.flatnonzero(np.diff(pairs, prepend=-1))
-    pattern, label = np.divmod(pairs[starts], n_labels)
-    return np.column_stack([pattern, label, np.add.reduceat(weights[order], starts)])
+    pairs = (patterns * n_labels + labels).view(np.uint64)
+    distinct, sums, _ = counted(pairs[:, np.newaxis], weights)
+    order = np.argsort(distinct[:, 0])
+    pattern, label = np.divmod(distinct[order, 0].view(np.int64), n_labels)
+    return np.column_stack([pattern, label, sums[order]])
 
 
 def _merged_cells(

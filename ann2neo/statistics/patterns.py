@@ -83,7 +83,7 @@ def summarize_patterns(raster: Any, by: str | None = "layer", *, labels: Any = N
     rows = [
         {
             **pattern_columns(histogram, spikes[groups[name]]),
-            **(_label_columns(histogram) if labels is not None else {}),
+            **(label_columns(histogram) if labels is not None else {}),
         }
         for name, histogram in pattern_counts(raster, by, labels=labels).items()
     ]
@@ -162,6 +162,15 @@ def pattern_columns(histogram: PatternHistogram, spike_counts: np.ndarray) -> di
     }
 
 
+def label_columns(histogram: PatternHistogram) -> dict[str, Any]:
+    """What labels add to a row of `summarize_patterns`, from a histogram that has them."""
+    return {
+        "conditional_entropy": conditional_entropy(histogram),
+        "mutual_information": mutual_information(histogram),
+        "joint_saturated": is_saturated(histogram, joint=True),
+    }
+
+
 def comparison_columns(
     before: PatternHistogram, after: PatternHistogram, n_both: int, n_either: int
 ) -> dict[str, Any]:
@@ -172,14 +181,6 @@ def comparison_columns(
         "jaccard": jaccard(before, after),
         "weighted_jaccard": weighted_jaccard(before, after),
         **pattern_turnover(before, after)._asdict(),
-    }
-
-
-def _label_columns(histogram: PatternHistogram) -> dict[str, Any]:
-    return {
-        "conditional_entropy": conditional_entropy(histogram),
-        "mutual_information": mutual_information(histogram),
-        "joint_saturated": is_saturated(histogram, joint=True),
     }
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ann2neo.training.datasets import as_dataset as as_dataset
     from ann2neo.training.datasets import load as load
     from ann2neo.training.datasets import random_labels as random_labels
+    from ann2neo.training.entropy_regularizer import (
+        PatternEntropyRegularizer as PatternEntropyRegularizer,
+    )
     from ann2neo.training.learning_rates import OneCycleRate as OneCycleRate
     from ann2neo.training.learning_rates import TriangularRate as TriangularRate
     from ann2neo.training.memorization import RateDrop as RateDrop
@@ -51,6 +54,7 @@ _HOMES = {
     "MonitorCallback": "monitor_callback",
     "PatternMonitor": "pattern_monitor",
     "Snapshots": "snapshots",
+    "PatternEntropyRegularizer": "entropy_regularizer",
     "OneCycleRate": "learning_rates",
     "TriangularRate": "learning_rates",
     "log_spaced": "schedules",

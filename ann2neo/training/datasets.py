@@ -119,6 +119,28 @@ class Dataset:
             self.n_classes,
         )
 
+    def downscaled(self, side: int) -> Dataset:
+        """Smaller images: the mean of each square of pixels, `side` by `side`.
+
+        Raises
+        ------
+        ValueError
+            If the samples are no images, or `side` does not divide their height and width.
+
+        Examples
+        --------
+        >>> load("digits").downscaled(2).input_shape
+        (4, 4, 1)
+        """
+        side, shape = checked_count(side, "side"), self.input_shape
+        if len(shape) != 3 or shape[0] % side or shape[1] % side:
+            raise ValueError(f"side must divide height and width of samples {shape}, got {side}")
+        small = [
+            x.reshape(len(x), shape[0] // side, side, shape[1] // side, side, shape[2]).mean((2, 4))
+            for x in (self.x_train, self.x_test)
+        ]
+        return Dataset(self.name, small[0], self.y_train, small[1], self.y_test, self.n_classes)
+
 
 def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Load a data set by name.

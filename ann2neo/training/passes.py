@@ -1,16 +1,20 @@
-"""What is kept of each pass over the training data, and when the last one is over."""
+"""How passes over the training data are planned, what is kept of each, and when the last one is over."""
 
 from __future__ import annotations
 
 import math
+import numbers
 import time
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from ann2neo.spikes.arguments import checked_count
 from ann2neo.training.conditions import Condition, Stop
+from ann2neo.training.datasets import Dataset, random_labels
 
 
 class DivergedError(FloatingPointError):
@@ -50,6 +54,18 @@ class Plan:
     def validates(self) -> bool:
         """Whether samples are held out."""
         return self.n_train < len(self.x)
+
+
+def planned(
+    condition: Condition, data: Dataset, batch_size: Any, validation_split: Any, rng: np.random.Generator
+) -> Plan:
+    """The plan of a condition; random labels are drawn here."""
+    labels = data.y_train
+    if condition.labels == "random":
+        labels = random_labels(labels, rng)
+        labels.flags.writeable = False
+    n_train = _n_train(len(labels), validation_split)
+    return Plan(condition, data.x_train, labels, n_train, checked_count(batch_size, "batch_size"))
 
 
 class Passes:
@@ -97,6 +113,16 @@ class Passes:
         kinds = {name: "int64" if name == "training_epoch" else "float64" for name in columns}
         return pd.DataFrame(self._rows, columns=columns).astype(kinds)
 
+    def outcome(self) -> dict[str, Any]:
+        """What provenance says of the passes; an accuracy that there is none of is None."""
+        history = self.history()
+        return {
+            "epochs_run": len(history),
+            "stopped_by": self.stopped_by,
+            "training_accuracy": _last(history.accuracy),
+            "validation_accuracy": _last(history.val_accuracy),
+        }
+
     def close(self) -> None:
         """Take the progress bar away."""
         self._bar.close()
@@ -112,3 +138,19 @@ class Passes:
         elif len(self._rows) < self._stop.epochs:
             return False
         return True
+
+
+def _n_train(n_samples: int, split: Any) -> int:
+    """Samples not held out: as many as Keras' `validation_split` leaves."""
+    if isinstance(split, bool) or not isinstance(split, numbers.Real):
+        raise TypeError(f"validation_split must be a number in [0, 1), got {split!r:.60}")
+    if not 0 <= float(split) < 1:
+        raise ValueError(f"validation_split must lie in [0, 1), got {split!r:.60}")
+    left = int(n_samples * (1.0 - float(split)))
+    if not left:
+        raise ValueError(f"validation_split={split} leaves none of {n_samples} samples to train with")
+    return left
+
+
+def _last(column: pd.Series) -> float | None:
+    return float(column.iloc[-1]) if len(column) and np.isfinite(column.iloc[-1]) else None

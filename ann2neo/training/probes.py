@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.recording.batches import batches
+from ann2neo.recording.batches import batches, checked_labels
 
 
 class Probes:
@@ -19,6 +19,8 @@ class Probes:
         Samples as `ann2neo.record` takes them.
     batch_size : int
         Samples a batch, at most.
+    labels : mapping of str to labels, optional
+        For each set of samples a label a sample, as `ann2neo.record` takes them.
 
     Attributes
     ----------
@@ -30,9 +32,13 @@ class Probes:
         Samples in each.
     n_samples : int
         Samples in all.
+    labels : dict of str to array of shape (n_samples,)
+        By name; empty without labels.
     """
 
-    def __init__(self, probes: Mapping[str, Any], batch_size: int) -> None:
+    def __init__(
+        self, probes: Mapping[str, Any], batch_size: int, labels: Mapping[str, Any] | None = None
+    ) -> None:
         if not isinstance(probes, Mapping) or not probes:
             raise TypeError(
                 f"probes must be a dict of name to samples, with one set at least, got {probes!r:.80}"
@@ -51,6 +57,12 @@ class Probes:
         self.batches = [batch.inputs for batch in joined]
         self.n_batch = [batch.n_samples for batch in joined]
         self.n_samples = n_samples
+        self.labels = {} if labels is None else _labels(labels, self.sizes)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Samples in each set, by name."""
+        return {name: stop - start for name, (start, stop) in self.ranges.items()}
 
 
 def _read(name: str, samples: Any) -> list[Any]:
@@ -67,6 +79,26 @@ def _read(name: str, samples: Any) -> list[Any]:
                 sample = sum(earlier.n_samples for earlier in read[:number]) + row
                 raise ValueError(f"probes[{name!r}] must be finite, sample {sample} is not")
     return read
+
+
+def _labels(labels: Any, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """The labels of each set, checked."""
+    if not isinstance(labels, Mapping):
+        raise TypeError(f"labels must be a dict of probe to labels, got {labels!r:.80}")
+    if set(labels) != set(sizes):
+        raise ValueError(f"labels must name each probe, {list(sizes)}, got {list(labels)}")
+    checked = {name: checked_labels(labels[name], f"labels[{name!r}]").copy() for name in sizes}
+    for name, values in checked.items():
+        if len(values) != sizes[name]:
+            raise ValueError(
+                f"labels[{name!r}] must have one entry a sample ({sizes[name]}), got {len(values)}"
+            )
+        if values.dtype.kind == "f" and np.isnan(values).any():
+            raise ValueError(
+                f"labels[{name!r}] must not be NaN, that of sample {np.argmax(np.isnan(values))} is"
+            )
+        values.flags.writeable = False
+    return checked
 
 
 def _leaves(inputs: Any) -> list[np.ndarray]:

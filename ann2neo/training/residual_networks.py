@@ -42,9 +42,10 @@ def resnet(
     activation : {"relu", "leaky_relu", "prelu"}
         Leaky: slope 0.01 below 0. PReLU: a learned slope a channel, 0.25 at first.
     normalization : {"batch", "fixup"} or None
-        Batch normalization behind each convolution. Fixup has none: the first convolution of a block is
-        drawn smaller by the square root of the number of blocks, the second and the output start at 0,
-        and learned scalars shift and scale; it needs shortcuts. None: biases only.
+        Batch normalization behind each convolution, with moving averages of momentum 0.9. Fixup has
+        none: the first convolution of a block is drawn smaller by the square root of the number of
+        blocks, the second and the output start at 0, and learned scalars shift and scale; it needs
+        shortcuts. None: biases only.
 
     Raises
     ------
@@ -200,7 +201,8 @@ class _Parts:
         if self.normalization != "batch":
             return tensor
         layers = needed("keras", extra="tensorflow").layers
-        return layers.BatchNormalization(name=f"{name}_normalization")(tensor)
+        # Keras' 0.99 follows too slowly: looks early in a training would see averages of nothing yet.
+        return layers.BatchNormalization(momentum=0.9, name=f"{name}_normalization")(tensor)
 
     def activated(self, tensor: Any, name: str, whole_name: str | None = None) -> Any:
         layers = needed("keras", extra="tensorflow").layers

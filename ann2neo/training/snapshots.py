@@ -1,22 +1,12 @@
-"""The bits of every look of a `PatternMonitor` on disk, and what can be measured on them afterwards.
-
-A folder: ``snapshots.json`` says which layers and probes there are, and ``step_N.npz`` holds the words
-of each layer and probe at step N. Each file is written to another name and renamed when whole.
-"""
+"""The bits of every look of a `PatternMonitor`, and what can be measured on them afterwards."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import tempfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,12 +15,11 @@ from tqdm.auto import tqdm
 from ann2neo.recording.sites import Site
 from ann2neo.spikes.arguments import check_choice
 from ann2neo.spikes.raster import SpikeRaster, n_words
+from ann2neo.statistics.pattern_counts import coded
 from ann2neo.training.layer_traces import LayerTrace
 from ann2neo.training.pattern_measures import Moment, measures, table
+from ann2neo.training.snapshot_files import LABELS, described, loaded, step_file
 
-FORMAT = "ann2neo.Snapshots"
-FORMAT_VERSION = 1
-_ABOUT = "snapshots.json"
 _STEP = re.compile(r"step_(\d{12,})\.npz")
 _REFERENCES = ("initial", "previous", "final")
 
@@ -75,7 +64,7 @@ class Snapshots:
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        about = _described(self._path)
+        about = described(self._path)
         self._shapes = [tuple(site["shape"]) for site in about["sites"]]
         self._sites = [
             Site(**{**site, "shape": shape})
@@ -87,9 +76,14 @@ class Snapshots:
         self.steps = sorted(int(match[1]) for match in found if match)
         self.probes = list(self._n_samples)
         self.layers = [site.name for site in self._sites]
+        # Folders from before monitors took labels do not say that they have none.
+        self._labels = self._stored_labels() if about.get("labelled", False) else {}
+        self._coded = {probe: coded(labels) for probe, labels in self._labels.items()}
 
     def raster(self, step: int, layer: str, probe: str) -> SpikeRaster:
         """The raster of one layer and probe at one step, as `ann2neo.record` would have made it.
+
+        Labels that the monitor was given are its samples' column ``"label"``.
 
         Raises
         ------
@@ -101,7 +95,12 @@ class Snapshots:
         trace = self._traces()[probe, layer]
         with self._opened(step) as stored:
             trace.words[0] = self._moment(stored, probe, layer, trace).words
-        return trace.raster(0, 0, self._n_samples[probe])
+        found = trace.raster(0, 0, self._n_samples[probe])
+        if not self._labels:
+            return found
+        samples = found.samples
+        samples.insert(1, "label", np.repeat(self._labels[probe], trace.per_sample))
+        return SpikeRaster(found.words, found.n_samples, found.units, samples)
 
     def replay(
         self, references: Iterable[str | int] = _REFERENCES, *, progress: bool = True
@@ -142,7 +141,7 @@ class Snapshots:
                 }
                 rows.append((step, training_epoch, *key, *measures(moment, against)))
             previous = now
-        return table(rows, map(str, chosen))
+        return table(rows, map(str, chosen), labelled=bool(self._labels))
 
     def _fixed(self, references: list[str | int]) -> dict[str | int, int]:
         """The step of each reference, but for the previous one."""
@@ -177,16 +176,20 @@ class Snapshots:
             moments = {key: self._moment(stored, *key, trace) for key, trace in traces.items()}
         return None if training_epoch < 0 else training_epoch, moments
 
-    @contextmanager
-    def _opened(self, step: int) -> Iterator[Any]:
+    def _opened(self, step: int) -> AbstractContextManager[Any]:
         if step not in self.steps:
             raise ValueError(f"step must be one of {self.steps}, got {step!r:.60}")
-        path = _file(self._path, step)
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                yield stored
-        except (EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(f"{path} is damaged: {error}") from error
+        return loaded(step_file(self._path, step))
+
+    def _stored_labels(self) -> dict[str, np.ndarray]:
+        with loaded(self._path / LABELS) as stored:
+            labels = {probe: stored[f"labels_{number}"] for number, probe in enumerate(self.probes)}
+            for probe, values in labels.items():
+                if values.shape != (self._n_samples[probe],):
+                    raise ValueError(
+                        f"{probe!r} has {self._n_samples[probe]} samples, labels {values.shape}"
+                    )
+        return labels
 
     def _moment(self, stored: Any, probe: str, layer: str, trace: LayerTrace) -> Moment:
         n_samples = self._n_samples[probe] * trace.per_sample
@@ -196,82 +199,4 @@ class Snapshots:
         if words.shape != expected or words.dtype != np.uint64:
             raise ValueError(f"{name} must be uint64 {expected}, is {words.dtype} {words.shape}")
         words.flags.writeable = False
-        return Moment(words, n_samples)
-
-
-class SnapshotWriter:
-    """Adds a file a step to a folder that must be new or empty."""
-
-    def __init__(self, path: str | Path) -> None:
-        self._path = Path(path)
-        if self._path.exists() and not (self._path.is_dir() and not any(self._path.iterdir())):
-            raise FileExistsError(f"snapshots must be a new or an empty folder, {self._path} is not")
-        if not self._path.parent.is_dir():
-            raise FileNotFoundError(f"the directory {self._path.parent} does not exist")
-        self._n_probes = 0
-
-    def begin(
-        self,
-        sites: Sequence[Site],
-        shapes: Sequence[tuple[int, ...]],
-        n_samples: Mapping[str, int],
-        by_channel: bool,
-    ) -> None:
-        """Write down what the snapshots are of; `shapes` are those of a sample's activations."""
-        about = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "n_samples": dict(n_samples),
-            "by_channel": by_channel,
-            "sites": [asdict(replace(s, shape=shape)) for s, shape in zip(sites, shapes, strict=True)],
-        }
-        self._n_probes = len(n_samples)
-        self._path.mkdir(exist_ok=True)
-        _write(self._path / _ABOUT, lambda file: file.write(json.dumps(about, indent=1).encode()))
-
-    def write(self, step: int, training_epoch: int | None, words: Sequence[np.ndarray]) -> None:
-        """Write one look: the words of each layer for the first probe, then for the next."""
-        n_layers = len(words) // self._n_probes
-        arrays = {f"words_{k // n_layers}_{k % n_layers}": array for k, array in enumerate(words)}
-        arrays["training_epoch"] = np.array(-1 if training_epoch is None else training_epoch)
-        _write(_file(self._path, step), lambda file: _write_arrays(file, arrays))
-
-
-def _write_arrays(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
-    """As `numpy.savez_compressed`, at the lowest level, which is several times as fast."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
-
-
-def _write(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(number, "wb") as file:
-            write(file)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _file(folder: Path, step: int) -> Path:
-    return folder / f"step_{step:012d}.npz"
-
-
-def _described(folder: Path) -> dict[str, Any]:
-    try:
-        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"no snapshots at {folder}") from None
-    except ValueError as error:
-        raise ValueError(f"{folder / _ABOUT} is damaged: {error}") from error
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise ValueError(f"{folder} does not hold snapshots: its format is not {FORMAT!r}")
-    if about.get("format_version") != FORMAT_VERSION:
-        raise ValueError(
-            f"{folder} has format version {about.get('format_version')!r}, this ann2neo reads "
-            f"{FORMAT_VERSION}; upgrade ann2neo to read it"
-        )
-    return about
+        return Moment(words, n_samples, self._coded.get(probe))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import numbers
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.extras import needed
-from ann2neo.spikes.arguments import checked_count, checked_rng
+from ann2neo.spikes.arguments import checked_rng
 from ann2neo.training.conditions import CONDITIONS, Condition
-from ann2neo.training.datasets import Dataset, as_dataset, random_labels
-from ann2neo.training.passes import Passes, Plan
+from ann2neo.training.datasets import as_dataset
+from ann2neo.training.passes import Passes, Plan, planned
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,40 +121,32 @@ def train(
     [0.1, 0.2, 0.3]
     """
     needed("keras", extra="tensorflow")
-    from ann2neo.training import copies
+    from ann2neo.recording.keras import weights_hash
+    from ann2neo.training import compiling, copies, data_checks
 
     rng, data = checked_rng(rng), as_dataset(data)
-    drawn_from = _described(rng)
-    start = _start(condition, network)
-    plan = _plan(condition, data, batch_size, validation_split, rng)
+    drawn_from, start = _described(rng), _start(condition, network)
+    plan = planned(condition, data, batch_size, validation_split, rng)
     fast = _is_fast(fast, callbacks)
     copy = copies.copied(start, rng)
     copies.freeze(copy, condition.trainable)
-    _check_fit(copy, data, from_logits)
-    _compile(copy, optimizer, learning_rate, from_logits)
-    frozen, hash_before = copies.frozen_values(copy), _hash(copy)
-    passes = Passes(condition, progress)
-    try:
-        _run(copy, plan, passes, rng, fast, callbacks)
-    finally:
-        passes.close()
+    data_checks.check_fit(copy, data, from_logits)
+    compiling.compile_for_classes(copy, optimizer, learning_rate, from_logits)
+    frozen, hash_before = copies.frozen_values(copy), weights_hash(copy)
+    passes = _run(copy, plan, rng, fast, callbacks, progress)
     copies.check_unchanged(frozen)
-    history = passes.history()
     provenance = {
         "condition": condition.name,
         **drawn_from,
-        "epochs_run": len(history),
-        "stopped_by": passes.stopped_by,
-        "training_accuracy": _last(history.accuracy),
-        "validation_accuracy": _last(history.val_accuracy),
+        **passes.outcome(),
         "start_weights_hash": hash_before,
-        "weights_hash": _hash(copy),
+        "weights_hash": weights_hash(copy),
         "validation_split": float(validation_split),
         "batch_size": plan.batch_size,
-        **_compiled_with(copy),
+        **compiling.compiled_with(copy),
         "fast": fast,
     }
-    return Trained(copy, condition, history, plan.y, provenance)
+    return Trained(copy, condition, passes.history(), plan.y, provenance)
 
 
 def train_conditions(
@@ -240,60 +231,28 @@ def _start(condition: Condition, network: Any) -> Any:
     return network.network
 
 
-def _plan(
-    condition: Condition, data: Dataset, batch_size: Any, split: Any, rng: np.random.Generator
-) -> Plan:
-    labels = data.y_train
-    if condition.labels == "random":
-        labels = random_labels(labels, rng)
-        labels.flags.writeable = False
-    n_train = _n_train(len(labels), split)
-    return Plan(condition, data.x_train, labels, n_train, checked_count(batch_size, "batch_size"))
-
-
-def _compile(network: Any, optimizer: Any, learning_rate: Any, from_logits: bool) -> None:
-    keras = needed("keras", extra="tensorflow")
-    network.compile(
-        _optimizer(optimizer, learning_rate),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        jit_compile=False,  # no faster here, and another order of sums than the fast path's
-    )
-
-
-def _compiled_with(network: Any) -> dict[str, Any]:
-    keras = needed("keras", extra="tensorflow")
-    return {
-        "optimizer": type(network.optimizer).__name__,
-        "learning_rate": float(keras.ops.convert_to_numpy(network.optimizer.learning_rate)),
-        "backend": keras.backend.backend(),
-    }
-
-
-def _hash(network: Any) -> str:
-    from ann2neo.recording.keras import weights_hash
-
-    return weights_hash(network)
-
-
 def _run(
     network: Any,
     plan: Plan,
-    passes: Passes,
     rng: np.random.Generator,
     fast: bool,
     callbacks: Sequence[Any],
-) -> None:
-    if not plan.condition.stop.epochs:
-        return
-    if fast:
-        from ann2neo.training.fast_passes import train_fast
+    progress: bool,
+) -> Passes:
+    """All passes over the training data."""
+    passes = Passes(plan.condition, progress)
+    try:
+        if plan.condition.stop.epochs and fast:
+            from ann2neo.training.fast_passes import train_fast
 
-        train_fast(network, plan, passes, rng)
-    else:
-        from ann2neo.training.fit_passes import train_by_fit
+            train_fast(network, plan, passes, rng)
+        elif plan.condition.stop.epochs:
+            from ann2neo.training.fit_passes import train_by_fit
 
-        train_by_fit(network, plan, passes, rng, callbacks)
+            train_by_fit(network, plan, passes, rng, callbacks)
+    finally:
+        passes.close()
+    return passes
 
 
 def _is_fast(fast: Any, callbacks: Sequence[Any]) -> bool:
@@ -314,55 +273,6 @@ def _is_fast(fast: Any, callbacks: Sequence[Any]) -> bool:
     return bool(fast) and not hindrances
 
 
-def _optimizer(optimizer: Any, learning_rate: Any) -> Any:
-    optimizers = needed("keras", extra="tensorflow").optimizers
-    if optimizer is not None:
-        if not isinstance(optimizer, optimizers.Optimizer):
-            raise TypeError(f"optimizer must be a keras optimizer, got {optimizer!r:.60}")
-        return type(optimizer).from_config(optimizer.get_config())
-    if isinstance(learning_rate, bool) or not isinstance(learning_rate, numbers.Real):
-        raise TypeError(f"learning_rate must be a positive number, got {learning_rate!r:.60}")
-    if not 0 < float(learning_rate) < np.inf:
-        raise ValueError(f"learning_rate must be positive and finite, got {learning_rate!r:.60}")
-    return optimizers.SGD(float(learning_rate))
-
-
-def _n_train(n_samples: int, split: Any) -> int:
-    """Samples not held out: as many as Keras' `validation_split` leaves."""
-    if isinstance(split, bool) or not isinstance(split, numbers.Real):
-        raise TypeError(f"validation_split must be a number in [0, 1), got {split!r:.60}")
-    if not 0 <= float(split) < 1:
-        raise ValueError(f"validation_split must lie in [0, 1), got {split!r:.60}")
-    left = int(n_samples * (1.0 - float(split)))
-    if not left:
-        raise ValueError(f"validation_split={split} leaves none of {n_samples} samples to train with")
-    return left
-
-
-def _check_fit(network: Any, data: Dataset, from_logits: bool) -> None:
-    """Show the network two samples: does it take them, and answer with a distribution over classes?"""
-    from keras import ops
-
-    try:
-        outputs = ops.convert_to_numpy(network(data.x_train[:2], training=False))
-    except Exception as error:
-        raise ValueError(
-            f"data do not fit network {network.name!r}: samples have shape {data.input_shape}: "
-            f"{str(error).strip():.300}"
-        ) from error
-    if outputs.ndim != 2 or outputs.shape[1] < data.n_classes:
-        raise ValueError(
-            f"network {network.name!r} must answer a sample with {data.n_classes} numbers, one a class, "
-            f"got outputs of shape {outputs.shape[1:]}"
-        )
-    sums_to_one = np.allclose(outputs.sum(axis=1), 1, atol=1e-3) and outputs.min() >= 0
-    if not (from_logits or sums_to_one):
-        raise ValueError(
-            f"network {network.name!r} must end in a softmax, or be trained with from_logits=True; "
-            f"its outputs for a sample sum to {outputs[0].sum():.3g}"
-        )
-
-
 def _described(rng: np.random.Generator) -> dict[str, Any]:
     """Enough to make the same draws again: the generator's state now, and where it came from."""
     seeds = rng.bit_generator.seed_seq
@@ -371,7 +281,3 @@ def _described(rng: np.random.Generator) -> dict[str, Any]:
         "spawn_key": list(getattr(seeds, "spawn_key", ())),
         "rng_state": json.dumps(rng.bit_generator.state, default=np.ndarray.tolist),
     }
-
-
-def _last(column: pd.Series) -> float | None:
-    return float(column.iloc[-1]) if len(column) and np.isfinite(column.iloc[-1]) else None

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 
 from ann2neo.recording.sites import Site
-from ann2neo.training import snapshots
+from ann2neo.training.snapshot_files import SnapshotWriter
 
 if __name__ == "__main__":
-    writer = snapshots.SnapshotWriter(sys.argv[1])
+    writer = SnapshotWriter(sys.argv[1])
     writer.begin([Site("hidden", (2,))], [(2,)], {"probe": 4}, True)
     words = np.array([[0b0011], [0b0101]], np.uint64)
     for step in range(2):

@@ -11,6 +11,7 @@ from ann2neo import training
 from tests.recording.models import inputs, mlp, with_weights
 
 PROBES = {"train": inputs(13, 6, 5, 1), "test": inputs(9, 6, 5, 1, seed=2)}
+LABELS = {"train": [2, 0, 0, 7, 2, 0, 2, 7, 0, 0, 2, 0, 2], "test": list("bacabbbca")}
 KEYS = ["step", "probe", "layer"]
 REFERENCES = ("initial", "previous")
 
@@ -38,16 +39,18 @@ def at(model, step):
     return model
 
 
-def expected(model, steps, layers, probes=PROBES, **options):
+def expected(model, steps, layers, probes=PROBES, labels=None, **options):
     """The monitor's table by way of `record`, `summarize_patterns` and `compare_patterns`."""
     rows, seen = [], {}
     for step in steps:
         at(model, step)
         for probe, samples in probes.items():
             for layer in layers:
-                now = a2n.record(model, samples, layers=layer, progress=False, **options)
+                own = None if labels is None else labels[probe]
+                now = a2n.record(model, samples, layers=layer, labels=own, progress=False, **options)
                 row = {"step": step, "probe": probe, "layer": layer}
-                row |= a2n.summarize_patterns(now).iloc[0].to_dict()
+                column = None if labels is None else "label"
+                row |= a2n.summarize_patterns(now, labels=column).iloc[0].to_dict()
                 first, last = seen.setdefault((probe, layer), (now, None))
                 for name, before in (("initial", first), ("previous", last)):
                     compared = a2n.compare_patterns(now if before is None else before, now).iloc[0]
@@ -91,14 +94,55 @@ def test_options_are_those_of_record():
     check_same(found, expected(convolutional(), [0, 1], ["first"], **options))
 
 
+@pytest.mark.parametrize("conv_units", ["channels", "all"])
+def test_labels_are_followed(conv_units):
+    options = {"labels": LABELS, "conv_units": conv_units}
+    found = watched(training.PatternMonitor(PROBES, **options), convolutional(), [0, 3, 4])
+    check_same(found, expected(convolutional(), [0, 3, 4], ["first", "second"], **options))
+    if conv_units == "channels":
+        assert found["mutual_information"].between(0.01, 1).all()
+        assert not found["joint_saturated"].any()
+    assert found.columns.get_loc("conditional_entropy") == found.columns.get_loc("always_on_share") + 1
+
+
+def test_labels_are_followed_in_dense_layers():
+    probes, labels = {"x": inputs(200, 6)}, {"x": np.arange(200) % 3 == 0}
+    monitor = training.PatternMonitor(probes, labels=labels, batch_size=64)
+    found = watched(monitor, mlp(), [0, 1])
+    check_same(found, expected(mlp(), [0, 1], monitor.layers, probes, labels))
+    assert found["mutual_information"].gt(0).all()
+    # What was given may change afterwards.
+    labels["x"][:] = True
+    monitor.observe(at(mlp(), 1), 2)
+    bits = monitor.to_frame().set_index("step")["mutual_information"]
+    assert bits[2].tolist() == bits[1].tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([0] * 20, TypeError, "labels must be a dict of probe to labels, got"),
+        ({}, ValueError, r"labels must name each probe, \['x'\], got \[\]"),
+        ({"x": [0] * 20, "y": [0] * 20}, ValueError, r"each probe, \['x'\], got \['x', 'y'\]"),
+        ({"x": [0] * 19}, ValueError, r"labels\['x'\] must have one entry a sample \(20\), got 19"),
+        ({"x": np.eye(20)}, ValueError, r"labels\['x'\] must be one int, .* got shape \(20, 20\)"),
+        ({"x": [None] * 20}, ValueError, r"labels\['x'\] must be one int, .* of object"),
+        ({"x": [0.0, np.nan] * 10}, ValueError, r"labels\['x'\] must not be NaN, that of sample 1 is"),
+    ],
+)
+def test_bad_labels_are_refused(labels, error, message):
+    with pytest.raises(error, match=message):
+        training.PatternMonitor({"x": inputs(20, 6)}, labels=labels)
+
+
 def test_columns_have_their_kinds():
-    monitor = training.PatternMonitor({"x": inputs(20, 6)})
+    monitor = training.PatternMonitor({"x": inputs(20, 6)}, labels={"x": np.arange(20)})
     empty = monitor.to_frame()
     assert len(empty) == 0
     monitor.observe(mlp(), 0, 0)
     found = monitor.to_frame()
     pd.testing.assert_series_equal(found.dtypes, empty.dtypes)
-    assert found["saturated"].dtype == bool
+    assert found[["saturated", "joint_saturated"]].dtypes.eq(bool).all()
     assert found["n_patterns"].dtype == np.int64
     assert found["training_epoch"].tolist() == [0, 0]
 

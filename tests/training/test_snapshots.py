@@ -13,18 +13,19 @@ import pytest
 
 import ann2neo as a2n
 from ann2neo import training
-from ann2neo.training import snapshots
-from tests.training.test_pattern_monitor import PROBES, at, convolutional, watched
+from ann2neo.training import snapshot_files
+from tests.recording.models import inputs, mlp
+from tests.training.test_pattern_monitor import LABELS, PROBES, at, convolutional, watched
 
 STEPS = [0, 2, 3, 7]
 PROGRAM = Path(__file__).with_name("snapshots_killed_program.py")
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
+@pytest.fixture(scope="module", params=[None, LABELS], ids=["plain", "labelled"])
+def kept(tmp_path_factory, request):
     """A folder of snapshots, the table of the run that made it, and the model."""
     path, model = tmp_path_factory.mktemp("run") / "snapshots", convolutional()
-    monitor = training.PatternMonitor(PROBES, snapshots=path)
+    monitor = training.PatternMonitor(PROBES, labels=request.param, snapshots=path)
     for step in STEPS[:-1]:
         monitor.observe(at(model, step), step, step // 2)
     monitor.observe(at(model, STEPS[-1]), STEPS[-1])
@@ -32,14 +33,15 @@ def kept(tmp_path_factory):
 
 
 def test_rasters_are_those_recorded(kept):
-    path, _, model = kept
+    path, table, model = kept
     found = training.Snapshots(path)
+    labels = LABELS if "mutual_information" in table else dict.fromkeys(PROBES)
     assert (found.steps, found.probes, found.layers) == (STEPS, ["train", "test"], ["first", "second"])
     at(model, 3)
     for probe, samples in PROBES.items():
         for layer in found.layers:
             options = {"conv_units": "channels", "progress": False}
-            wanted = a2n.record(model, samples, layers=layer, **options)
+            wanted = a2n.record(model, samples, layers=layer, labels=labels[probe], **options)
             raster = found.raster(3, layer, probe)
             np.testing.assert_array_equal(raster.words, wanted.words)
             pd.testing.assert_frame_equal(raster.units, wanted.units)
@@ -69,6 +71,46 @@ def test_replay_against_the_final_state_and_any_step(kept):
     np.testing.assert_array_equal(found["entropy"], table["entropy"])
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.arange(20, dtype=np.uint8),
+        np.arange(20) < 9,
+        np.arange(20, dtype=np.float32) / 3,
+        [f"class {k % 3}" for k in range(20)],
+        np.array(["cat", "plane"] * 10, object),
+    ],
+    ids=["integers", "booleans", "floats", "strings", "objects"],
+)
+def test_labels_come_back_as_recorded(tmp_path, labels):
+    samples, model = inputs(20, 6), mlp()
+    path = tmp_path / "snapshots"
+    monitor = training.PatternMonitor({"x": samples}, labels={"x": labels}, snapshots=path)
+    monitor.observe(model, 0)
+    layer = monitor.layers[0]
+    wanted = a2n.record(model, samples, layers=layer, labels=labels, progress=False)
+    found = training.Snapshots(path).raster(0, layer, "x")
+    pd.testing.assert_frame_equal(found.samples, wanted.samples)
+
+
+def test_labels_that_are_damaged_or_older_than_labels(tmp_path):
+    path, options = tmp_path / "snapshots", {"references": ("initial", "previous"), "progress": False}
+    monitor = training.PatternMonitor(PROBES, labels=LABELS, snapshots=path)
+    table = watched(monitor, convolutional(), [0, 1])
+    np.savez(path / "labels.npz", labels_0=LABELS["train"], labels_1=LABELS["test"][1:])
+    with pytest.raises(ValueError, match=r"labels\.npz is damaged: .*'test' has 9 samples"):
+        training.Snapshots(path)
+    (path / "labels.npz").unlink()
+    with pytest.raises(ValueError, match=r"labels\.npz is damaged: .*No such file"):
+        training.Snapshots(path)
+    about = json.loads((path / "snapshots.json").read_text())
+    del about["labelled"]
+    (path / "snapshots.json").write_text(json.dumps(about))
+    found = training.Snapshots(path).replay(**options)
+    names = ["conditional_entropy", "mutual_information", "joint_saturated"]
+    pd.testing.assert_frame_equal(found, table.drop(columns=names))
+
+
 def test_what_is_killed_leaves_whole_snapshots(tmp_path):
     path = tmp_path / "snapshots"
     environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
@@ -88,7 +130,7 @@ def test_what_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(snapshots, "_write_arrays", full)
+    monkeypatch.setattr(snapshot_files, "_write_arrays", full)
     with pytest.raises(OSError, match="no space left"):
         watched(monitor, convolutional(), [1])
     assert sorted(file.name for file in path.iterdir()) == ["snapshots.json", "step_000000000000.npz"]

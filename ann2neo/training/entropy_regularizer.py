@@ -1,0 +1,180 @@
+"""Experimental: the entropy of a layer's activation patterns as something that training can change."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from ann2neo.spikes.arguments import checked_count
+
+_TINY = 1e-30
+
+
+@keras.saving.register_keras_serializable("ann2neo")
+class PatternEntropyRegularizer(keras.regularizers.Regularizer):
+    """Experimental: the entropy of a batch's activation patterns as a loss, with a surrogate gradient.
+
+    For ``activity_regularizer=`` of a Keras layer, which then adds strength · H to the loss: H is the
+    plug-in entropy in bits of the patterns [activation > threshold] in the batch. In a loop of your own:
+    ``strength * regularizer.entropy(activations)``.
+
+    Its arguments and its gradient may still change.
+
+    Parameters
+    ----------
+    strength : float
+        Loss per bit of entropy: positive penalizes entropy, negative rewards it, 0 only computes it.
+    threshold : float
+        As for `record`.
+    temperature : float
+        Positive: how far from the threshold, in units of the activations, a unit still feels the
+        gradient.
+    blur : float
+        In (0, 0.5): ε of the Notes. Small: only patterns that nearly coincide attract or repel each
+        other.
+    max_patterns : int
+        At least 2. Of more patterns than these in a batch, not more than these and more than half as
+        many are used, for value and gradient: one of each stretch of ⌈n / max_patterns⌉. Several arrays
+        of ``max_patterns ** 2`` numbers are kept in memory.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not in its domain; on a call, if the activations have no axis of units.
+
+    See Also
+    --------
+    ann2neo.pattern_entropy : the same number, of a whole raster.
+
+    Notes
+    -----
+    **Where to put it.** On the layer *before* a ReLU, ``Dense(64, activity_regularizer=…)`` and then
+    ``ReLU()``: the patterns are the same, as relu(z) > 0 where z > 0. Behind a ReLU, whose own gradient
+    is 0 for a silent unit, it can silence units but wake none.
+
+    **Axes.** The last axis holds the units, as for Dense layers and for convolutions with
+    ``channels_last``, each position of which is a pattern of its channels.
+
+    **Value.** With n patterns, c(i) of them equal to that of i, H = −(1/n) Σᵢ log₂(c(i) / n): exact, and
+    at most log₂ n whatever the layer could do. As Keras divides what an activity regularizer returns by
+    the batch size, a call returns strength · H times the batch size.
+
+    **Gradient.** H is a step function of the activations a. Moving a share dp of the samples from
+    pattern x to pattern y changes it by dp · log₂(P(x) / P(y)), P being the patterns' distribution. For
+    sample i and unit u, let x₀ and x₁ be the pattern of i with u silent and active, and P₋ᵢ the
+    distribution of the other samples' patterns after each bit is flipped with probability ε, so
+    P₋ᵢ(x) ∝ Σ_{j≠i} (ε / (1 − ε)) ** d(x, xⱼ) with the Hamming distance d. The gradient is taken to
+    be ::
+
+        ∂H/∂b(i,u) = (1/n) log₂(P₋ᵢ(x₀) / P₋ᵢ(x₁))
+        ∂b/∂a = σ'((a − threshold) / temperature) / temperature,    σ: the logistic function
+
+    which is straight-through on the bits b, with counts blurred by ε. For ε → 0 its sign is that of the
+    true change of H when the bit is switched on, wherever there is a change. The blur lets samples feel
+    each other that differ in several units, as nearly all do in a wide layer: a ratio of probabilities
+    does not vanish with the number of units, and is at most (1 − ε) / ε.
+
+    **Limits.** A reward goes on pushing patterns apart where H has reached log₂ n. A penalty ends in a
+    local minimum where large groups of samples share patterns that are far apart: each group holds its
+    own together.
+
+    References
+    ----------
+    Bengio, Léonard and Courville, "Estimating or propagating gradients through stochastic neurons"
+    (2013), arXiv:1308.3432: the straight-through estimator. Hartmann, Franzen and Brodehl, Frontiers in
+    Artificial Intelligence 4 (2021) 642374: entropies of activation patterns.
+
+    Examples
+    --------
+    >>> import keras, numpy as np
+    >>> from ann2neo import training
+    >>> activations = np.array([[1.0, -1.0], [2.0, 0.5], [0.1, -3.0], [0.3, 0.2]])
+    >>> float(training.PatternEntropyRegularizer(0.1).entropy(activations))
+    1.0
+    >>> penalized = keras.layers.Dense(
+    ...     64, activity_regularizer=training.PatternEntropyRegularizer(0.1), name="hidden"
+    ... )
+    >>> model = keras.Sequential([penalized, keras.layers.ReLU(), keras.layers.Dense(10, "softmax")])
+    """
+
+    def __init__(
+        self,
+        strength: float,
+        *,
+        threshold: float = 0.0,
+        temperature: float = 1.0,
+        blur: float = 0.1,
+        max_patterns: int = 1024,
+    ) -> None:
+        self.strength = _checked_number(strength, "strength")
+        self.threshold = _checked_number(threshold, "threshold")
+        self.temperature = _checked_number(temperature, "temperature", above=0.0)
+        self.blur = _checked_number(blur, "blur", above=0.0, below=0.5)
+        self.max_patterns = checked_count(max_patterns, "max_patterns")
+        if self.max_patterns < 2:
+            raise ValueError(f"max_patterns must be at least 2, got {max_patterns}")
+
+    def __call__(self, activations: Any) -> Any:
+        """Strength · entropy · batch size, as Keras expects it; see the Notes."""
+        entropy = self.entropy(activations)
+        return self.strength * entropy * ops.cast(ops.shape(activations)[0], entropy.dtype)
+
+    def entropy(self, activations: Any) -> Any:
+        """Entropy of the patterns in bits, a scalar tensor; activations of shape (batch, …, units)."""
+        values = self._rows(ops.convert_to_tensor(activations))
+        active = values > self.threshold
+        values = ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
+        bits = ops.cast(active, values.dtype)
+        n_active = ops.sum(bits, -1)
+        # Small whole numbers: exact.
+        distance = n_active[:, None] + n_active - 2 * ops.matmul(bits, ops.transpose(bits))
+        count = ops.sum(ops.cast(ops.equal(distance, 0), values.dtype), -1)
+        n = ops.cast(ops.shape(values)[0], values.dtype)
+        entropy = ops.mean(ops.log2(n / count))
+        slope = ops.stop_gradient(self._log_odds_of_silence(bits, distance) / n)
+        soft = ops.sum(slope * ops.sigmoid((values - self.threshold) / self.temperature))
+        return entropy + (soft - ops.stop_gradient(soft))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments it was made with."""
+        names = ("strength", "threshold", "temperature", "blur", "max_patterns")
+        return {name: getattr(self, name) for name in names}
+
+    def _rows(self, activations: Any) -> Any:
+        """The patterns' values, (n, units)."""
+        shape = ops.shape(activations)
+        if len(shape) < 2:
+            raise ValueError(f"activations must have shape (batch, …, units), got shape {shape}")
+        rows = ops.reshape(activations, (-1, shape[-1]))
+        n = ops.shape(rows)[0]
+        stretch = (n + self.max_patterns - 1) // self.max_patterns
+        number = ops.arange(n // stretch)
+        # The place moves on within each stretch, which may be as long as an image is wide.
+        return ops.take(rows, number * stretch + number % stretch, axis=0)
+
+    def _log_odds_of_silence(self, bits: Any, distance: Any) -> Any:
+        """log₂(P₋ᵢ(x₀) / P₋ᵢ(x₁)) of the Notes, (n, units)."""
+        ratio = (1 - self.blur) / self.blur
+        itself = ops.eye(ops.shape(bits)[0], dtype=bits.dtype)
+        apart = distance + itself * (bits.shape[-1] + 1)
+        # Relative to the nearest: with many units the powers themselves underflow.
+        nearest = ops.min(apart, -1, keepdims=True)
+        weight = (1 - itself) * ops.exp(-math.log(ratio) * (apart - nearest))
+        # Weights of the others in which the unit is active, and silent, by the distance of other units.
+        on = ops.matmul(weight, bits) * ops.power(ratio, 1 - bits)
+        off = ops.matmul(weight, 1 - bits) * ops.power(ratio, bits)
+        return ops.log2((on + ratio * off + _TINY) / (ratio * on + off + _TINY))
+
+
+def _checked_number(
+    value: Any, name: str, *, above: float = -math.inf, below: float = math.inf
+) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number, got {value!r:.60}")
+    number = float(value)
+    if not above < number < below:
+        raise ValueError(f"{name} must lie in ({above}, {below}), got {value!r:.60}")
+    return number
