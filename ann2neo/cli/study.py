@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Grids of networks, conditions and seeds.")
 _COLUMNS = ["firing_rate", "cv_firing_rate_percent", "fanofactor", "training_accuracy", "test_accuracy"]
+_GROUP = ["network", "width", "dataset", "condition"]
 
 
 @app.command()
@@ -63,33 +64,66 @@ def configs() -> None:
     for name in shipped():
         study = Study.from_toml(name)
         networks = [f"{n.name} {', '.join(map(str, n.widths))}" for n in study.networks]
+        networks += [f"{n.name} {', '.join(map(str, n.blocks))}" for n in study.pattern_networks]
         rows.add_row(name, "; ".join(networks), ", ".join(study.datasets), str(len(study.cells())))
     Console().print(rows)
 
 
 def _say(results: Results) -> None:
-    """A row a network, data set and condition, means over seeds, and what failed."""
+    """What was measured, means over seeds, and what failed."""
+    console = Console()
+    if len(results.indicators) or not len(results.patterns):
+        console.print(_condition_table(results))
+    if len(results.patterns):
+        console.print(_pattern_table(results))
+    cells = results.cells
+    for cell in cells[cells["status"] != "ok"].to_dict("records"):
+        said = [str(cell[name]) for name in ("kind", *_GROUP, "seed", "status", "error")]
+        console.print(" ".join(filter(None, said)), highlight=False, markup=False)
+
+
+def _condition_table(results: Results) -> Table:
+    """A row a network, data set and condition."""
     from ann2neo.study.measured import one_split
 
-    console = Console()
     frame = results.indicators
     good = one_split(frame[frame["status"] == "ok"])
-    group = ["network", "width", "dataset", "condition"]
     split = "".join(good["split"].unique())
     rows = Table(title=f"Split {split}: means over seeds" if split else "No cell has numbers")
     rows.add_column("network", no_wrap=True)
     rows.add_column("condition", no_wrap=True)
     for title in ("rate", "CV %", "Fano", "accuracy", "on test"):
         rows.add_column(title, justify="right")
-    means = good.groupby(group, sort=False)[_COLUMNS].mean().reset_index()
+    means = good.groupby(_GROUP, sort=False)[_COLUMNS].mean().reset_index()
     for row in means.to_dict("records"):
         network = f"{row['network']} {row['width']} {row['dataset']}"
         rows.add_row(network, row["condition"], *(shown(float(row[name])) for name in _COLUMNS))
-    console.print(rows)
-    cells = results.cells
-    for cell in cells[cells["status"] != "ok"].to_dict("records"):
-        said = [str(cell[name]) for name in ("kind", *group, "seed", "status", "error")]
-        console.print(" ".join(said), highlight=False, markup=False)
+    return rows
+
+
+def _pattern_table(results: Results) -> Table:
+    """How bottom-up the layers of each network settled."""
+    from ann2neo.study.markup import number
+    from ann2neo.study.pattern_findings import pattern_findings, pattern_layers
+    from ann2neo.study.report_patterns import interval
+
+    found = pattern_findings(pattern_layers(results.patterns))
+    found = found[found["compared_with"] == ""]
+    rows = Table(title="Settling of patterns: τ of depth and time, 1 is bottom-up")
+    rows.add_column("network", no_wrap=True)
+    for title in ("τ", "95 % interval", "τ of flips", "seeds"):
+        rows.add_column(title, justify="right", no_wrap=True)
+    for place, of_network in found.groupby(["network", "dataset", "probe"], sort=False):
+        said = {row["finding"]: row for row in of_network.to_dict("records")}
+        patterns, flips = said.get("settling"), said.get("settling_flips")
+        rows.add_row(
+            " ".join(map(str, place)),
+            number(patterns["value"], 2) if patterns else "–",
+            interval(patterns) if patterns else "–",
+            number(flips["value"], 2) if flips else "–",
+            str(of_network["n"].max()),
+        )
+    return rows
 
 
 def _write_report(results: Results, folder: Path) -> None:

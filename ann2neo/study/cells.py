@@ -18,6 +18,7 @@ import numpy as np
 KINDS = {
     "condition": "ann2neo.study.condition_cell:run",
     "switch": "ann2neo.study.switch_cell:run",
+    "patterns": "ann2neo.study.pattern_cell:run",
 }
 """Kind of cell → ``"module:function"`` that runs one: it takes a `Work`, writes files to its folder and
 returns the rows of the cell, JSON-able."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,14 +66,20 @@ def run(work: Work) -> list[dict[str, Any]]:
 
 def data_of(work: Work) -> Dataset:
     """The cell's data set, or its part; replicates have different parts."""
-    from ann2neo.training.datasets import load
-
-    data = load(work.cell.dataset, work.data_dir)
+    data = _loaded(work.cell.dataset, work.data_dir)
     part = work.study.subset
     if part is None:
         return data
     rng = rng_of(work.cell.seed, "subset", work.cell.dataset)
-    return data.subset(part.n_train, part.n_test, rng=rng)
+    return data.subset(part.n_train, part.n_test, rng=rng).downscaled(part.downscale)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(name: str, data_dir: str | None) -> Dataset:
+    """A worker's cells mostly share a data set, and decoding one may take ten seconds."""
+    from ann2neo.training.datasets import load
+
+    return load(name, data_dir)
 
 
 def initial_network(work: Work, data: Dataset) -> Any:
@@ -136,7 +143,7 @@ def _about(trained: Trained, data: Dataset) -> dict[str, Any]:
     return {
         "training_accuracy": training,
         "validation_accuracy": validation,
-        "test_accuracy": _test_accuracy(trained.network, data),
+        "test_accuracy": test_accuracy(trained.network, data),
         "generalization_gap": None if training is None or validation is None else training - validation,
         "epochs_run": said["epochs_run"],
         "stopped_by": said["stopped_by"],
@@ -144,7 +151,7 @@ def _about(trained: Trained, data: Dataset) -> dict[str, Any]:
     }
 
 
-def _test_accuracy(network: Any, data: Dataset) -> float:
+def test_accuracy(network: Any, data: Dataset) -> float:
     """Share of the test images that the network gives their true label."""
     outputs = network.predict(data.x_test, batch_size=1000, verbose=0)
     return float(np.mean(outputs.argmax(axis=-1) == data.y_test))

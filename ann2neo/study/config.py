@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.resources
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,8 @@ from ann2neo.study.arguments import check_flag, check_int, check_list, check_wor
 from ann2neo.study.cells import Cell
 from ann2neo.study.settings import (
     Network,
+    PatternNetwork,
+    Patterns,
     StopRule,
     Subset,
     Switch,
@@ -20,6 +21,7 @@ from ann2neo.study.settings import (
     check_condition,
     check_dataset,
 )
+from ann2neo.study.shipped import shipped, shipped_text
 from ann2neo.study.toml_tables import from_table, from_tables, lines, plain
 from ann2neo.training.conditions import CONDITIONS, Condition, Stop
 
@@ -28,8 +30,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-_TABLES = {"training": Training, "switch": Switch, "subset": Subset}
-_LISTS = {"networks": Network, "stop": StopRule}
+_TABLES = {"training": Training, "switch": Switch, "patterns": Patterns, "subset": Subset}
+_LISTS = {"networks": Network, "pattern_networks": PatternNetwork, "stop": StopRule}
 _SPLITS = ("train", "test")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
@@ -45,7 +47,7 @@ class Study:
     networks : tuple of Network
     datasets : tuple of {"digits", "mnist", "fashion_mnist", "cifar10"}
     conditions : tuple of str
-        Names of `ann2neo.training.conditions.CONDITIONS`.
+        What these go through: names of `ann2neo.training.conditions.CONDITIONS`.
     seeds : tuple of int
         Each is a replicate: other weights, random labels and orders.
     splits : tuple of {"train", "test"}
@@ -60,6 +62,9 @@ class Study:
         before one with its width before one with its data set. A condition without a rule stops as
         `ann2neo.training` says.
     switch : Switch, optional
+    patterns : Patterns, optional
+    pattern_networks : tuple of PatternNetwork, optional
+        With `patterns`; a study may have these, `networks` or both.
     subset : Subset, optional
         Default: the whole data sets.
     keep_weights : bool
@@ -79,9 +84,9 @@ class Study:
     """
 
     name: str
-    networks: tuple[Network, ...]
-    datasets: tuple[str, ...]
-    conditions: tuple[str, ...]
+    networks: tuple[Network, ...] = ()
+    datasets: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     splits: tuple[str, ...] = _SPLITS
     order: str = "permutation"
@@ -89,25 +94,37 @@ class Study:
     training: Training = field(default_factory=Training)
     stop: tuple[StopRule, ...] = ()
     switch: Switch | None = None
+    patterns: Patterns | None = None
+    pattern_networks: tuple[PatternNetwork, ...] = ()
     subset: Subset | None = None
     keep_weights: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or set(self.name) - _NAME:
             raise ValueError(f"name must be made of letters, digits, -, _ and ., got {self.name!r:.80}")
-        if not isinstance(self.networks, tuple) or not self.networks:
-            raise ValueError(f"networks must have one [[networks]] or more, got {self.networks!r:.80}")
         check_list(self.datasets, "datasets", check_dataset)
-        check_list(self.conditions, "conditions", check_condition)
         check_list(self.seeds, "seeds", check_int)
         check_list(self.splits, "splits", lambda value, key: check_word(value, key, _SPLITS))
         check_word(self.order, "order", ("permutation", "data set"))
         check_int(self.window, "window", least=1)
         check_flag(self.keep_weights, "keep_weights")
-        self._check_networks()
+        if self.networks or not self.pattern_networks:
+            self._check_networks()
+        self._check_patterns()
         self._check_stops()
 
+    def _check_patterns(self) -> None:
+        if bool(self.pattern_networks) != (self.patterns is not None):
+            raise ValueError(
+                "patterns and pattern_networks must both be there or both be left out, got "
+                f"{self.patterns} and {len(self.pattern_networks)} networks"
+            )
+        self._check_cells("pattern_networks")
+
     def _check_networks(self) -> None:
+        if not isinstance(self.networks, tuple) or not self.networks:
+            raise ValueError(f"networks must have one [[networks]] or more, got {self.networks!r:.80}")
+        check_list(self.conditions, "conditions", check_condition)
         for network in self.networks:
             for key in ("datasets", "conditions"):
                 own, all_ = getattr(network, key) or (), getattr(self, key)
@@ -122,10 +139,13 @@ class Study:
                         f"conditions must hold 'Generalizing', from which {name!r} starts, "
                         f"got {conditions}"
                     )
+        self._check_cells("networks")
+
+    def _check_cells(self, name: str) -> None:
         seen = set()
         for cell in self.cells():
             if cell in seen:
-                raise ValueError(f"networks must name each cell once, got {cell.key} twice")
+                raise ValueError(f"{name} must name each cell once, got {cell.key} twice")
             seen.add(cell)
 
     def _check_stops(self) -> None:
@@ -135,7 +155,7 @@ class Study:
                 raise ValueError(f"stop must have one rule for the same cells, got two for {subject}")
         cells = [cell for cell in self.cells() if cell.kind == "condition"]
         for rule in self.stop:
-            if not any(_is_for(rule, cell) for cell in cells):
+            if not any(rule.is_for(cell) for cell in cells):
                 wanted = ", ".join(f"{value!r}" for value in rule.subject if value is not None)
                 raise ValueError(f"stop must be for cells of the study, got a rule for {wanted}")
         for cell in cells:
@@ -160,18 +180,32 @@ class Study:
                 Cell("switch", network.name, width, dataset, "", seed)
                 for network, width, dataset, seed in places
             ]
-        return cells
+        return cells + [
+            Cell("patterns", network.key(blocks), network.width, dataset, "", seed)
+            for network in self.pattern_networks
+            for blocks in network.blocks
+            for dataset in self.datasets
+            for seed in self.seeds
+        ]
+
+    def pattern_network(self, cell: Cell) -> tuple[PatternNetwork, int]:
+        """What the network of a cell is, and its blocks a stage."""
+        name, _, blocks = cell.network.rpartition("_")
+        found = {network.name: network for network in self.pattern_networks}
+        return found[name], int(blocks)
 
     def condition_of(self, cell: Cell) -> Condition:
         """A cell's condition with the stopping rule that holds for it."""
         condition = CONDITIONS[cell.condition]
-        rules = [rule for rule in self.stop if _is_for(rule, cell)]
+        rules = [rule for rule in self.stop if rule.is_for(cell)]
         if not rules:
             return condition
         rule = max(rules, key=lambda rule: rule.specificity)
         accuracy = rule.accuracy
         if accuracy == "published":
-            accuracy = _published_accuracy(cell)
+            from ann2neo.study.published import accuracy_to_reach
+
+            accuracy = accuracy_to_reach(cell)
         return dataclasses.replace(condition, stop=Stop(rule.epochs, accuracy, rule.plateau))
 
     def settings(self, cell: Cell) -> dict[str, Any]:
@@ -189,6 +223,10 @@ class Study:
                 said["stop of Generalizing"] = dataclasses.asdict(start.stop)
         if cell.kind == "switch" and self.switch is not None:
             said["switch"] = dataclasses.asdict(self.switch)
+        if cell.kind == "patterns" and self.patterns is not None:
+            network, blocks = self.pattern_network(cell)
+            said["patterns"] = dataclasses.asdict(self.patterns)
+            said["network"] = {**dataclasses.asdict(network), "blocks": blocks}
         return said
 
     @classmethod
@@ -209,7 +247,7 @@ class Study:
             file, key, domain and value.
         """
         if str(source) in shipped():
-            return cls.from_text(_shipped_file(str(source)).read_text(encoding="utf-8"), f"{source}")
+            return cls.from_text(shipped_text(str(source)), f"{source}")
         path = Path(source)
         if not path.is_file():
             raise FileNotFoundError(
@@ -257,41 +295,3 @@ class Study:
             if getattr(self, key) is not None:
                 text += ["", f"[{key}]", *lines(plain(getattr(self, key)))]
         return "\n".join(text) + "\n"
-
-
-def shipped() -> list[str]:
-    """Names of the studies that come with the package.
-
-    Examples
-    --------
-    >>> from ann2neo.study import shipped
-    >>> "digits-quick" in shipped()
-    True
-    """
-    folder = importlib.resources.files("ann2neo.study") / "configs"
-    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir())
-
-
-def _shipped_file(name: str) -> Any:
-    return importlib.resources.files("ann2neo.study") / "configs" / f"{name}.toml"
-
-
-def _is_for(rule: StopRule, cell: Cell) -> bool:
-    wanted = rule.subject
-    found = (cell.condition, cell.network, cell.width, cell.dataset)
-    return all(want is None or want == have for want, have in zip(wanted, found, strict=True))
-
-
-def _published_accuracy(cell: Cell) -> float:
-    """Training accuracy of table 1, less what its rounding to two decimals of a percent may hide."""
-    from ann2neo.study.published import CELL, published
-
-    table = published("accuracy").set_index(CELL)["value"]
-    try:
-        percent = table[(cell.network, cell.width, cell.dataset, "train", cell.condition)]
-    except KeyError:
-        raise ValueError(
-            f"accuracy of [[stop]] must be a number for {cell.key}, of which the paper says none, "
-            "got 'published'"
-        ) from None
-    return round(float(percent) / 100 - 0.00005, 6)

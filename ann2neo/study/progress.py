@@ -89,8 +89,10 @@ class Progress:
 def _length(study: Study, cell: Cell) -> float:
     """How long a cell takes, in units of nothing: its passes, and as much as two for recording.
 
-    A pass takes about as long as the observed layer is wide.
+    A pass takes about as long as the observed layer is wide; of residual networks, as there are blocks.
     """
+    if cell.kind == "patterns" and study.patterns is not None:
+        return (study.patterns.epochs + 2) * cell.width * study.pattern_network(cell)[1]
     passes = 0
     if cell.kind == "condition":
         passes = study.condition_of(cell).stop.epochs

@@ -104,6 +104,25 @@ def largest_cv_percent(mean: float) -> float:
     return 100 * float(np.sqrt((1 - smallest) / smallest)) if smallest > 0 else np.inf
 
 
+def accuracy_to_reach(cell: Any) -> float:
+    """Training accuracy of table 1 for a `Cell`, less what rounding to two decimals of a percent hides.
+
+    Raises
+    ------
+    ValueError
+        If the paper has none.
+    """
+    table = published("accuracy").set_index(CELL)["value"]
+    try:
+        percent = table[(cell.network, cell.width, cell.dataset, "train", cell.condition)]
+    except KeyError:
+        raise ValueError(
+            f"accuracy of [[stop]] must be a number for {cell.key}, of which the paper says none, "
+            "got 'published'"
+        ) from None
+    return round(float(percent) / 100 - 0.00005, 6)
+
+
 @cache
 def _flagged(table: str) -> pd.DataFrame:
     frame = _read(table)

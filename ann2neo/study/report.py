@@ -1,4 +1,4 @@
-"""A study as one page that needs nothing else: hypotheses, figures, tables, configuration."""
+"""A study as one page that needs nothing else: findings, figures, tables, configuration."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ann2neo.study.figures import CAPTIONS, figures
 from ann2neo.study.markup import Markup, element, heads, picture, table, text
 from ann2neo.study.measured import is_broken, title
 from ann2neo.study.report_hypotheses import hypothesis_section
+from ann2neo.study.report_patterns import followed_patterns, pattern_section, pattern_summary
 from ann2neo.study.report_tables import table_section
 
 if TYPE_CHECKING:
@@ -52,9 +53,10 @@ def report(results: Results, path: str | Path, overwrite: bool = False) -> Path:
 
     Notes
     -----
-    The page holds its pictures and its style, runs no script and loads nothing. It names versions,
-    operating system and kind of processor of the machines that ran the cells and that writes the page,
-    and no path or host.
+    The page holds its pictures and its style, runs no script and loads nothing. Of conditions and of
+    activation patterns it speaks as far as the study has either. It names versions, operating system
+    and kind of processor of the machines that ran the cells and that writes the page, and no path or
+    host.
 
     Examples
     --------
@@ -83,22 +85,30 @@ def _page(results: Results) -> str:
         element("title", f"Study {name}"),
         element("style", Markup(style)),
     )
-    sections = {
-        "hypotheses": hypothesis_section(results),
-        "figures": _figure_section(results),
-        "tables": table_section(results),
-        "cells": _broken_section(results),
-        "configuration": _configuration_section(results),
-    }
+    sections: dict[str, Markup] = {}
+    if _has_conditions(results):
+        sections["hypotheses"] = hypothesis_section(results)
+        sections["figures"] = _figure_section(results)
+        sections["tables"] = table_section(results)
+    if followed_patterns(results):
+        sections["patterns"] = pattern_section(results)
+    sections["cells"] = _broken_section(results)
+    sections["configuration"] = _configuration_section(results)
     links = [element("li", element("a", key, href=f"#{key}")) for key in sections]
     body = element(
         "body",
         element("h1", f"Study {name}"),
-        _summary(results),
+        _summary(results) if _has_conditions(results) else "",
+        pattern_summary(results) if followed_patterns(results) else "",
         element("nav", element("ul", *links)),
         *(element("section", section, id=key) for key, section in sections.items()),
     )
     return f'<!DOCTYPE html>\n<html lang="en">{head}{body}</html>\n'
+
+
+def _has_conditions(results: Results) -> bool:
+    """Whether the page is about conditions: where there is nothing at all, it says so of them."""
+    return len(results.indicators) + len(results.switch) > 0 or not followed_patterns(results)
 
 
 def _summary(results: Results) -> Markup:

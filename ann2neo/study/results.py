@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,13 +30,20 @@ SWITCH = [
     "network", "width", "dataset", "seed", "step", "training_epoch", "labels", "probe", "layer",
     "firing_rate", "cv_firing_rate_percent", "fanofactor",
 ]  # fmt: skip
+PATTERNS = [
+    "network", "width", "dataset", "seed", "blocks", "step", "training_epoch", "probe", "layer", "depth",
+    "n_units", "n_samples", "n_patterns", "entropy_share", "saturated", "weighted_jaccard_initial",
+    "weighted_jaccard_final", "training_accuracy", "test_accuracy",
+]  # fmt: skip
+"""The columns of ``patterns.csv`` that pictures and findings need; there are more."""
 CELLS = ["kind", *PLACE, "status", "error", "seconds"]
-_COUNTS = ["n_units", "n_samples", "epochs_run"]
+_COUNTS = ["n_units", "n_samples", "n_patterns", "epochs_run"]
 _TEXTS = [
     "study", "network", "dataset", "condition", "split", "status", "error", "stopped_by", "kind",
     "weights_hash", "labels", "probe", "layer",
 ]  # fmt: skip
-_WHOLE = ["width", "seed", "step", "training_epoch", "unit_index"]
+_WHOLE = ["width", "seed", "step", "training_epoch", "unit_index", "blocks", "depth"]
+_FLAGS = ["saturated"]
 
 
 class StoredSpikes(Mapping[tuple, "SpikeRaster"]):
@@ -76,6 +84,10 @@ class Results:
         ``unit_index``, ``firing_rate``, ``fanofactor``.
     switch : pandas.DataFrame
         A row a monitored step of the training whose labels become random midway.
+    patterns : pandas.DataFrame
+        A row a look and layer of the networks whose activation patterns were followed: ``blocks`` a
+        stage, ``depth`` of the layer from 1, accuracies at the end, and the columns of
+        `ann2neo.training.Snapshots.replay`.
     spikes : mapping of (network, width, dataset, condition, seed, split) to SpikeRaster
         The first samples of each recording.
     cells : pandas.DataFrame
@@ -88,6 +100,7 @@ class Results:
     indicators: pd.DataFrame
     units: pd.DataFrame = field(default_factory=lambda: _empty(UNITS))
     switch: pd.DataFrame = field(default_factory=lambda: _empty(SWITCH))
+    patterns: pd.DataFrame = field(default_factory=lambda: _empty(PATTERNS))
     spikes: Mapping[tuple, SpikeRaster] = field(default_factory=dict)
     cells: pd.DataFrame = field(default_factory=lambda: _empty(CELLS))
     versions: tuple[dict[str, str], ...] = ()
@@ -123,10 +136,11 @@ class Results:
             _read_csv(file, INDICATORS),
             _empty(UNITS) if alone else _read_parquet(folder / "units.parquet", UNITS),
             _empty(SWITCH) if alone else _read_csv(folder / "switch.csv", SWITCH, optional=True),
+            _empty(PATTERNS) if alone else _read_csv(folder / "patterns.csv", PATTERNS, optional=True),
         )
 
     def save(self, out: str | Path) -> None:
-        """Write ``results.csv``, ``results.parquet``, ``units.parquet`` and ``switch.csv`` to a folder.
+        """Write ``results.csv``, ``.parquet``, ``units.parquet``, ``switch.csv`` and ``patterns.csv``.
 
         Files of these names are replaced.
         """
@@ -135,15 +149,16 @@ class Results:
         cell_files.write_whole(out / "results.csv", lambda to: self.indicators.to_csv(to, index=False))
         cell_files.write_whole(out / "results.parquet", lambda to: self.indicators.to_parquet(to))
         cell_files.write_whole(out / "units.parquet", lambda to: self.units.to_parquet(to))
-        if len(self.switch):
-            cell_files.write_whole(out / "switch.csv", lambda to: self.switch.to_csv(to, index=False))
+        for name, table in (("switch.csv", self.switch), ("patterns.csv", self.patterns)):
+            if len(table):
+                cell_files.write_whole(out / name, functools.partial(table.to_csv, index=False))
 
 
 def gathered(study: Study, out: Path) -> Results:
     """The results of the cells of a study that are there, in the study's order."""
     indicators: list[dict] = []
     units: list[pd.DataFrame] = []
-    switch: list[pd.DataFrame] = []
+    monitored: dict[str, list[pd.DataFrame]] = {"switch": [], "patterns": []}
     spikes: dict[tuple, Path] = {}
     states: list[dict] = []
     versions: list[dict] = []
@@ -166,16 +181,21 @@ def gathered(study: Study, out: Path) -> Results:
             }
         else:
             place = {key: value for key, value in cell.place().items() if key != "condition"}
-            switch += _tables(folder / f"{cell.kind}.csv", place)
+            monitored[cell.kind] += _tables(folder / f"{cell.kind}.csv", place)
     return Results(
         study,
         _typed(pd.DataFrame(indicators, columns=INDICATORS)),
-        _typed(pd.concat(units, ignore_index=True)) if units else _empty(UNITS),
-        _typed(pd.concat(switch, ignore_index=True)) if switch else _empty(SWITCH),
+        _together(units, UNITS),
+        _together(monitored["switch"], SWITCH),
+        _together(monitored["patterns"], PATTERNS),
         StoredSpikes(spikes),
         _typed(pd.DataFrame(states, columns=CELLS)),
         tuple(versions),
     )
+
+
+def _together(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    return _typed(pd.concat(tables, ignore_index=True)) if tables else _empty(columns)
 
 
 def _tables(file: Path, place: dict) -> list[pd.DataFrame]:
@@ -194,8 +214,8 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     for name in frame.columns:
         if name in _TEXTS:
             typed[name] = frame[name].astype(object).fillna("").astype(str)
-        elif name in _WHOLE:
-            typed[name] = frame[name].astype("int64")
+        elif name in _WHOLE or name in _FLAGS:
+            typed[name] = frame[name].astype("bool" if name in _FLAGS else "int64")
         else:
             typed[name] = frame[name].astype("Int64" if name in _COUNTS else "float64")
     return typed

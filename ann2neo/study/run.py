@@ -41,7 +41,8 @@ def run(
     study : Study
     out : str or Path
         Folder for ``study.toml``, a folder a cell in ``cells/``, and at the end ``results.csv``,
-        ``results.parquet``, ``units.parquet`` and ``switch.csv`` (`Results.load` reads them).
+        ``results.parquet``, ``units.parquet``, ``switch.csv`` and ``patterns.csv`` as far as there are
+        such cells (`Results.load` reads them).
     resume : bool
         Keep the cells that are there, ended or diverged; those that failed are run again. False: run all
         again, each replacing the old one when it is whole.

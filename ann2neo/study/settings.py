@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ann2neo.study.arguments import (
+    check_flag,
     check_fraction,
     check_int,
     check_list,
@@ -15,6 +16,7 @@ from ann2neo.study.arguments import (
 from ann2neo.training.conditions import CONDITIONS
 from ann2neo.training.networks import NETWORKS
 
+_SMALL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 DATASETS = ("digits", "mnist", "fashion_mnist", "cifar10")
 
 
@@ -36,7 +38,7 @@ class Network:
 
     Parameters
     ----------
-    name : {"mlp", "cnn", "densenet121", "resnet"}
+    name : {"mlp", "cnn", "densenet121", "resnet", "pyramidnet"}
         See `ann2neo.training.build`.
     widths : tuple of int
         Units of the observed layer.
@@ -122,6 +124,11 @@ class StopRule:
         """Which cells the rule is for."""
         return (self.condition, self.network, self.width, self.dataset)
 
+    def is_for(self, cell: Any) -> bool:
+        """Whether the rule is for a `Cell`."""
+        found = (cell.condition, cell.network, cell.width, cell.dataset)
+        return all(want is None or want == have for want, have in zip(self.subject, found, strict=True))
+
     @property
     def specificity(self) -> tuple[bool, bool, bool]:
         """Of two rules for a cell, the one greater here holds."""
@@ -155,12 +162,112 @@ class Switch:
 
 
 @dataclass(frozen=True)
+class Patterns:
+    """Activation patterns of the study's `PatternNetwork`s, followed through their training.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training data.
+    n_looks : int
+        Looks at the network, evenly spaced in the logarithm of the step; three more are at the untrained
+        network, after a tenth of a pass and before the learning rate of ``"multistep"`` falls.
+    n_probe : int
+        Training samples looked at; the data set must have them.
+    """
+
+    epochs: int
+    n_looks: int = 30
+    n_probe: int = 500
+
+    def __post_init__(self) -> None:
+        check_int(self.epochs, "epochs", least=1)
+        check_int(self.n_looks, "n_looks", least=2)
+        check_int(self.n_probe, "n_probe", least=2)
+
+
+@dataclass(frozen=True)
+class PatternNetwork:
+    """Networks whose activation patterns are followed; see `ann2neo.training.build`.
+
+    Parameters
+    ----------
+    name : str
+        What the results call them: small letters, digits and ``_``.
+    network : {"resnet", "pyramidnet"}
+    width : int
+        Channels of the first stage.
+    blocks : tuple of int
+        Blocks a stage: a network each.
+    shortcuts, normalization : optional
+        Of a ``"resnet"``.
+    activation : {"relu", "leaky_relu", "prelu"}
+    schedule : {"constant", "multistep", "cyclic", "one-cycle"}
+        How the learning rate goes: a tenth after half and a hundredth after three quarters of the steps;
+        three times up from a tenth and down again; once (`ann2neo.training.OneCycleRate`).
+    learning_rate : float, optional
+        The largest one; default the study's.
+    """
+
+    name: str
+    network: str
+    width: int
+    blocks: tuple[int, ...]
+    shortcuts: bool = True
+    normalization: str = "batch"
+    activation: str = "relu"
+    schedule: str = "multistep"
+    learning_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name or set(self.name) - _SMALL:
+            raise ValueError(f"name must be made of small letters, digits and _, got {self.name!r:.80}")
+        check_word(self.network, "network", ("resnet", "pyramidnet"))
+        check_width(self.width, "width")
+        check_list(self.blocks, "blocks", check_width)
+        check_flag(self.shortcuts, "shortcuts")
+        check_word(self.normalization, "normalization", ("batch", "fixup"))
+        check_word(self.activation, "activation", ("relu", "leaky_relu", "prelu"))
+        check_word(self.schedule, "schedule", ("constant", "multistep", "cyclic", "one-cycle"))
+        if self.learning_rate is not None:
+            check_positive(self.learning_rate, "learning_rate")
+        if self.network == "pyramidnet" and (not self.shortcuts or self.normalization != "batch"):
+            raise ValueError(
+                "shortcuts and normalization must be left out for network 'pyramidnet', got "
+                f"{self.shortcuts} and {self.normalization!r}"
+            )
+        if self.normalization == "fixup" and not self.shortcuts:
+            raise ValueError("shortcuts must be true for normalization 'fixup', got False")
+
+    def key(self, blocks: int) -> str:
+        """What the network of so many blocks a stage is called."""
+        return f"{self.name}_{blocks}"
+
+    def options(self, blocks: int) -> dict[str, Any]:
+        """The options of the builder."""
+        options: dict[str, Any] = {"blocks": blocks, "activation": self.activation}
+        if self.network == "resnet":
+            options |= {"shortcuts": self.shortcuts, "normalization": self.normalization}
+        return options
+
+
+@dataclass(frozen=True)
 class Subset:
-    """A random part of each data set."""
+    """A random part of each data set.
+
+    Parameters
+    ----------
+    n_train, n_test : int
+        Samples.
+    downscale : int
+        Side of the squares of pixels that become one, their mean; it must divide height and width.
+    """
 
     n_train: int
     n_test: int
+    downscale: int = 1
 
     def __post_init__(self) -> None:
         check_int(self.n_train, "n_train", least=2)
         check_int(self.n_test, "n_test", least=2)
+        check_int(self.downscale, "downscale", least=1)

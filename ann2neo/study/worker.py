@@ -156,9 +156,11 @@ def run_job(
     try:
         module, name = function.split(":")
         rows = getattr(importlib.import_module(module), name)(work)
-    except DivergedError as raised:
+    except FloatingPointError as raised:
+        # Of `train`, with the history so far, or of a monitor.
         status, error = "diverged", _one_line(raised)
-        raised.history.to_csv(work.folder / "history.csv", index=False)
+        if isinstance(raised, DivergedError):
+            raised.history.to_csv(work.folder / "history.csv", index=False)
     except Exception as raised:
         status, error = "failed", _one_line(raised)
     seconds = round(time.perf_counter() - began, 3)

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from ann2neo.study import Study, shipped
 from ann2neo.study.cells import Cell
-from ann2neo.study.settings import Network, StopRule, Subset, Switch, Training
+from ann2neo.study.settings import (
+    Network,
+    PatternNetwork,
+    Patterns,
+    StopRule,
+    Subset,
+    Switch,
+    Training,
+)
 from ann2neo.training.conditions import CONDITIONS, Stop
 
 TOML = """
@@ -23,6 +31,21 @@ widths = [8, 16]
 name = "cnn"
 widths = [8]
 conditions = ["Random"]
+"""
+
+
+PATTERNS = """
+name = "patterns"
+datasets = ["digits"]
+seeds = [0, 3]
+[[pattern_networks]]
+name = "no_shortcuts"
+network = "resnet"
+width = 4
+blocks = [1, 2]
+shortcuts = false
+[patterns]
+epochs = 2
 """
 
 
@@ -87,10 +110,31 @@ def test_shipped_studies_are_whole_and_round_trip(name):
 def test_the_shipped_studies():
     assert set(shipped()) == {
         "digits-quick", "mnist-mlp", "mnist-cnn", "fashion-mlp", "cifar10-densenet", "paper-full",
+        "digits-patterns", "cifar10-patterns",
     }  # fmt: skip
     quick = Study.from_toml("digits-quick")
     assert set(quick.conditions) == set(CONDITIONS)
     assert {network.name for network in quick.networks} == {"mlp", "cnn"}
+
+
+def test_networks_whose_patterns_are_followed_are_cells_of_their_own():
+    study = Study.from_text(PATTERNS)
+    assert [cell.key for cell in study.cells()] == [
+        f"patterns-no_shortcuts_{blocks}-4-digits-{seed}" for blocks in (1, 2) for seed in (0, 3)
+    ]
+    network, blocks = study.pattern_network(study.cells()[-1])
+    assert (network.name, blocks) == ("no_shortcuts", 2)
+    assert network.options(2)["shortcuts"] is False
+    both = Study.from_text(TOML + PATTERNS[PATTERNS.index("[[") :])
+    assert [cell.kind for cell in both.cells()] == ["condition"] * 14 + ["patterns"] * 4
+
+
+def test_a_cell_depends_on_its_own_network_alone():
+    one = Study.from_text(PATTERNS)
+    other = Study.from_text(PATTERNS.replace("[1, 2]", "[1, 2, 3]"))
+    assert one.settings(one.cells()[0]) == other.settings(other.cells()[0])
+    slower = Study.from_text(PATTERNS.replace("width = 4", "width = 4\nlearning_rate = 0.01"))
+    assert one.settings(one.cells()[0]) != slower.settings(slower.cells()[0])
 
 
 @settings(deadline=None)
@@ -102,8 +146,10 @@ def test_the_shipped_studies():
     order=st.sampled_from(["permutation", "data set"]),
     subset=st.none() | st.just(Subset(20, 10)),
     switch=st.none() | st.just(Switch(1, 2)),
+    patterned=st.none() | st.sampled_from(["relu", "prelu"]),
 )
-def test_toml_round_trips(widths, seeds, rate, accuracy, order, subset, switch):
+def test_toml_round_trips(widths, seeds, rate, accuracy, order, subset, switch, patterned):
+    network = PatternNetwork("residual", "resnet", 8, (1, 3), activation=patterned or "relu")
     study = Study(
         "any",
         (Network("mlp", tuple(widths), conditions=("Random",)),),
@@ -114,12 +160,50 @@ def test_toml_round_trips(widths, seeds, rate, accuracy, order, subset, switch):
         training=Training(rate, 16, 0.2),
         stop=(StopRule("Random", 0, accuracy=accuracy),),
         switch=switch,
+        patterns=Patterns(3) if patterned else None,
+        pattern_networks=(network,) if patterned else (),
         subset=subset,
     )
     assert Study.from_text(study.to_toml()) == study
 
 
 BAD = {
+    "patterns without networks": (
+        TOML + "[patterns]\nepochs = 1\n",
+        "patterns and pattern_networks must",
+    ),
+    "networks without patterns": (
+        PATTERNS[: PATTERNS.index("[patterns]")],
+        "patterns and pattern_networks must both be there",
+    ),
+    "nothing to do": (
+        'name = "no"\ndatasets = ["digits"]\n',
+        r"networks must have one \[\[networks\]\] or more, got \(\)",
+    ),
+    "name of a pattern network": (
+        PATTERNS.replace("no_shortcuts", "No-shortcuts"),
+        r"\[\[pattern_networks\]\] 1: name must be made of small letters.*'No-shortcuts'",
+    ),
+    "perceptron": (PATTERNS.replace('"resnet"', '"mlp"'), "network must be one of resnet, pyramidnet"),
+    "plain pyramid": (PATTERNS.replace('"resnet"', '"pyramidnet"'), "shortcuts .* must be left out"),
+    "plain fixup": (
+        PATTERNS.replace("width = 4", 'width = 4\nnormalization = "fixup"'),
+        "shortcuts must be true for normalization 'fixup'",
+    ),
+    "schedule": (
+        PATTERNS.replace("width = 4", 'width = 4\nschedule = "cosine"'),
+        "schedule must be one of constant, multistep, cyclic, one-cycle, got 'cosine'",
+    ),
+    "pattern network twice": (
+        PATTERNS.replace(
+            "[patterns]", PATTERNS[PATTERNS.index("[[") : PATTERNS.index("[patterns]")] + "[patterns]"
+        ),
+        "pattern_networks must name each cell once, got patterns-no_shortcuts_1-4-digits-0 twice",
+    ),
+    "downscale": (
+        PATTERNS + "[subset]\nn_train = 9\nn_test = 9\ndownscale = 0\n",
+        "downscale must be at least 1, got 0",
+    ),
     "unknown key": ('colour = "red"\n' + TOML, "key must be one of name, networks, .*, got 'colour'"),
     "unknown key in a table": (
         TOML + "[training]\nmomentum = 0.9\n",

@@ -12,18 +12,22 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ann2neo.study.config import Study
+from ann2neo.study.pattern_findings import pattern_findings, pattern_layers
 from ann2neo.study.report import report
 from ann2neo.study.report_tables import table_section
 from ann2neo.study.results import Results
+from tests.study.made_patterns import only_patterns
 from tests.study.made_results import made, usual
 
 pytest.importorskip("matplotlib", reason="the plot extra is not installed")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 BROWSER = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+N_PATTERN_TABLES = 2 + 1  # networks, differences, versions
 N_TABLES = 1 + 8 + 5 + 1 + 1  # verdicts, hypotheses, tables, broken cells, versions
 NASTY = 'a <script>alert(1)</script> & "b"'
 
@@ -38,6 +42,12 @@ def page(tmp_path_factory):
     broken.loc[broken.index[:2], ["status", "error"]] = ["failed", NASTY]
     path = tmp_path_factory.mktemp("report") / "report.html"
     return report(replace(results, indicators=broken), path)
+
+
+@pytest.fixture(scope="module")
+def pattern_page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    return report(only_patterns(blocks=(1, 2)), path)
 
 
 def nothing():
@@ -116,6 +126,59 @@ def test_from_a_table_alone(tmp_path):
     assert "Figure 5 is not shown: the study monitored no switch of labels." in text
     assert "Figure 2 is not shown" in text
     assert "without the study's configuration" in html.unescape(text)
+
+
+def test_of_patterns_alone(pattern_page):
+    text = pattern_page.read_text("utf-8")
+    outline = Outline(text)
+    assert outline.open == []
+    assert outline.counts["img"] == 3
+    assert outline.counts["table"] == N_PATTERN_TABLES
+    assert len(outline.ids) == len(set(outline.ids))
+    assert all(r[1:] in outline.ids for r in outline.references if r.startswith("#"))
+    assert {"patterns", "pattern_maps", "entropy_by_depth", "settling"} <= set(outline.ids)
+    assert {"hypotheses", "figures", "tables"}.isdisjoint(outline.ids)
+    assert "Lehmler" not in text
+    assert (
+        "12 network(s) (0 without numbers), residual_1, residual_2, plain_1, plain_2 on digits" in text
+    )
+    assert "plain − residual<" in text
+
+
+def test_says_the_findings(pattern_page):
+    found = pattern_findings(pattern_layers(only_patterns(blocks=(1, 2)).patterns))
+    found = found[(found["network"] == "plain") & (found["compared_with"] == "residual")]
+    row = found.set_index("finding").loc["dip_end"]
+    text = pattern_page.read_text("utf-8")
+    cells = re.search(r"<span>plain − residual</span>.*?</tr>", text)[0].split("<td")
+    assert f">{row['value']:.3f}<small>[{row['low']:.3f}, {row['high']:.3f}]</small>" in cells[6]
+    assert "n = 3" in cells[6]
+
+
+def test_of_conditions_alone_says_nothing_of_patterns(page):
+    text = page.read_text("utf-8")
+    assert "Activation patterns" not in text
+    assert 'id="patterns"' not in text
+
+
+def test_of_both(tmp_path):
+    whole = made(networks=("mlp",), widths=(4,), seeds=(0,))
+    patterns = only_patterns(networks=("plain",), blocks=(1,), seeds=(0,)).patterns
+    text = report(replace(whole, patterns=patterns), tmp_path / "r.html").read_text("utf-8")
+    assert Outline(text).counts["img"] == 3 + 3
+    assert {"hypotheses", "figures", "tables", "patterns"} <= set(Outline(text).ids)
+    assert "Differences between networks" not in text
+    assert "no interval" in text
+
+
+def test_of_pattern_cells_that_all_failed(tmp_path):
+    place = dict(kind="patterns", network="plain_1", width=8, dataset="digits", condition="", seed=0)
+    cells = pd.DataFrame([{**place, "status": "failed", "error": NASTY, "seconds": 1.0}])
+    text = report(replace(nothing(), cells=cells), tmp_path / "r.html").read_text("utf-8")
+    assert "1 network(s) (1 without numbers)" in text
+    assert "No network whose patterns were followed has numbers." in text
+    assert html.escape(NASTY) in text
+    assert 'id="hypotheses"' not in text
 
 
 def test_accuracies_that_were_aimed_at_are_said_to_be():
@@ -219,6 +282,17 @@ def test_on_a_phone(page, tmp_path):
     assert min(found["pictures"]) > 600
     assert len(found["tables"]) == N_TABLES
     assert min(found["tables"]) >= 2
+    assert min(found["shown"]) > 50
+
+
+@needs_browser
+def test_patterns_on_a_phone(pattern_page, tmp_path):
+    found, console = measured_in_a_frame(pattern_page.read_text("utf-8"), tmp_path)
+    assert console == []
+    assert found["scrolled"] <= 390
+    assert len(found["pictures"]) == 3
+    assert min(found["pictures"]) > 600
+    assert len(found["tables"]) == N_PATTERN_TABLES
     assert min(found["shown"]) > 50
 
 

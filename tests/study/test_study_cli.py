@@ -1,9 +1,12 @@
 """The command line of studies."""
 
+import re
+
 import pytest
 
 from ann2neo.cli import main
 from ann2neo.study import Results, shipped
+from tests.study.made_patterns import only_patterns
 
 keras = pytest.importorskip("keras", reason="the tensorflow extra is not installed")
 pytest.importorskip("sklearn", reason="the demo extra is not installed")
@@ -51,6 +54,15 @@ def test_run_and_report(ann2neo, tmp_path):
     (out / "report.html").unlink()
     assert ann2neo("report", out)[0] == 0
     assert (out / "report.html").is_file()
+
+
+def test_report_of_patterns_alone(ann2neo, tmp_path):
+    only_patterns(blocks=(1,)).save(tmp_path)
+    status, shown, _ = ann2neo("report", tmp_path)
+    assert status == 0
+    assert "No cell has numbers" not in shown
+    assert re.search(r"plain_1 digits train +. +[01]\.\d\d . +\[[01]\.\d\d, [01]\.\d\d\]", shown)
+    assert (tmp_path / "report.html").is_file()
 
 
 def test_configs_lists_what_is_shipped(ann2neo):

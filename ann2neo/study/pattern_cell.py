@@ -1,0 +1,134 @@
+"""A cell that trains a network and follows the activation patterns of all its rectifiers."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ann2neo.study.cells import Work, rng_of
+from ann2neo.study.condition_cell import data_of, test_accuracy
+from ann2neo.training.conditions import GENERALIZING
+
+if TYPE_CHECKING:
+    from ann2neo.study.settings import PatternNetwork
+    from ann2neo.training.datasets import Dataset
+
+MOMENTUM = 0.9
+_WARM_UP = 50
+
+
+def run(work: Work) -> list[dict[str, Any]]:
+    """Train, and write ``patterns.csv``, a row a look and layer."""
+    import keras
+
+    from ann2neo.training.trained import train
+
+    study, cell = work.study, work.cell
+    network, blocks = study.pattern_network(cell)
+    data = data_of(work)
+    rng = rng_of(cell.seed, "patterns", *cell.place().values())
+    # As `train` splits: the last samples of its order are for validation.
+    n_train = len(data.x_train) - int(len(data.x_train) * study.training.validation_split)
+    n_batches = math.ceil(n_train / study.training.batch_size)
+    n_steps = n_batches * study.patterns.epochs
+    rate = _rate(network.schedule, network.learning_rate or study.training.learning_rate, n_steps)
+    untrained = _untrained(work, network, blocks, data, rng)
+    with tempfile.TemporaryDirectory(dir=work.folder) as folder:
+        snapshots = Path(folder) / "snapshots"
+        callback = _callback(work, data, snapshots, n_batches, rng)
+        trained = train(
+            GENERALIZING.with_stop(epochs=study.patterns.epochs),
+            untrained,
+            data,
+            rng=rng,
+            batch_size=study.training.batch_size,
+            optimizer=keras.optimizers.SGD(rate, momentum=MOMENTUM),
+            validation_split=study.training.validation_split,
+            callbacks=[callback],
+        )
+        frame = _replayed(snapshots)
+    frame.insert(0, "blocks", blocks)
+    frame["training_accuracy"] = trained.provenance["training_accuracy"]
+    frame["test_accuracy"] = test_accuracy(trained.network, data)
+    frame.to_csv(work.folder / "patterns.csv", index=False)
+    trained.history.to_csv(work.folder / "history.csv", index=False)
+    return []
+
+
+def _untrained(
+    work: Work, network: PatternNetwork, blocks: int, data: Dataset, rng: np.random.Generator
+) -> Any:
+    from ann2neo.training.networks import build
+
+    cell = work.cell
+    built = build(
+        network.network,
+        network.width,
+        input_shape=data.input_shape,
+        n_classes=data.n_classes,
+        rng=rng_of(cell.seed, "weights", cell.network, cell.width, cell.dataset),
+        **network.options(blocks),
+    )
+    # Looks run in inference mode. Without this the averages of batch normalization would say nothing of
+    # the untrained network, and patterns would change at first because the averages do.
+    for _ in range(_WARM_UP):
+        built(
+            data.x_train[rng.permutation(len(data.x_train))[: work.study.training.batch_size]],
+            training=True,
+        )
+    return built
+
+
+def _callback(
+    work: Work, data: Dataset, snapshots: Path, n_batches: int, rng: np.random.Generator
+) -> Any:
+    """Looks at probe samples of the training data, kept on disk so that they meet the final state."""
+    from ann2neo.training.monitor_callback import MonitorCallback
+    from ann2neo.training.pattern_monitor import PatternMonitor
+    from ann2neo.training.schedules import log_spaced
+
+    wanted = work.study.patterns
+    if len(data.x_train) < wanted.n_probe:
+        raise ValueError(
+            f"n_probe must be at most {len(data.x_train)}, the training samples, got {wanted.n_probe}"
+        )
+    chosen = rng.permutation(len(data.x_train))[: wanted.n_probe]
+    last = n_batches * wanted.epochs
+    steps = {*log_spaced(last, wanted.n_looks).tolist(), max(1, n_batches // 10), max(1, last // 2)}
+    monitor = PatternMonitor(
+        {"train": data.x_train[chosen]}, labels={"train": data.y_train[chosen]}, snapshots=snapshots
+    )
+    return MonitorCallback(monitor, every=sorted(steps))
+
+
+def _replayed(snapshots: Path) -> pd.DataFrame:
+    """The looks against the initial, the previous and the final one, layers numbered by depth."""
+    from ann2neo.training.snapshots import Snapshots
+
+    kept = Snapshots(snapshots)
+    frame = kept.replay(progress=False)
+    depth = {layer: number for number, layer in enumerate(kept.layers, 1)}
+    frame.insert(list(frame.columns).index("layer") + 1, "depth", frame["layer"].map(depth))
+    return frame
+
+
+def _rate(schedule: str, highest: float, n_steps: int) -> Any:
+    """The learning rate as Keras' optimizers take it."""
+    import keras
+
+    from ann2neo.training.learning_rates import OneCycleRate, TriangularRate
+
+    if schedule == "constant":
+        return highest
+    if schedule == "cyclic":
+        return TriangularRate(highest / 10, highest, half_cycle=max(1, n_steps // 6))
+    if schedule == "one-cycle":
+        return OneCycleRate(highest, n_steps=max(10, n_steps))
+    falls = [max(1, n_steps // 2), max(2, 3 * n_steps // 4)]
+    rates = [highest, highest / 10, highest / 100]
+    return keras.optimizers.schedules.PiecewiseConstantDecay(falls, rates)
