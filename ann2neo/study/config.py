@@ -110,6 +110,9 @@ class Study:
         check_flag(self.keep_weights, "keep_weights")
         if self.networks or not self.pattern_networks:
             self._check_networks()
+        elif self.conditions or self.switch is not None:
+            got = f"{self.conditions!r:.80} and {self.switch}"
+            raise ValueError(f"conditions and switch must be left out without networks, got {got}")
         self._check_patterns()
         self._check_stops()
 
@@ -120,6 +123,9 @@ class Study:
                 f"{self.patterns} and {len(self.pattern_networks)} networks"
             )
         self._check_cells("pattern_networks")
+        names = [network.name for network in self.pattern_networks]
+        if len(set(names)) < len(names):
+            raise ValueError(f"pattern_networks must differ in name, got {names}")
 
     def _check_networks(self) -> None:
         if not isinstance(self.networks, tuple) or not self.networks:

@@ -13,6 +13,7 @@ import pandas as pd
 from ann2neo.study.cells import Work, rng_of
 from ann2neo.study.condition_cell import data_of, test_accuracy
 from ann2neo.training.conditions import GENERALIZING
+from ann2neo.training.passes import n_trained_on
 
 if TYPE_CHECKING:
     from ann2neo.study.settings import PatternNetwork
@@ -32,15 +33,14 @@ def run(work: Work) -> list[dict[str, Any]]:
     network, blocks = study.pattern_network(cell)
     data = data_of(work)
     rng = rng_of(cell.seed, "patterns", *cell.place().values())
-    # As `train` splits: the last samples of its order are for validation.
-    n_train = len(data.x_train) - int(len(data.x_train) * study.training.validation_split)
+    n_train = n_trained_on(len(data.x_train), study.training.validation_split)
     n_batches = math.ceil(n_train / study.training.batch_size)
     n_steps = n_batches * study.patterns.epochs
     rate = _rate(network.schedule, network.learning_rate or study.training.learning_rate, n_steps)
     untrained = _untrained(work, network, blocks, data, rng)
     with tempfile.TemporaryDirectory(dir=work.folder) as folder:
         snapshots = Path(folder) / "snapshots"
-        callback = _callback(work, data, snapshots, n_batches, rng)
+        callback = _callback(work, data, snapshots, n_train, n_batches, rng)
         trained = train(
             GENERALIZING.with_stop(epochs=study.patterns.epochs),
             untrained,
@@ -85,19 +85,20 @@ def _untrained(
 
 
 def _callback(
-    work: Work, data: Dataset, snapshots: Path, n_batches: int, rng: np.random.Generator
+    work: Work, data: Dataset, snapshots: Path, n_train: int, n_batches: int, rng: np.random.Generator
 ) -> Any:
-    """Looks at probe samples of the training data, kept on disk so that they meet the final state."""
+    """Looks at some of the samples trained on, kept on disk so that they meet the final state."""
     from ann2neo.training.monitor_callback import MonitorCallback
     from ann2neo.training.pattern_monitor import PatternMonitor
     from ann2neo.training.schedules import log_spaced
 
     wanted = work.study.patterns
-    if len(data.x_train) < wanted.n_probe:
+    if n_train < wanted.n_probe:
         raise ValueError(
-            f"n_probe must be at most {len(data.x_train)}, the training samples, got {wanted.n_probe}"
+            f"n_probe must be at most {n_train}, the samples trained on, got {wanted.n_probe}"
         )
-    chosen = rng.permutation(len(data.x_train))[: wanted.n_probe]
+    # The last samples are for validation, as `train` splits.
+    chosen = rng.permutation(n_train)[: wanted.n_probe]
     last = n_batches * wanted.epochs
     steps = {*log_spaced(last, wanted.n_looks).tolist(), max(1, n_batches // 10), max(1, last // 2)}
     monitor = PatternMonitor(

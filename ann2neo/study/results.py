@@ -33,7 +33,7 @@ SWITCH = [
 PATTERNS = [
     "network", "width", "dataset", "seed", "blocks", "step", "training_epoch", "probe", "layer", "depth",
     "n_units", "n_samples", "n_patterns", "entropy_share", "saturated", "weighted_jaccard_initial",
-    "weighted_jaccard_final", "training_accuracy", "test_accuracy",
+    "weighted_jaccard_final", "flip_rate_final", "training_accuracy", "test_accuracy",
 ]  # fmt: skip
 """The columns of ``patterns.csv`` that pictures and findings need; there are more."""
 CELLS = ["kind", *PLACE, "status", "error", "seconds"]
@@ -43,7 +43,7 @@ _TEXTS = [
     "weights_hash", "labels", "probe", "layer",
 ]  # fmt: skip
 _WHOLE = ["width", "seed", "step", "training_epoch", "unit_index", "blocks", "depth"]
-_FLAGS = ["saturated"]
+_FLAGS = ["saturated", "joint_saturated"]
 
 
 class StoredSpikes(Mapping[tuple, "SpikeRaster"]):
@@ -86,7 +86,8 @@ class Results:
         A row a monitored step of the training whose labels become random midway.
     patterns : pandas.DataFrame
         A row a look and layer of the networks whose activation patterns were followed: ``blocks`` a
-        stage, ``depth`` of the layer from 1, accuracies at the end, and the columns of
+        stage, ``depth`` of the layer from 1, accuracies (in training: the mean over the last
+        pass), and the columns of
         `ann2neo.training.Snapshots.replay`.
     spikes : mapping of (network, width, dataset, condition, seed, split) to SpikeRaster
         The first samples of each recording.

@@ -173,7 +173,7 @@ class Patterns:
         Looks at the network, evenly spaced in the logarithm of the step; three more are at the untrained
         network, after a tenth of a pass and before the learning rate of ``"multistep"`` falls.
     n_probe : int
-        Training samples looked at; the data set must have them.
+        Training samples looked at, none of those held out; the data set must have them.
     """
 
     epochs: int
@@ -206,7 +206,7 @@ class PatternNetwork:
         How the learning rate goes: a tenth after half and a hundredth after three quarters of the steps;
         three times up from a tenth and down again; once (`ann2neo.training.OneCycleRate`).
     learning_rate : float, optional
-        The largest one; default the study's.
+        The largest one, of gradient descent with momentum 0.9; default the study's.
     """
 
     name: str

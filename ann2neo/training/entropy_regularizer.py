@@ -11,6 +11,8 @@ from keras import ops
 from ann2neo.spikes.arguments import checked_count
 
 _TINY = 1e-30
+# Before (keras-team/keras, pull request 22021) it said so and did not.
+_KERAS_DIVIDES = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 14)
 
 
 @keras.saving.register_keras_serializable("ann2neo")
@@ -36,7 +38,7 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):
         In (0, 0.5): ε of the Notes. Small: only patterns that nearly coincide attract or repel each
         other.
     max_patterns : int
-        At least 2. Of more patterns than these in a batch, not more than these and more than half as
+        At least 2. Of more patterns than these in a batch, not more than these and at least half as
         many are used, for value and gradient: one of each stretch of ⌈n / max_patterns⌉. Several arrays
         of ``max_patterns ** 2`` numbers are kept in memory.
 
@@ -59,8 +61,8 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):
     ``channels_last``, each position of which is a pattern of its channels.
 
     **Value.** With n patterns, c(i) of them equal to that of i, H = −(1/n) Σᵢ log₂(c(i) / n): exact, and
-    at most log₂ n whatever the layer could do. As Keras divides what an activity regularizer returns by
-    the batch size, a call returns strength · H times the batch size.
+    at most log₂ n whatever the layer could do. As Keras, from 3.14 on, divides what an activity
+    regularizer returns by the batch size, a call then returns strength · H times the batch size.
 
     **Gradient.** H is a step function of the activations a. Moving a share dp of the samples from
     pattern x to pattern y changes it by dp · log₂(P(x) / P(y)), P being the patterns' distribution. For
@@ -118,9 +120,9 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):
             raise ValueError(f"max_patterns must be at least 2, got {max_patterns}")
 
     def __call__(self, activations: Any) -> Any:
-        """Strength · entropy · batch size, as Keras expects it; see the Notes."""
-        entropy = self.entropy(activations)
-        return self.strength * entropy * ops.cast(ops.shape(activations)[0], entropy.dtype)
+        """Strength · entropy, times the batch size where Keras divides by it; see the Notes."""
+        loss = self.strength * self.entropy(activations)
+        return loss * ops.cast(ops.shape(activations)[0], loss.dtype) if _KERAS_DIVIDES else loss
 
     def entropy(self, activations: Any) -> Any:
         """Entropy of the patterns in bits, a scalar tensor; activations of shape (batch, …, units)."""

@@ -64,7 +64,7 @@ def planned(
     if condition.labels == "random":
         labels = random_labels(labels, rng)
         labels.flags.writeable = False
-    n_train = _n_train(len(labels), validation_split)
+    n_train = n_trained_on(len(labels), validation_split)
     return Plan(condition, data.x_train, labels, n_train, checked_count(batch_size, "batch_size"))
 
 
@@ -140,7 +140,7 @@ class Passes:
         return True
 
 
-def _n_train(n_samples: int, split: Any) -> int:
+def n_trained_on(n_samples: int, split: Any) -> int:
     """Samples not held out: as many as Keras' `validation_split` leaves."""
     if isinstance(split, bool) or not isinstance(split, numbers.Real):
         raise TypeError(f"validation_split must be a number in [0, 1), got {split!r:.60}")

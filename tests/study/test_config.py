@@ -200,6 +200,22 @@ BAD = {
         ),
         "pattern_networks must name each cell once, got patterns-no_shortcuts_1-4-digits-0 twice",
     ),
+    "pattern networks of one name": (
+        PATTERNS.replace(
+            "[patterns]",
+            '[[pattern_networks]]\nname = "no_shortcuts"\nnetwork = "resnet"\nwidth = 8\nblocks = [3]\n'
+            "[patterns]",
+        ),
+        r"pattern_networks must differ in name, got \['no_shortcuts', 'no_shortcuts'\]",
+    ),
+    "conditions of no networks": (
+        'conditions = ["Random"]' + PATTERNS,
+        r"conditions and switch must be left out without networks, got \('Random',\)",
+    ),
+    "switch of no networks": (
+        PATTERNS + "[switch]\nepochs_true = 1\nepochs_random = 1\n",
+        "conditions and switch must be left out without networks",
+    ),
     "downscale": (
         PATTERNS + "[subset]\nn_train = 9\nn_test = 9\ndownscale = 0\n",
         "downscale must be at least 1, got 0",
