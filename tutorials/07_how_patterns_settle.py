@@ -224,8 +224,8 @@ settling[settling.index.get_level_values("compared_with") == "residual_3"]
 # %% [markdown]
 # The pyramidal network's patterns settle *more* strictly in order, as they must where each block is
 # wider than the one before; unit by unit no difference is shown. Fixup does settle more simultaneously
-# unit by unit, as in the original, and so does PReLU. But Fixup is also the one without batch normalization,
-# learns slowest at this size, and its first steps are erratic (see the maps above).
+# unit by unit, as in the original, and so does PReLU. But Fixup is also the one without batch
+# normalization, learns slowest at this size, and its first steps are erratic (see the maps above).
 #
 # ## Dips
 #
