@@ -38,6 +38,10 @@ def gradient(values, **options):
     if keras.backend.backend() == "torch":
         regularizer.entropy(variable.value).backward()
         return variable.value.grad.numpy()
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return np.asarray(jax.jit(jax.grad(regularizer.entropy))(variable.value))
     tf = pytest.importorskip("tensorflow")
     with tf.GradientTape() as tape:
         loss = regularizer.entropy(variable.value)
