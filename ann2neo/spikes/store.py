@@ -180,16 +180,19 @@ class StoreWriter:
             self._group = new_group(self._folder / "store")
             chunk = (self._n_units, self._block)
             self._words = new_array(self._group, "words", (self._n_units, 0), chunk, "<u8")
-        except BaseException:
-            self.__exit__()
+        except BaseException as error:
+            self.__exit__(error)
             raise
         return self
 
     def __exit__(self, *exception: object) -> None:
-        # After an error zarr 3 may still be writing other files from its own threads.
+        # After an error zarr 3 may still be writing other files from its own threads, which make the
+        # folder anew: it has to stay away for a while.
+        absent, wanted = 0, 5 if any(exception) else 1
         for _ in range(100):
             shutil.rmtree(self._folder, ignore_errors=True)
-            if not self._folder.exists():
+            absent = 0 if self._folder.exists() else absent + 1
+            if absent == wanted:
                 return
             time.sleep(0.05)
 
