@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ann2neo.training.datasets import Dataset
 
 MOMENTUM = 0.9
-_WARM_UP = 50
+_N_EVEN = 10
 
 
 def run(work: Work) -> list[dict[str, Any]]:
@@ -32,12 +32,13 @@ def run(work: Work) -> list[dict[str, Any]]:
     study, cell = work.study, work.cell
     network, blocks = study.pattern_network(cell)
     data = data_of(work)
-    rng = rng_of(cell.seed, "patterns", *cell.place().values())
+    # The networks of a seed see the same samples in the same order: they are compared seed by seed.
+    rng = rng_of(cell.seed, "patterns", cell.dataset)
     n_train = n_trained_on(len(data.x_train), study.training.validation_split)
     n_batches = math.ceil(n_train / study.training.batch_size)
     n_steps = n_batches * study.patterns.epochs
     rate = _rate(network.schedule, network.learning_rate or study.training.learning_rate, n_steps)
-    untrained = _untrained(work, network, blocks, data, rng)
+    untrained = _untrained(work, network, blocks, data)
     with tempfile.TemporaryDirectory(dir=work.folder) as folder:
         snapshots = Path(folder) / "snapshots"
         callback = _callback(work, data, snapshots, n_train, n_batches, rng)
@@ -60,37 +61,27 @@ def run(work: Work) -> list[dict[str, Any]]:
     return []
 
 
-def _untrained(
-    work: Work, network: PatternNetwork, blocks: int, data: Dataset, rng: np.random.Generator
-) -> Any:
+def _untrained(work: Work, network: PatternNetwork, blocks: int, data: Dataset) -> Any:
     from ann2neo.training.networks import build
 
     cell = work.cell
-    built = build(
+    return build(
         network.network,
         network.width,
         input_shape=data.input_shape,
         n_classes=data.n_classes,
-        rng=rng_of(cell.seed, "weights", cell.network, cell.width, cell.dataset),
+        rng=rng_of(cell.seed, "weights", "patterns", cell.width, cell.dataset),
         **network.options(blocks),
     )
-    # Looks run in inference mode. Without this the averages of batch normalization would say nothing of
-    # the untrained network, and patterns would change at first because the averages do.
-    for _ in range(_WARM_UP):
-        built(
-            data.x_train[rng.permutation(len(data.x_train))[: work.study.training.batch_size]],
-            training=True,
-        )
-    return built
 
 
 def _callback(
     work: Work, data: Dataset, snapshots: Path, n_train: int, n_batches: int, rng: np.random.Generator
 ) -> Any:
     """Looks at some of the samples trained on, kept on disk so that they meet the final state."""
+    from ann2neo.training.batch_averages import averages_of
     from ann2neo.training.monitor_callback import MonitorCallback
     from ann2neo.training.pattern_monitor import PatternMonitor
-    from ann2neo.training.schedules import log_spaced
 
     wanted = work.study.patterns
     if n_train < wanted.n_probe:
@@ -99,12 +90,29 @@ def _callback(
         )
     # The last samples are for validation, as `train` splits.
     chosen = rng.permutation(n_train)[: wanted.n_probe]
-    last = n_batches * wanted.epochs
-    steps = {*log_spaced(last, wanted.n_looks).tolist(), max(1, n_batches // 10), max(1, last // 2)}
+    probe = data.x_train[chosen]
     monitor = PatternMonitor(
-        {"train": data.x_train[chosen]}, labels={"train": data.y_train[chosen]}, snapshots=snapshots
+        {"train": probe}, labels={"train": data.y_train[chosen]}, snapshots=snapshots
     )
-    return MonitorCallback(monitor, every=sorted(steps))
+
+    class ProbeAverages(MonitorCallback):
+        """Looks by the averages of the probe: moving ones lag behind weights that change fast."""
+
+        def look(self, network: Any) -> None:
+            with averages_of(network, probe):
+                super().look(network)
+
+    return ProbeAverages(monitor, every=_steps(wanted.n_looks, n_batches, wanted.epochs))
+
+
+def _steps(n_looks: int, n_batches: int, epochs: int) -> list[int]:
+    """Dense at first, for the early maps, and even, for layers that settle late."""
+    from ann2neo.training.schedules import log_spaced
+
+    last = n_batches * epochs
+    even = np.linspace(0, last, _N_EVEN + 1).round().astype(int)[1:].tolist()
+    moments = [max(1, n_batches // 10), max(1, last // 2)]
+    return sorted({*log_spaced(last, n_looks).tolist(), *even, *moments} - {0})
 
 
 def _replayed(snapshots: Path) -> pd.DataFrame:

@@ -134,15 +134,14 @@ def pattern_findings(layers: pd.DataFrame) -> pd.DataFrame:
     so ``dip`` looks at outputs of blocks alone, ``layer_dip`` at all, and the plain network is
     treated alike. PyramidNets have rectifiers only inside blocks, and so no ``dip``.
 
-    Looks run in inference mode. Where weights change fast the moving averages of batch normalization
-    lag some ten batches behind, so that ``_early`` numbers are of the network as it would be used then,
-    not as it is in training mode, and are no comparison with networks that do not normalize.
+    In a study's looks batch normalization is by the averages of the probe (`averages_of`), as it is by
+    those of the batch in training: moving averages lag some ten batches behind weights that change fast.
 
     The interval supposes that seeds are independent and their numbers roughly normal; it says nothing of
     other data or networks, and its ends can lie outside the range of the number. A dip is
     never below 0, so that chance alone makes its mean positive: what counts are the differences.
-    Networks of one seed share the study's subset of the data; their weights, orders of samples and
-    probe samples are drawn apart.
+    Networks of one seed share the study's subset of the data, the order of its samples and the probe
+    samples; their weights come from one generator, but networks of other shapes draw other numbers.
 
     References
     ----------

@@ -165,13 +165,16 @@ class Switch:
 class Patterns:
     """Activation patterns of the study's `PatternNetwork`s, followed through their training.
 
+    Batch normalization is by the averages of the samples looked at; see `ann2neo.training.averages_of`.
+
     Parameters
     ----------
     epochs : int
         Passes over the training data.
     n_looks : int
-        Looks at the network, evenly spaced in the logarithm of the step; three more are at the untrained
-        network, after a tenth of a pass and before the learning rate of ``"multistep"`` falls.
+        Looks at the network, evenly spaced in the logarithm of the step. Ten more are evenly spaced in
+        the step itself; three are at the untrained network, after a tenth of a pass and before the
+        learning rate of ``"multistep"`` falls.
     n_probe : int
         Training samples looked at, none of those held out; the data set must have them.
     """

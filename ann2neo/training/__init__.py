@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ann2neo.training.batch_averages import averages_of as averages_of
     from ann2neo.training.callbacks import MemorizationWarning as MemorizationWarning
     from ann2neo.training.callbacks import RateDropWarning as RateDropWarning
     from ann2neo.training.callbacks import SpikeMonitor as SpikeMonitor
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from ann2neo.training.trained import train_conditions as train_conditions
 
 _HOMES = {
+    "averages_of": "batch_averages",
     "MemorizationWarning": "callbacks",
     "RateDropWarning": "callbacks",
     "SpikeMonitor": "callbacks",

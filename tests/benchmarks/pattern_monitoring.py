@@ -3,7 +3,7 @@
 Run with ``python tests/benchmarks/pattern_monitoring.py``. ResNets of 16 channels with one and two
 blocks a stage, images of 32 × 32, SGD, batches of 128; every 10 batches all ReLU layers on 500 images,
 at all positions. Processor time, which other programs on the machine disturb less than time on the
-clock.
+clock. Keeping snapshots comes on top; their compression takes longest with random bits, as here.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def monitoring(rng: np.random.Generator, blocks: int, *, keep: bool, repeats: in
         if snapshots is not None:
             size = max(file.stat().st_size for file in os.scandir(snapshots))
             name += f", snapshots of {size / 1e6:.1f} MB kept"
-        return Comparison(name, "plain fit", plain, watched, "≤ 1.2")
+        return Comparison(name, "plain fit", plain, watched, "" if keep else "≤ 1.2")
 
 
 def main(repeats: int) -> None:
