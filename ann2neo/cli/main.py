@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ann2neo.cli import study
 from ann2neo.cli.convert import convert
-from ann2neo.cli.terminal import array_file, frame_table, quieten_frameworks, right, shown
+from ann2neo.cli.terminal import INTERRUPTED, array_file, frame_table, quieten_frameworks, right, shown
 
 if TYPE_CHECKING:
     from ann2neo.spikes.raster import SpikeRaster
@@ -159,8 +159,6 @@ def main() -> None:
         arguments = ["--help"]
     try:
         status = app(arguments, standalone_mode=False)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
     except Exception as error:
         if debug:
             raise
@@ -168,6 +166,8 @@ def main() -> None:
         # Options are written as the command line writes them.
         message = " ".join(message.split()).replace("pass overwrite=True", "say --overwrite")
         _fail(message or type(error).__name__, 2)
+    if status == INTERRUPTED:
+        _fail("interrupted", INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ann2neo.cli.terminal import quieten_frameworks, shown
+from ann2neo.cli.terminal import INTERRUPTED, quieten_frameworks, shown
 
 if TYPE_CHECKING:
     from ann2neo.study.results import Results
@@ -34,7 +34,13 @@ def run(
     from ann2neo.study import Study
     from ann2neo.study import run as run_study
 
-    results = run_study(Study.from_toml(config), out, resume=resume, workers=workers, data_dir=data_dir)
+    study = Study.from_toml(config)
+    try:
+        results = run_study(study, out, resume=resume, workers=workers, data_dir=data_dir)
+    except KeyboardInterrupt:
+        say = Console(stderr=True, highlight=False, soft_wrap=True).print
+        say(f"What has ended is kept in {out}: the same command goes on from there.")
+        raise typer.Exit(INTERRUPTED) from None
     _say(results)
     _write_report(results, out)
     if (results.cells["status"] == "failed").any():
@@ -103,9 +109,8 @@ def _condition_table(results: Results) -> Table:
 
 def _pattern_table(results: Results) -> Table:
     """How bottom-up the layers of each network settled."""
-    from ann2neo.study.markup import number
+    from ann2neo.study.markup import interval, number
     from ann2neo.study.pattern_findings import pattern_findings, pattern_layers
-    from ann2neo.study.report_patterns import interval
 
     found = pattern_findings(pattern_layers(results.patterns))
     found = found[found["compared_with"] == ""]

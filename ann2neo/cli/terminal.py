@@ -8,6 +8,9 @@ from typing import Any
 
 from rich.table import Column, Table
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C; typer's own."""
+
 
 def frame_table(frame: Any, title: str, *, header: bool = True) -> Table:
     rows = Table(title=title, show_header=header)

@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 
 
-def checked_count(value: Any, name: str) -> int:
-    """`value` as an int of at least 1."""
+def checked_count(value: Any, name: str, least: int = 1) -> int:
+    """`value` as an int of at least `least`."""
+    problem = f"{name} must be an int of at least {least}, got {value!r:.80}"
     if isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be an int of at least 1, got {value!r}")
+        raise TypeError(problem)
     try:
         count = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be an int of at least 1, got {value!r}") from None
-    if count < 1:
-        raise ValueError(f"{name} must be at least 1, got {count}")
+        raise TypeError(problem) from None
+    if count < least:
+        raise ValueError(f"{name} must be at least {least}, got {count}")
     return count
 
 

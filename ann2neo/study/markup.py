@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,6 +43,19 @@ def number(value: float, decimals: int, *, sign: bool = False) -> str:
         return "–" if math.isnan(value) else ("∞" if value > 0 else f"{MINUS}∞")
     rounded = round(value, decimals) + 0.0
     return f"{rounded:{'+' if sign else ''}.{decimals}f}".replace("-", MINUS)
+
+
+def interval(row: Mapping[Hashable, Any], decimals: int = 2) -> str:
+    """The interval of a finding, as a text.
+
+    Examples
+    --------
+    >>> interval({"low": -0.123, "high": 0.5}), interval({"low": float("nan"), "high": float("nan")})
+    ('[−0.12, 0.50]', 'no interval')
+    """
+    if math.isnan(row["low"]):
+        return "no interval"
+    return f"[{number(row['low'], decimals)}, {number(row['high'], decimals)}]"
 
 
 def significant(value: float) -> str:

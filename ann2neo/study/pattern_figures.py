@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.extras import needed
-from ann2neo.study.markup import number
+from ann2neo.study.markup import interval, number
 from ann2neo.study.measured import title
 from ann2neo.study.palette import below
 from ann2neo.study.pattern_findings import MOMENTS, pattern_findings, pattern_layers
@@ -278,7 +278,4 @@ def _shades(blocks: list[int]) -> dict[int, Any]:
 def _tau(found: dict[Hashable, Any] | None) -> str:
     if found is None:
         return "τ not defined"
-    said = f"τ = {number(found['value'], 2)}"
-    if np.isnan(found["low"]):
-        return f"{said} (1 seed)"
-    return f"{said} [{number(found['low'], 2)}, {number(found['high'], 2)}]"
+    return f"τ = {number(found['value'], 2)} {interval(found)}"

@@ -59,8 +59,8 @@ def pattern_layers(patterns: pd.DataFrame) -> pd.DataFrame:
             ``entropy_share`` at the look, behind the first, nearest to a tenth of a pass over the
             training data; at the last look in the first half of the steps, before the learning rate of
             ``"multistep"`` falls; at the last look.
-        ``saturated_end``, ``mutual_information_end``
-            At the last look; the second where `patterns` has it.
+        ``saturated_end``, ``mutual_information_end``, ``joint_saturated_end``
+            At the last look; the last two where `patterns` has them.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def _layers_of(looks: pd.DataFrame) -> pd.DataFrame:
         layers[name] = settled_at(steps, wide[column].to_numpy(dtype=float), final)
     for moment, step in zip(MOMENTS, _moments(steps, end["training_epoch"].iloc[0]), strict=True):
         layers[f"entropy_share_{moment}"] = wide["entropy_share"].loc[step].to_numpy(dtype=float)
-    for column in ("saturated", "mutual_information"):
+    for column in ("saturated", "mutual_information", "joint_saturated"):
         if column in looks:
             layers[f"{column}_end"] = end[column].to_numpy()
     for column in ("training_accuracy", "test_accuracy"):

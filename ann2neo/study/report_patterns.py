@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from ann2neo.study.markup import Markup, element, heads, number, picture, table
+from ann2neo.study.markup import Markup, element, heads, interval, number, picture, table
 from ann2neo.study.measured import is_broken, title
 from ann2neo.study.pattern_figures import CAPTIONS, pattern_figures
 from ann2neo.study.pattern_findings import MOMENTS, TRAINED, pattern_findings, pattern_layers
@@ -87,20 +86,6 @@ def pattern_section(results: Results) -> Markup:
     if not is_alone.all():
         parts.append(_table(_PAIRED, found[~is_alone], None))
     return Markup("".join(parts))
-
-
-def interval(row: Mapping[Hashable, Any], decimals: int = 2) -> str:
-    """The interval of a finding, as a text.
-
-    Examples
-    --------
-    >>> from ann2neo.study.report_patterns import interval
-    >>> interval({"low": -0.123, "high": 0.5}), interval({"low": float("nan"), "high": float("nan")})
-    ('[−0.12, 0.50]', 'no interval')
-    """
-    if np.isnan(row["low"]):
-        return "no interval"
-    return f"[{number(row['low'], decimals)}, {number(row['high'], decimals)}]"
 
 
 def _accuracies(layers: pd.DataFrame) -> dict[Any, float]:

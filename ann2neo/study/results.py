@@ -113,8 +113,9 @@ class Results:
         Parameters
         ----------
         path : str or Path
-            The folder of a study, finished or not, or one that holds ``results.csv`` and what there is
-            of ``study.toml``, ``units.parquet``, ``switch.csv``; or a ``results.csv`` alone.
+            The folder of a study, finished or not, or one that holds ``results.csv`` or
+            ``patterns.csv`` and what there is of ``study.toml``, ``units.parquet``, ``switch.csv``; or
+            a ``results.csv`` alone.
 
         Raises
         ------
@@ -127,14 +128,14 @@ class Results:
         folder = path if path.is_dir() else path.parent
         if path.is_dir() and (path / "cells").is_dir():
             return gathered(Study.from_toml(path / "study.toml"), path)
-        file = path / "results.csv" if path.is_dir() else path
-        if not file.is_file():
-            raise FileNotFoundError(f"no results of a study at {path}")
         alone = not path.is_dir()
+        file = path if alone else path / "results.csv"
+        if not (file.is_file() or (not alone and (path / "patterns.csv").is_file())):
+            raise FileNotFoundError(f"no results of a study at {path}")
         has_study = not alone and (folder / "study.toml").is_file()
         return cls(
             Study.from_toml(folder / "study.toml") if has_study else None,
-            _read_csv(file, INDICATORS),
+            _read_csv(file, INDICATORS, optional=not alone),
             _empty(UNITS) if alone else _read_parquet(folder / "units.parquet", UNITS),
             _empty(SWITCH) if alone else _read_csv(folder / "switch.csv", SWITCH, optional=True),
             _empty(PATTERNS) if alone else _read_csv(folder / "patterns.csv", PATTERNS, optional=True),
@@ -143,16 +144,22 @@ class Results:
     def save(self, out: str | Path) -> None:
         """Write ``results.csv``, ``.parquet``, ``units.parquet``, ``switch.csv`` and ``patterns.csv``.
 
-        Files of these names are replaced.
+        Of these those that have rows; files of their names are replaced.
         """
         needed("pyarrow", extra="study")
         out = Path(out)
-        cell_files.write_whole(out / "results.csv", lambda to: self.indicators.to_csv(to, index=False))
-        cell_files.write_whole(out / "results.parquet", lambda to: self.indicators.to_parquet(to))
-        cell_files.write_whole(out / "units.parquet", lambda to: self.units.to_parquet(to))
-        for name, table in (("switch.csv", self.switch), ("patterns.csv", self.patterns)):
+        tables = {
+            "results.csv": self.indicators,
+            "results.parquet": self.indicators,
+            "units.parquet": self.units,
+            "switch.csv": self.switch,
+            "patterns.csv": self.patterns,
+        }
+        for name, table in tables.items():
+            as_csv = functools.partial(table.to_csv, index=False)
             if len(table):
-                cell_files.write_whole(out / name, functools.partial(table.to_csv, index=False))
+                write = as_csv if name.endswith(".csv") else table.to_parquet
+                cell_files.write_whole(out / name, write)
 
 
 def gathered(study: Study, out: Path) -> Results:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -159,8 +158,9 @@ class ActivityMonitor:
         TypeError, ValueError
             If an argument does not fit.
         """
-        step = _checked_step(step, self._last_step)
-        training_epoch = None if training_epoch is None else _checked_pass(training_epoch)
+        step = checked_count(step, "step", self._last_step + 1)
+        if training_epoch is not None:
+            training_epoch = checked_count(training_epoch, "training_epoch", 0)
         try:
             if network is not self._network:
                 self.attach(network)
@@ -269,23 +269,3 @@ class ActivityMonitor:
 
 class _NonFiniteLayerError(ValueError):
     """Activations of a layer are NaN or infinite."""
-
-
-def _checked_pass(training_epoch: Any) -> int:
-    try:
-        number = operator.index(training_epoch)
-    except TypeError:
-        raise TypeError(f"training_epoch must be an int, got {training_epoch!r:.60}") from None
-    if number < 0:
-        raise ValueError(f"training_epoch must be at least 0, got {number}")
-    return number
-
-
-def _checked_step(step: Any, last: int) -> int:
-    try:
-        number = operator.index(step)
-    except TypeError:
-        raise TypeError(f"step must be an int, the batches trained so far, got {step!r:.60}") from None
-    if number <= last or number < 0:
-        raise ValueError(f"step must be larger than that of the look before, {last}, got {number}")
-    return number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -172,9 +171,9 @@ class PatternMonitor:
         TypeError, ValueError
             If an argument does not fit.
         """
-        step = _checked_number(step, "step", self._last_step + 1)
+        step = checked_count(step, "step", self._last_step + 1)
         if training_epoch is not None:
-            training_epoch = _checked_number(training_epoch, "training_epoch", 0)
+            training_epoch = checked_count(training_epoch, "training_epoch", 0)
         try:
             if network is not self._network:
                 self.attach(network)
@@ -287,13 +286,3 @@ def _kept(words: np.ndarray) -> np.ndarray:
     copy = words.copy()
     copy.flags.writeable = False
     return copy
-
-
-def _checked_number(value: Any, name: str, at_least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an int, got {value!r:.60}") from None
-    if number < at_least:
-        raise ValueError(f"{name} must be at least {at_least}, got {number}")
-    return number

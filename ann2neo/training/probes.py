@@ -41,7 +41,7 @@ class Probes:
     ) -> None:
         if not isinstance(probes, Mapping) or not probes:
             raise TypeError(
-                f"probes must be a dict of name to samples, with one set at least, got {probes!r:.80}"
+                f"probes must be a dict of name to samples, with one set at least, got {_said(probes)}"
             )
         self.ranges: dict[str, tuple[int, int]] = {}
         parts: list[Any] = []
@@ -84,7 +84,7 @@ def _read(name: str, samples: Any) -> list[Any]:
 def _labels(labels: Any, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
     """The labels of each set, checked."""
     if not isinstance(labels, Mapping):
-        raise TypeError(f"labels must be a dict of probe to labels, got {labels!r:.80}")
+        raise TypeError(f"labels must be a dict of probe to labels, got {_said(labels)}")
     if set(labels) != set(sizes):
         raise ValueError(f"labels must name each probe, {list(sizes)}, got {list(labels)}")
     checked = {name: checked_labels(labels[name], f"labels[{name!r}]").copy() for name in sizes}
@@ -99,6 +99,11 @@ def _labels(labels: Any, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
             )
         values.flags.writeable = False
     return checked
+
+
+def _said(value: Any) -> str:
+    """An empty dict, or what else it is: an array would fill the message with its numbers."""
+    return repr(value) if isinstance(value, Mapping) else type(value).__name__
 
 
 def _leaves(inputs: Any) -> list[np.ndarray]:

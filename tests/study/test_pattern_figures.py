@@ -112,7 +112,7 @@ def test_settling_has_a_line_a_layer_and_tau():
     one, undefined = panels(settling(pd.concat([looks[looks["seed"] == 0], course("same", 1, 0, 9)])))[
         1:
     ]
-    assert one.get_title("left").endswith("(1 seed)")
+    assert one.get_title("left").endswith(" no interval")
     assert undefined.get_title("left").endswith("τ not defined")
 
 

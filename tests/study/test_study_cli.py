@@ -56,6 +56,18 @@ def test_run_and_report(ann2neo, tmp_path):
     assert (out / "report.html").is_file()
 
 
+def test_an_interrupted_run_says_how_to_go_on(ann2neo, tmp_path, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ann2neo.study.run", interrupted)
+    status, _, said = ann2neo("run", "digits-quick", "--out", tmp_path / "out")
+    assert status == 130
+    kept, interrupted_line = said.splitlines()
+    assert kept == f"What has ended is kept in {tmp_path / 'out'}: the same command goes on from there."
+    assert interrupted_line == "ann2neo: interrupted"
+
+
 def test_report_of_patterns_alone(ann2neo, tmp_path):
     only_patterns(blocks=(1,)).save(tmp_path)
     status, shown, _ = ann2neo("report", tmp_path)

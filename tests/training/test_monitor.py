@@ -363,7 +363,7 @@ def test_bad_arguments(probes, options, error, match):
     [
         ({"layers": "third"}, (0,), ValueError, "layers must be 'last_hidden', 'all' or among"),
         ({"threshold": np.ones(3)}, (0,), ValueError, r"shape \(7,\); got shape \(3,\)"),
-        ({}, (-1,), ValueError, "step must be larger than that of the look before"),
+        ({}, (-1,), ValueError, "step must be at least 0, got -1"),
         ({}, (1.5,), TypeError, "step must be an int"),
         ({}, (0, 0.5), TypeError, "training_epoch must be an int"),
     ],
@@ -377,7 +377,7 @@ def test_bad_looks(options, arguments, error, match):
 def test_steps_must_rise_and_networks_must_be_networks():
     monitor = training.ActivityMonitor(PROBES)
     monitor.observe(mlp(), 3)
-    with pytest.raises(ValueError, match=r"larger than that of the look before, 3, got 3"):
+    with pytest.raises(ValueError, match="step must be at least 4, got 3"):
         monitor.observe(mlp(), 3)
     with pytest.raises(TypeError, match=r"network must be a keras\.Model"):
         monitor.observe(np.ones((20, 7)), 4)
