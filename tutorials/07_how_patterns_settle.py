@@ -161,11 +161,11 @@ networks.groupby("network")[["training_accuracy", "test_accuracy"]].agg(["mean",
 # Each panel is a network, its layers from bottom to top and its steps from left to right, on a
 # logarithmic axis; the strip at the left is the untrained network.
 #
-# Mind one thing in the first third: looks run in inference mode, where batch normalization uses moving
-# averages, and these lag some ten batches behind weights that change fast. What is seen is the network
-# as it would be used at that moment. The original looks in training mode, with the averages of the
-# images shown; where that was tried here, at step 7, entropy shares differed by 0.1 to 0.3 on average.
-# So take early numbers of networks with and without batch normalization for different things.
+# Looks run in inference mode, where batch normalization uses moving averages: these lag some ten
+# batches behind weights that change fast, and say nothing of an untrained network. So the study looks
+# inside `training.averages_of(network, samples)`, which puts the averages of the probe in their place
+# and takes them back after the look. The original looks in training mode, which comes to the same. (In
+# the first part above, without it, early looks are of the network as it would be used then.)
 
 # %%
 early = courses[courses["network"].isin(["residual_3", "plain_3", "fixup_3", "pyramid_3"])]
@@ -198,13 +198,14 @@ def of_networks(*names):
 of_networks("settling", "settling_same_width", "settling_flips")
 
 # %% [markdown]
-# - **Patterns settle bottom-up**: τ is 0.6 to 1 in every kind of network, and no interval reaches 0.
+# - **Patterns settle bottom-up**: τ is 0.65 to 0.96 in every kind of network, and no interval reaches
+#   0.
 # - **Part of that is width.** Between layers of one width (`settling_same_width`, only such pairs
-#   count) τ is 0.2 to 0.4 in residual networks and 0 to 0.25 in plain ones, with intervals that mostly
-#   include 0. The pyramidal network has hardly any such pairs.
+#   count) τ is 0.3 to 0.5 in networks with shortcuts of two and more blocks (Fixup aside) and about 0
+#   in plain ones of three and more. The pyramidal network has one such pair.
 # - **The rest is not.** Unit by unit (`settling_flips`), where width does not matter, τ is 0.5 to 0.7 in
-#   plain and residual networks of two and more blocks, and above 0 in all networks but those of one
-#   block: the finding stands, weaker than patterns make it look.
+#   plain and residual networks, and its interval is above 0 in all networks but Fixup and PReLU: the
+#   finding stands, weaker than patterns make it look.
 #
 # In the original, Fixup and pyramidal networks settle more simultaneously. Differences to the residual
 # network of as many blocks, seed by seed:
@@ -224,8 +225,8 @@ settling[settling.index.get_level_values("compared_with") == "residual_3"]
 # %% [markdown]
 # The pyramidal network's patterns settle *more* strictly in order, as they must where each block is
 # wider than the one before; unit by unit no difference is shown. Fixup does settle more simultaneously
-# unit by unit, as in the original, and so does PReLU. But Fixup is also the one without batch
-# normalization, learns slowest at this size, and its first steps are erratic (see the maps above).
+# by both measures, as in the original; PReLU does unit by unit, and so, a little, does the plain
+# network. But Fixup is also the one without batch normalization, and learns slowest at this size.
 #
 # ## Dips
 #
@@ -245,10 +246,11 @@ dips = against_residual("dip_early", "dip_half", "dip_end")
 dips[dips.index.get_level_values("network").str.startswith("plain")]
 
 # %% [markdown]
-# The finding that plain networks dip and residual ones do not is **neither shown nor refuted** here: no
-# mean over blocks differs from 0 (and `dip_early` is one of those early numbers). What the picture does
-# show is another difference: without shortcuts deep networks have less entropy altogether, the deeper
-# the less, and more spread between seeds.
+# That plain networks dip and residual ones do not is **not found here**: both have dips of some 0.05,
+# and the mean difference over blocks is 0 at all three moments, give or take 0.03. What the picture
+# does show is another difference: without shortcuts deep networks have less entropy altogether, the
+# deeper the less, and more spread between seeds. The original has 25 seeds, networks of twice the width,
+# whole images and longer trainings; dips may need these.
 #
 # Two warnings on reading such tables. The last stage is `saturated`: 500 images at 4 × 4 positions are
 # 8,000 patterns of 32 bits, nearly all of them distinct, so its entropy says log₂ 8,000. And these are

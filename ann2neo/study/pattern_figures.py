@@ -278,4 +278,5 @@ def _shades(blocks: list[int]) -> dict[int, Any]:
 def _tau(found: dict[Hashable, Any] | None) -> str:
     if found is None:
         return "τ not defined"
-    return f"τ = {number(found['value'], 2)} {interval(found)}"
+    said = f"τ = {number(found['value'], 2)}"
+    return said if np.isnan(found["low"]) else f"{said} {interval(found)}"

@@ -36,8 +36,8 @@ def _compiled(network: Any, plan: Plan) -> Any:
     variables = network.trainable_variables
     optimizer.build(variables)
 
-    def trained(chosen: Any) -> Any:
-        inputs, labels = tf.gather(x, chosen), tf.gather(y, chosen)
+    @tf.function
+    def trained(inputs: Any, labels: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables:
                 tape.watch(variable.value)
@@ -46,37 +46,47 @@ def _compiled(network: Any, plan: Plan) -> Any:
             scaled = optimizer.scale_loss(value)
         gradients = tape.gradient(scaled, [variable.value for variable in variables])
         optimizer.apply(gradients, variables)
-        return _sums(value, labels, outputs)
+        return value, outputs
 
-    def validated(first: Any, size: int) -> Any:
-        labels = _stretch(y, first, size)
-        outputs = network(_stretch(x, first, size), training=False)
-        return _sums(_total(loss, labels, outputs, network), labels, outputs)
+    def trained_in_turn(chosen: Any, sizes: list[int]) -> Any:
+        # Once a turn what need not be done once a batch: starting an operation takes its time, too.
+        inputs, labels = tf.gather(x, chosen), tf.gather(y, chosen)
+        done = [trained(*batch) for batch in zip(_cut(inputs, sizes), _cut(labels, sizes), strict=True)]
+        values = [tf.cast(value, tf.float32) for value, _ in done]
+        return _sums(values, sizes, labels, tf.concat([outputs for _, outputs in done], 0))
+
+    def validated(first: Any, sizes: list[int]) -> Any:
+        labels = _stretch(y, first, sum(sizes))
+        outputs = network(_stretch(x, first, sum(sizes)), training=False)
+        value = tf.cast(_total(loss, labels, outputs, network), tf.float32)
+        return _sums([value], sizes, labels, outputs)
 
     def one_pass(order: Any) -> Any:
         score = _over_batches(
-            lambda first, size: trained(_stretch(order, first, size)), 0, plan.n_train, plan.batch_size
+            lambda first, sizes: trained_in_turn(_stretch(order, first, sum(sizes)), sizes),
+            (0, plan.n_train),
+            plan.batch_size,
+            _BATCHES_A_TURN,
         )
         held_out = tf.fill([2], np.float32(np.nan))
         if plan.validates:
-            held_out = _over_batches(validated, plan.n_train, len(plan.x), _VALIDATION_BATCH)
+            held_out = _over_batches(validated, (plan.n_train, len(plan.x)), _VALIDATION_BATCH, 1)
         return tf.concat([score, held_out], 0)
 
     return tf.function(one_pass)
 
 
-def _over_batches(step: Any, start: int, stop: int, size: int) -> Any:
-    """Means of what `step` sums, over batches of `size` and a last one of what is left."""
-    # Several batches a turn: a turn takes as long as some ten operations of a small network.
-    stride = _BATCHES_A_TURN * size
+def _over_batches(turn: Any, limits: tuple[int, int], size: int, n_batches: int) -> Any:
+    """Means of what `turn` sums: of `n_batches` batches of `size` each, and at last of what is left."""
+    start, stop = limits
+    stride = n_batches * size
     turned = start + (stop - start) // stride * stride
-    batch = tf.function(step)
     sums = tf.zeros([2])
     for first in tf.range(start, turned, stride):
         tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-        sums += tf.add_n([batch(first + number * size, size) for number in range(_BATCHES_A_TURN)])
-    for first in range(turned, stop, size):
-        sums += batch(tf.constant(first), min(size, stop - first))
+        sums += turn(first, [size] * n_batches)
+    if turned < stop:
+        sums += turn(turned, [min(size, stop - first) for first in range(turned, stop, size)])
     return sums / (stop - start)
 
 
@@ -89,7 +99,13 @@ def _total(loss: Any, labels: Any, outputs: Any, network: Any) -> Any:
     return tf.add_n([loss(labels, outputs), *network.losses])
 
 
-def _sums(value: Any, labels: Any, outputs: Any) -> Any:
+def _cut(tensor: Any, sizes: list[int]) -> list[Any]:
+    """Its rows in batches."""
+    return [_stretch(tensor, sum(sizes[:k]), size) for k, size in enumerate(sizes)]
+
+
+def _sums(values: list[Any], sizes: list[int], labels: Any, outputs: Any) -> Any:
+    """Loss and hits, summed over the samples of some batches of which `values` are the mean losses."""
     right = tf.equal(tf.argmax(outputs, -1, output_type=tf.int32), labels)
-    count = tf.cast(tf.size(labels), tf.float32)
-    return tf.stack([tf.cast(value, tf.float32) * count, tf.reduce_sum(tf.cast(right, tf.float32))])
+    loss = tf.add_n([value * size for value, size in zip(values, sizes, strict=True)])
+    return tf.stack([loss, tf.reduce_sum(tf.cast(right, tf.float32))])
