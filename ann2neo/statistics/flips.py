@@ -19,7 +19,7 @@ def flip_rate(before: Any, after: Any) -> np.ndarray:
     Parameters
     ----------
     before, after : SpikeRaster or what `as_raster` takes
-        The same units and samples, at two moments of training, say.
+        The same units, by position, and the same samples, at two moments of training, say.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def flip_rate(before: Any, after: Any) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the two differ in units or samples.
+        If the two differ in their number of units, or in ``sample_index`` or ``dataset_split``.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def spike_jaccard(before: Any, after: Any) -> np.ndarray:
     Parameters
     ----------
     before, after : SpikeRaster or what `as_raster` takes
-        The same units and samples.
+        The same units, by position, and the same samples.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def spike_jaccard(before: Any, after: Any) -> np.ndarray:
     Raises
     ------
     ValueError
-        If the two differ in units or samples.
+        If the two differ in their number of units, or in ``sample_index`` or ``dataset_split``.
 
     Examples
     --------
@@ -153,8 +153,10 @@ def same_samples(before: Any, after: Any) -> tuple[SpikeRaster, SpikeRaster]:
         first, second = getattr(one, name), getattr(two, name)
         if first != second:
             raise ValueError(f"before and after must have the same {name}, got {first} and {second}")
-    if not np.array_equal(one.samples["sample_index"], two.samples["sample_index"]):
-        raise ValueError("before and after must hold the same samples: their sample_index differs")
+    for name in ("sample_index", "dataset_split"):
+        both = name in one.samples.columns and name in two.samples.columns
+        if both and not np.array_equal(one.samples[name], two.samples[name]):
+            raise ValueError(f"before and after must hold the same samples: their {name} differs")
     return one, two
 
 

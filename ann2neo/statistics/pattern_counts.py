@@ -146,6 +146,8 @@ class PatternCounts:
 
     def merge(self, other: PatternCounts) -> PatternCounts:
         """Add what another accumulator has seen."""
+        if not isinstance(other, PatternCounts):
+            raise TypeError(f"other must be a PatternCounts, got {other!r:.80}")
         for option in ("by", "fingerprint", "max_patterns"):
             own, given = getattr(self, option), getattr(other, option)
             if own != given:
@@ -228,7 +230,11 @@ def coded_labels(raster: SpikeRaster, labels: Any) -> tuple[np.ndarray, np.ndarr
 def coded(values: Any) -> tuple[np.ndarray, np.ndarray]:
     """Labels, none missing, as indices into the sorted distinct ones, and these."""
     codes, distinct = pd.factorize(values, sort=True)
-    return codes.astype(np.int64), np.array(distinct)
+    labels = np.array(distinct)
+    # Small integers, as data sets have them, are the same labels as others.
+    if labels.dtype.kind in "iu" and labels.itemsize < 8:
+        labels = labels.astype(np.int64)
+    return codes.astype(np.int64), labels
 
 
 def _stretch(

@@ -89,8 +89,9 @@ class PatternHistogram:
 
         Raises
         ------
-        ValueError
-            If the two differ in units or in the way patterns were counted, or only one has labels.
+        TypeError, ValueError
+            If `other` is no histogram, the two differ in units or in the way patterns were counted, only
+            one has labels or labels are of different kinds.
         """
         check_mergeable(self, other)
         limit = min(self.limit, other.limit)
@@ -173,9 +174,14 @@ def check_alike(a: PatternHistogram, b: PatternHistogram) -> None:
 
 def check_mergeable(a: PatternHistogram, b: PatternHistogram) -> None:
     """Refuse two histograms that do not add up to one."""
+    if not isinstance(b, PatternHistogram):
+        raise TypeError(f"other must be a PatternHistogram, got {b!r:.80}")
     check_alike(a, b)
     if (a.labels is None) != (b.labels is None):
         raise ValueError("histograms must both have labels or both have none, got one that has")
+    if a.labels is not None and b.labels is not None and a.labels.dtype.kind != b.labels.dtype.kind:
+        said = " and ".join(f"{h.tolist()[0]!r:.40} ({h.dtype})" for h in (a.labels, b.labels))
+        raise ValueError(f"labels must be of one kind, got {said}")
 
 
 def check_complete(histogram: PatternHistogram) -> PatternHistogram:
@@ -217,9 +223,6 @@ def _merged_cells(
     """Labels and cells of both; `place` of the patterns of `a`, then `b`, in the merged histogram."""
     if a.labels is None or b.labels is None or a.cells is None or b.cells is None:
         return None, None
-    if a.labels.dtype.kind != b.labels.dtype.kind:
-        first, second = a.labels.tolist()[0], b.labels.tolist()[0]
-        raise ValueError(f"labels must be of one kind, got {first!r:.40} and {second!r:.40}")
     both = np.concatenate([a.labels, b.labels])
     labels, code = np.unique(both, return_inverse=True)
     cells = np.concatenate([a.cells, b.cells + np.array([a.counts.size, a.labels.size, 0])])

@@ -79,7 +79,6 @@ def _callback(
     work: Work, data: Dataset, snapshots: Path, n_train: int, n_batches: int, rng: np.random.Generator
 ) -> Any:
     """Looks at some of the samples trained on, kept on disk so that they meet the final state."""
-    from ann2neo.training.batch_averages import averages_of
     from ann2neo.training.monitor_callback import MonitorCallback
     from ann2neo.training.pattern_monitor import PatternMonitor
 
@@ -95,14 +94,8 @@ def _callback(
         {"train": probe}, labels={"train": data.y_train[chosen]}, snapshots=snapshots
     )
 
-    class ProbeAverages(MonitorCallback):
-        """Looks by the averages of the probe: moving ones lag behind weights that change fast."""
-
-        def look(self, network: Any) -> None:
-            with averages_of(network, probe):
-                super().look(network)
-
-    return ProbeAverages(monitor, every=_steps(wanted.n_looks, n_batches, wanted.epochs))
+    steps = _steps(wanted.n_looks, n_batches, wanted.epochs)
+    return MonitorCallback(monitor, every=steps, averages_of=probe)
 
 
 def _steps(n_looks: int, n_batches: int, epochs: int) -> list[int]:

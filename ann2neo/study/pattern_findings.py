@@ -49,8 +49,9 @@ def pattern_layers(patterns: pd.DataFrame) -> pd.DataFrame:
 
         ``settled_at``
             Share of training, in (0, 1], from which on ``weighted_jaccard_final`` stays above half of
-            its range, (w₀ + 1) / 2 with w₀ at the first look; straight lines between looks. NaN if the
-            range is 0: the patterns at the first look were the final ones already.
+            its range, (w₀ + 1) / 2 with w₀ at the first look; straight lines between looks, and 1 if
+            not before the last look. NaN if the range is 0: the patterns at the first look were the
+            final ones already.
         ``settled_at_flips``
             The same for ``flip_rate_final`` and half of its first value, below which it stays. A
             control: a pattern of 32 units changes when one of them does, so that wide layers settle
@@ -120,7 +121,8 @@ def pattern_findings(layers: pd.DataFrame) -> pd.DataFrame:
         ============================ ================================================================
 
         ``value`` is the mean over the ``n`` seeds that have the number; ``low`` and ``high`` are the
-        ends of its 95 % interval by Student's t (ddof=1), NaN with fewer than two seeds. Where
+        ends of its 95 % interval by Student's t (ddof=1), NaN with fewer than two seeds and where all
+        seeds have the same number, which says nothing of the spread. Where
         ``compared_with`` is not empty, all this is of paired differences, `network` − `compared_with`,
         each between networks of the same seed and blocks a stage; a network without its number of blocks
         (``plain`` with ``residual``) stands for the mean of the differences over numbers of blocks,
@@ -192,6 +194,8 @@ def means_over_seeds(numbers: pd.DataFrame) -> pd.DataFrame:
     by = known.groupby(_FINDINGS[:5], sort=False)["value"]
     found = by.agg(value="mean", sd="std", n="size").reset_index()
     half = t.ppf((1 + LEVEL) / 2, found["n"] - 1) * found["sd"] / np.sqrt(found["n"])
+    # Equal numbers may differ by rounding.
+    half = half.where(found["sd"] > 1e-12)
     return found.assign(low=found["value"] - half, high=found["value"] + half)[_FINDINGS]
 
 

@@ -27,15 +27,17 @@ def settled_at(steps: np.ndarray, values: np.ndarray, final: float) -> np.ndarra
     -------
     ndarray (n_layers,) of float
         Last crossing of the middle between the first value and `final`, straight between looks, in
-        shares of the last step. NaN where a value is NaN, the first is `final`, or the last is on the
-        first one's side.
+        shares of the last step; 1 if it lies behind the last look but one, since the last value is
+        `final` by definition and the line to it tells no order. NaN where a value is NaN, the first is
+        `final`, or the last is on the first one's side.
 
     Examples
     --------
     >>> import numpy as np
     >>> from ann2neo.study.pattern_numbers import settled_at
-    >>> settled_at(np.array([0, 4, 8]), np.array([[0.0, 1.0], [0.25, 1.0], [1.0, 1.0]]), 1.0)
-    array([0.66666667,        nan])
+    >>> values = np.array([[0.0, 0.0, 1.0], [0.625, 0.25, 1.0], [1.0, 1.0, 1.0]])
+    >>> settled_at(np.array([0, 5, 10]), values, 1.0)
+    array([0.4, 1. , nan])
     """
     middle = (values[0] + final) / 2
     # Above 0 is the final side, whether values rise or fall.
@@ -48,6 +50,7 @@ def settled_at(steps: np.ndarray, values: np.ndarray, final: float) -> np.ndarra
     here, there = beyond[last, layer], beyond[last + 1, layer]
     with np.errstate(invalid="ignore", divide="ignore"):
         crossing = steps[last] + here / (here - there) * (steps[last + 1] - steps[last])
+    crossing = np.where(last == len(steps) - 2, steps[-1], crossing)
     return np.where(defined, crossing / steps[-1], np.nan)
 
 

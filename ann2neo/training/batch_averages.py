@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,27 +18,29 @@ def averages_of(network: Any, samples: Any) -> Iterator[None]:
 
     Else it uses moving averages over the batches trained on. These lag behind weights that change fast,
     as at the start of training, and say nothing of an untrained network: what is seen of such a network
-    in inference mode is as much about the averages as about the weights. Afterwards the network is as
-    it was, bit for bit, also if the block raises.
+    in inference mode is as much about the averages as about the weights. Afterwards all variables are as
+    they were, bit for bit, also if the block raises. Do not train inside it.
 
     Parameters
     ----------
     network : keras.Model
     samples : array of shape (n_samples, ...)
-        Shown to the network at once, in training mode.
+        Finite; shown to the network at once, in training mode.
 
     Raises
     ------
     TypeError
         If `network` is not a `keras.Model`.
+    ValueError
+        If `samples` are none, not finite or not what the network takes, or the network calls one batch
+        normalization several times or has one that renormalizes: no averages would then do.
 
     Notes
     -----
     Layers below are in training mode too when a layer's averages are taken, so that the network gives
     for `samples` in inference mode what it gives in training mode, up to rounding. With dropout that is
     another network, and the averages are those of one draw. A layer that is frozen keeps its own
-    averages, as it does in training. Other networks than Keras': in torch, run
-    the model on the samples in training mode with ``momentum=1`` and put the buffers back.
+    averages, as it does in training.
 
     Examples
     --------
@@ -53,24 +56,95 @@ def averages_of(network: Any, samples: Any) -> Iterator[None]:
     keras = needed("keras", extra="tensorflow")
     if not isinstance(network, keras.Model):
         raise TypeError(f"network must be a keras.Model, got {network!r:.60}")
-    layers = [
-        layer
-        for layer in network._flatten_layers()
-        if isinstance(layer, keras.layers.BatchNormalization)
+    samples = _checked(samples)
+    if not network.built:
+        network(samples[:1], training=False)
+    # A pass in training mode may change more than averages: states of random layers, normed weights.
+    kept = [(v, np.array(keras.ops.convert_to_numpy(v))) for v in network.variables]
+    averages = [
+        average
+        for layer in _normalizing(network)
+        for average in (layer.moving_mean, layer.moving_variance)
     ]
+    of_averages = {id(average) for average in averages}
+    try:
+        _take_averages(network, samples)
+        for variable, value in kept:
+            if id(variable) not in of_averages:
+                variable.assign(value)
+        yield
+    finally:
+        for variable, value in kept:
+            variable.assign(value)
+
+
+def _checked(samples: Any) -> np.ndarray:
+    array = np.asarray(samples)
+    if array.ndim < 2 or array.dtype.kind not in "fiub" or not len(array):
+        raise ValueError(
+            "samples must be numbers of shape (n_samples, ...), with one sample at least, got shape "
+            f"{array.shape} of {array.dtype}"
+        )
+    if not np.isfinite(array).all():
+        rows = np.isfinite(array.reshape(len(array), -1)).all(axis=1)
+        raise ValueError(f"samples must be finite, sample {int(np.argmin(rows))} is not")
+    return array
+
+
+def _normalizing(network: Any) -> list[Any]:
+    """The batch normalizations whose averages training would change."""
+    import keras
+
+    kind = keras.layers.BatchNormalization
+    found = [layer for layer in network._flatten_layers() if isinstance(layer, kind) and layer.trainable]
+    for layer in found:
+        if getattr(layer, "renorm", False):
+            raise ValueError(f"network must not renormalize, layer {layer.name!r} does")
+    return found
+
+
+def _take_averages(network: Any, samples: np.ndarray) -> None:
+    """One pass in training mode in which moving averages keep nothing of what they were."""
+    from ann2neo.recording.keras_layers import noted
+
+    layers = _normalizing(network)
     momenta = [layer.momentum for layer in layers]
-    # All that a pass in training mode may change: moving averages, and the states of random layers.
-    kept = [
-        (variable, np.array(keras.ops.convert_to_numpy(variable)))
-        for variable in network.non_trainable_variables
-    ]
     try:
         for layer in layers:
             layer.momentum = 0.0
-        network(samples, training=True)
-        yield
+            # Times 0, what is infinite or NaN would be NaN.
+            layer.moving_mean.assign(np.zeros(layer.moving_mean.shape))
+            layer.moving_variance.assign(np.zeros(layer.moving_variance.shape))
+        with noted(layers) as notes, _eagerly():
+            try:
+                network(samples, training=True)
+            except ValueError as error:
+                raise ValueError(
+                    f"samples must be what the network takes, got shape {samples.shape}: {error}"
+                ) from error
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-        for variable, value in kept:
-            variable.assign(value)
+    for name, n_calls in Counter(layer.name for layer, _ in notes).items():
+        if n_calls > 1:
+            raise ValueError(
+                f"network must call each batch normalization once, {name!r} is called {n_calls} times"
+            )
+
+
+@contextlib.contextmanager
+def _eagerly() -> Iterator[None]:
+    """A call that is a graph of its own would use the momentum it was traced with."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)

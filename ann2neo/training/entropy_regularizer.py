@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 import keras
@@ -174,7 +175,7 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):
 def _checked_number(
     value: Any, name: str, *, above: float = -math.inf, below: float = math.inf
 ) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r:.60}")
     number = float(value)
     if not above < number < below:

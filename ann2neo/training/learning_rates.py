@@ -6,6 +6,7 @@ One that falls at given steps is ``keras.optimizers.schedules.PiecewiseConstantD
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any
 
 import keras
@@ -117,7 +118,7 @@ class OneCycleRate(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def _checked_rate(value: Any, name: str, at_least: float = 0.0) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r:.60}")
     rate = float(value)
     if not math.isfinite(rate) or rate <= 0 or rate < at_least:

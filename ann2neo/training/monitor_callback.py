@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import keras
 import pandas as pd
 
+from ann2neo.training.batch_averages import averages_of
 from ann2neo.training.scalars import ScalarLog
 from ann2neo.training.schedules import checked_schedule
 
@@ -26,6 +28,9 @@ class MonitorCallback(keras.callbacks.Callback):
         Look each so many batches; after each pass over the training data; or at these steps, for
         example `log_spaced`. Where Keras runs several batches at once (``steps_per_execution``) a
         look comes behind those that hold the step.
+    averages_of : array of shape (n_samples, ...), optional
+        Samples, those of the probe for example, by whose averages batch normalization goes at a look,
+        instead of by moving averages, which lag behind; see `averages_of`.
     tensorboard : str or Path, optional
         Directory for TensorBoard: each column of `to_frame`, layer and probe become a curve, written
         after each pass. Needs TensorFlow.
@@ -61,11 +66,19 @@ class MonitorCallback(keras.callbacks.Callback):
     4     8               2  train  hidden
     """
 
-    def __init__(self, monitor: Any, *, every: Any = 1, tensorboard: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        monitor: Any,
+        *,
+        every: Any = 1,
+        averages_of: Any = None,
+        tensorboard: str | Path | None = None,
+    ) -> None:
         super().__init__()
         if not callable(getattr(monitor, "observe", None)):
             raise TypeError(f"monitor must be a PatternMonitor or its like, got {monitor!r:.60}")
         self._schedule = checked_schedule(every)
+        self._averaged = averages_of
         self.monitor = monitor
         self.step = 0
         self.training_epoch = 0
@@ -103,7 +116,9 @@ class MonitorCallback(keras.callbacks.Callback):
 
     def look(self, network: Any) -> None:
         """Look at the network now."""
-        self.monitor.observe(network, self.step, self.training_epoch)
+        averaged = nullcontext() if self._averaged is None else averages_of(network, self._averaged)
+        with averaged:
+            self.monitor.observe(network, self.step, self.training_epoch)
 
     def to_frame(self) -> pd.DataFrame:
         """What was seen so far; see the monitor's `to_frame`."""

@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,5 +62,15 @@ def test_refusals():
     with pytest.raises(ValueError, match="must have the same n_samples, got 4 and 3"):
         spike_jaccard(active, active[:3])
     raster = a2n.as_raster(active)
+    train, test = (
+        a2n.SpikeRaster(
+            raster.words, 4, samples=pd.DataFrame({"sample_index": range(4), "dataset_split": split})
+        )
+        for split in ("train", "test")
+    )
+    assert not flip_rate(train, train).any()
+    assert not flip_rate(train, raster).any()  # whose split is not known
+    with pytest.raises(ValueError, match="must hold the same samples: their dataset_split differs"):
+        flip_rate(train, test)
     with pytest.raises(ValueError, match="must hold the same samples: their sample_index differs"):
         flip_rate(raster, raster.select(samples=[1, 0, 2, 3]))

@@ -254,7 +254,7 @@ def test_what_does_not_add_up():
         labelled.merge(three)
     with pytest.raises(ValueError, match="histograms must both have labels or both have none"):
         PatternCounts().update(np.eye(9)).update(np.eye(9)[:1], labels=[0])
-    with pytest.raises(ValueError, match="labels must be of one kind, got 0 and 'a'"):
+    with pytest.raises(ValueError, match=r"labels must be of one kind, got 0 \(int64\) and 'a'"):
         labelled.merge(pattern_counts(np.eye(3), labels=list("aab"))["units"])
     with pytest.raises(ValueError, match=r"chunk must have the units \{'units': 3\}, as those before"):
         PatternCounts().update(np.eye(3)).update(np.eye(4))
@@ -264,3 +264,22 @@ def test_what_does_not_add_up():
         PatternCounts().merge(PatternCounts(fingerprint=True).update(np.eye(3)))
     with pytest.raises(ValueError, match="no samples yet: call update first"):
         PatternCounts().result()
+
+
+def test_labels_of_any_width_are_the_same_labels():
+    active, labels = np.random.default_rng(0).random((60, 5)) < 0.5, np.arange(60) % 3
+    seen = a2n.PatternCounts()
+    for part, kind in ((slice(0, 30), np.uint8), (slice(30, 60), np.int64)):
+        seen.update(active[part], labels=labels[part].astype(kind))
+    assert seen.result()["units"] == a2n.pattern_counts(active, labels=labels)["units"]
+
+
+def test_labels_of_another_kind_leave_what_was_counted():
+    active, labels = np.eye(4), np.arange(4)
+    seen = a2n.PatternCounts().update(active, labels=labels)
+    with pytest.raises(ValueError, match=r"of one kind, got 0 \(int64\) and 0.5 \(float64\)"):
+        seen.update(active[:1], labels=[0.5])
+    assert seen.result()["units"] == a2n.pattern_counts(active, labels=labels)["units"]
+    for counts in (seen, seen.result()["units"]):
+        with pytest.raises(TypeError, match=r"other must be a Pattern\w+, got 3"):
+            counts.merge(3)

@@ -15,3 +15,5 @@ if __name__ == "__main__":
     test_batch_averages.test_inference_is_then_what_training_mode_gives()
     test_batch_averages.test_the_network_is_as_it_was_also_if_the_block_raises()
     test_batch_averages.test_training_is_bit_identical_with_looks_by_such_averages()
+    test_batch_averages.test_weights_that_training_mode_changes_are_as_they_were_within_too()
+    test_batch_averages.test_a_network_not_yet_built()
