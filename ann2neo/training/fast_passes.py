@@ -25,12 +25,22 @@ def train_fast(network: Any, plan: Plan, passes: Passes, rng: np.random.Generato
     while not over:
         passes.begin()
         order = rng.permutation(plan.n_train).astype(np.int32)
-        over = passes.ended(Score(*run(tf.constant(order)).numpy().tolist()))
+        loss, hits, val_loss, val_hits = run(tf.constant(order), tf.constant(0)).numpy().tolist()
+        n_train, n_held_out = plan.n_train, len(plan.x) - plan.n_train
+        score = Score(loss / n_train, hits / n_train)
+        if plan.validates:
+            score = Score(*score[:2], val_loss / n_held_out, val_hits / n_held_out)
+        over = passes.ended(score)
     network.optimizer.finalize_variable_values(network.trainable_variables)
 
 
 def _compiled(network: Any, plan: Plan) -> Any:
-    """A graph from the order of a pass to the four numbers of its `Score`."""
+    """A graph from the order of a pass to the four numbers of its `Score`, not yet divided.
+
+    In the graph all that is divided by numbers it knows is multiplied by their reciprocals, which is not
+    the same to the last bit. `fit` does not know its batches' sizes when it makes its graph, and so
+    that the same weights come out, neither must this one: it takes a 0 that is added to them.
+    """
     loss, optimizer = network.loss, network.optimizer
     x, y = tf.constant(plan.x), tf.constant(plan.y.astype(np.int32))
     variables = network.trainable_variables
@@ -48,36 +58,39 @@ def _compiled(network: Any, plan: Plan) -> Any:
         optimizer.apply(gradients, variables)
         return value, outputs
 
-    def trained_in_turn(chosen: Any, sizes: list[int]) -> Any:
+    def trained_in_turn(chosen: Any, sizes: list[Any]) -> Any:
         # Once a turn what need not be done once a batch: starting an operation takes its time, too.
         inputs, labels = tf.gather(x, chosen), tf.gather(y, chosen)
         done = [trained(*batch) for batch in zip(_cut(inputs, sizes), _cut(labels, sizes), strict=True)]
         values = [tf.cast(value, tf.float32) for value, _ in done]
         return _sums(values, sizes, labels, tf.concat([outputs for _, outputs in done], 0))
 
-    def validated(first: Any, sizes: list[int]) -> Any:
-        labels = _stretch(y, first, sum(sizes))
-        outputs = network(_stretch(x, first, sum(sizes)), training=False)
+    def validated(first: Any, sizes: list[Any]) -> Any:
+        labels = _stretch(y, first, sizes[0])
+        outputs = network(_stretch(x, first, sizes[0]), training=False)
         value = tf.cast(_total(loss, labels, outputs, network), tf.float32)
         return _sums([value], sizes, labels, outputs)
 
-    def one_pass(order: Any) -> Any:
-        score = _over_batches(
-            lambda first, sizes: trained_in_turn(_stretch(order, first, sum(sizes)), sizes),
-            (0, plan.n_train),
-            plan.batch_size,
-            _BATCHES_A_TURN,
-        )
-        held_out = tf.fill([2], np.float32(np.nan))
+    def one_pass(order: Any, zero: Any) -> Any:
+        def turn(first: Any, sizes: list[int]) -> Any:
+            chosen = _stretch(order, first, sum(sizes))
+            return trained_in_turn(chosen, [size + zero for size in sizes])
+
+        def held_out_turn(first: Any, sizes: list[int]) -> Any:
+            return validated(first, [sizes[0] + zero])
+
+        sums = _over_batches(turn, (0, plan.n_train), plan.batch_size, _BATCHES_A_TURN)
+        held_out = tf.zeros([2])
         if plan.validates:
-            held_out = _over_batches(validated, (plan.n_train, len(plan.x)), _VALIDATION_BATCH, 1)
-        return tf.concat([score, held_out], 0)
+            limits = plan.n_train, len(plan.x)
+            held_out = _over_batches(held_out_turn, limits, _VALIDATION_BATCH, 1)
+        return tf.concat([sums, held_out], 0)
 
     return tf.function(one_pass)
 
 
 def _over_batches(turn: Any, limits: tuple[int, int], size: int, n_batches: int) -> Any:
-    """Means of what `turn` sums: of `n_batches` batches of `size` each, and at last of what is left."""
+    """Sums of what `turn` gives for `n_batches` batches of `size` each, and at last for what is left."""
     start, stop = limits
     stride = n_batches * size
     turned = start + (stop - start) // stride * stride
@@ -87,11 +100,11 @@ def _over_batches(turn: Any, limits: tuple[int, int], size: int, n_batches: int)
         sums += turn(first, [size] * n_batches)
     if turned < stop:
         sums += turn(turned, [min(size, stop - first) for first in range(turned, stop, size)])
-    return sums / (stop - start)
+    return sums
 
 
-def _stretch(tensor: Any, first: Any, size: int) -> Any:
-    """Rows from `first` on, a number of them that the graph knows when it is made."""
+def _stretch(tensor: Any, first: Any, size: Any) -> Any:
+    """So many rows from `first` on."""
     return tf.slice(tensor, [first] + [0] * (tensor.ndim - 1), [size, *tensor.shape[1:]])
 
 
@@ -99,13 +112,15 @@ def _total(loss: Any, labels: Any, outputs: Any, network: Any) -> Any:
     return tf.add_n([loss(labels, outputs), *network.losses])
 
 
-def _cut(tensor: Any, sizes: list[int]) -> list[Any]:
+def _cut(tensor: Any, sizes: list[Any]) -> list[Any]:
     """Its rows in batches."""
     return [_stretch(tensor, sum(sizes[:k]), size) for k, size in enumerate(sizes)]
 
 
-def _sums(values: list[Any], sizes: list[int], labels: Any, outputs: Any) -> Any:
+def _sums(values: list[Any], sizes: list[Any], labels: Any, outputs: Any) -> Any:
     """Loss and hits, summed over the samples of some batches of which `values` are the mean losses."""
     right = tf.equal(tf.argmax(outputs, -1, output_type=tf.int32), labels)
-    loss = tf.add_n([value * size for value, size in zip(values, sizes, strict=True)])
+    loss = tf.add_n(
+        [value * tf.cast(size, tf.float32) for value, size in zip(values, sizes, strict=True)]
+    )
     return tf.stack([loss, tf.reduce_sum(tf.cast(right, tf.float32))])

@@ -22,7 +22,7 @@ def train_by_fit(
         shuffle=False,
         validation_data=(plan.x[plan.n_train :], plan.y[plan.n_train :]) if plan.validates else None,
         validation_batch_size=plan.batch_size if plan.validates else None,
-        callbacks=[_Order(batches, rng), *callbacks, _Report(passes)],
+        callbacks=[_Order(batches, rng), *callbacks, _Report(plan, passes)],
         verbose=0,
     )
 
@@ -59,15 +59,21 @@ class _Order(keras.callbacks.Callback):
 class _Report(keras.callbacks.Callback):
     """Hands each pass to `Passes`, and stops where it says so."""
 
-    def __init__(self, passes: Passes) -> None:
+    def __init__(self, plan: Plan, passes: Passes) -> None:
         super().__init__()
         self._passes = passes
+        self._sizes = plan.n_train, len(plan.x) - plan.n_train
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._passes.begin()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        score = Score(**{name: float(logs[name]) for name in Score._fields if name in logs})
+        found = {name: float(logs[name]) for name in Score._fields if name in logs}
+        for name, n_samples in zip(("accuracy", "val_accuracy"), self._sizes, strict=True):
+            if name in found:
+                # A share of samples that was rounded to float32 would miss the accuracy to reach.
+                found[name] = round(found[name] * n_samples) / n_samples
+        score = Score(**found)
         by_callback = self.model.stop_training
         if self._passes.ended(score):
             self.model.stop_training = True

@@ -67,7 +67,7 @@ def study_patterns(networks=("residual", "plain"), blocks=(1, 3), seeds=(0, 1, 2
         for count in blocks:
             n = len(names(count))
             for seed in seeds:
-                settles = np.linspace(5, 45, n) + rng.normal(0, 2, n).clip(-4, 4)
+                settles = (np.linspace(5, 45, n) + rng.normal(0, 6, n)).clip(2, 49)
                 entropy = 0.9 - 0.2 * np.linspace(0, 1, n) + rng.normal(0, 0.005, n)
                 entropy[n // 2 : n // 2 + 2] -= 0.2 * (network == "plain")
                 parts.append(course(network, count, seed, settles, entropy))

@@ -96,7 +96,7 @@ def test_of_single_depths_all_are_shown():
 
 
 def test_settling_has_a_line_a_layer_and_tau():
-    looks = study_patterns(blocks=(1,))
+    looks = study_patterns(blocks=(1,), seeds=range(5))
     figure = settling(looks)
     residual, plain = panels(figure)
     assert len(residual.lines) == 7

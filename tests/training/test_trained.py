@@ -246,6 +246,33 @@ def test_stopping_rules(fast):
     assert len(still.history) == 4
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_an_accuracy_that_is_just_reached_stops(fast):
+    """As a share in float32, 9 of 10 is below 0.9, and 41 of 41 times 1/41 is below 1."""
+    for n, n_wrong, accuracy in ((10, 1, 0.9), (41, 0, 1.0)):
+        network, (x, _) = own_models.straight(), data(n)
+        labels = np.argmax(network.predict(x, verbose=0), -1)
+        labels[:n_wrong] = (labels[:n_wrong] + 1) % 3
+        stop = SHORT.with_stop(epochs=4, accuracy=accuracy)
+        found = trained(stop, network, (x, labels), fast=fast, learning_rate=1e-9, batch_size=4)
+        assert (found.provenance["epochs_run"], found.provenance["stopped_by"]) == (1, "accuracy")
+        assert found.provenance["training_accuracy"] == accuracy
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(48, 24), (46, 32)])
+def test_fast_is_fit_to_the_last_bit_with_batch_normalization(n, batch_size):
+    """Averages over a number of samples that is no power of two."""
+    keras.utils.set_random_seed(0)
+    kinds = [keras.layers.Dense(32, "relu"), keras.layers.BatchNormalization()]
+    hidden = keras.layers.Dense(20, "relu", name="hidden")
+    network = keras.Sequential([keras.Input((6,)), *kinds, hidden, keras.layers.Dense(3, "softmax")])
+    options = {"using": data(n), "batch_size": batch_size}
+    fast, slow = (trained(SHORT, network, fast=way, **options) for way in (True, False))
+    for a, b in zip(values(fast.network), values(slow.network), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert fast.history.accuracy.tolist() == slow.history.accuracy.tolist()
+
+
 def test_callbacks_see_batches_and_may_stop():
     seen = []
 
