@@ -33,6 +33,8 @@ def test_plot_without_matplotlib(monkeypatch):
         ("keras", ["demo"], "demo"),
         ("sklearn.datasets", ["demo"], "demo"),
         ("keras", ["record", "m.keras", "--samples", "x.npy", "--out", "o.zarr"], "tensorflow"),
+        ("pyarrow", ["study", "run", "digits-quick", "--out", "out"], "study"),
+        ("matplotlib", ["study", "run", "digits-quick", "--out", "out"], "study"),
     ],
 )
 def test_command_line_without_the_extra(monkeypatch, capsys, tmp_path, module, arguments, extra):

@@ -60,6 +60,8 @@ def run(
 
     Raises
     ------
+    ImportError
+        If a package of the extra ``study`` is not installed.
     ValueError
         If `out` holds other files than a study's or cells that were run with other settings, or
         `workers` is below 1.
@@ -79,6 +81,8 @@ def run(
     """
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise ValueError(f"workers must be an int of at least 1, got {workers!r:.80}")
+    # What only `save` uses: missed there, it would end a study after all its hours.
+    needed("pyarrow", extra="study")
     out = Path(out)
     _check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
