@@ -144,11 +144,22 @@ def folder_of(cell: Cell, out: Path) -> Path:
 
 
 def state_of(folder: Path) -> State | None:
-    """How the cell of a folder ended; None if it has not."""
+    """How the cell of a folder ended; None if it has not.
+
+    Raises
+    ------
+    ValueError
+        If its ``cell.json`` cannot be read.
+    """
     file = folder / "cell.json"
     if not file.is_file():
         return None
-    return State(**json.loads(file.read_text(encoding="utf-8")))
+    try:
+        return State(**json.loads(file.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{file} must say how a cell ended, but cannot be read: {error}; run the study again"
+        ) from error
 
 
 def versions() -> dict[str, str]:

@@ -44,8 +44,8 @@ def run(
         ``results.parquet``, ``units.parquet``, ``switch.csv`` and ``patterns.csv`` as far as there are
         such cells (`Results.load` reads them).
     resume : bool
-        Keep the cells that are there, ended or diverged; those that failed are run again. False: run all
-        again, each replacing the old one when it is whole.
+        Keep the cells that are there, ended or diverged; those that failed or cannot be read are run
+        again. False: run all again, each replacing the old one when it is whole.
     workers : int
         Processes, each of one thread. Results do not depend on it.
     data_dir : str or Path, optional
@@ -87,7 +87,8 @@ def run(
     _check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     with _alone_in(out):
-        _check_settings(study, out, resume)
+        ended = _ended(study, out) if resume else {}
+        _check_settings(study, out, ended)
         (out / "cells").mkdir(exist_ok=True)
         cell_files.write_whole(
             out / "study.toml", lambda path: path.write_text(study.to_toml(), encoding="utf-8")
@@ -95,7 +96,7 @@ def run(
         for kind in KINDS:
             for part in (out / "cells").glob(f".{kind}-*"):
                 shutil.rmtree(part, ignore_errors=True)
-        todo = [cell for cell in study.cells() if not (resume and _is_done(cell, out))]
+        todo = [cell for cell in study.cells() if cell not in ended]
         data = None if data_dir is None else str(Path(data_dir).resolve())
         with Progress(study, todo, shown=progress) as bar:
             _Run(study, out, data, bar).all(todo, workers)
@@ -133,13 +134,24 @@ def _alone_in(out: Path) -> Iterator[None]:
         lock.release()
 
 
-def _check_settings(study: Study, out: Path, resume: bool) -> None:
-    """Refuse a folder whose cells were run in another way, before anything is changed in it."""
-    for cell in study.cells() if resume else ():
-        state = cell_files.state_of(cell_files.folder_of(cell, out))
-        # What failed is run again, and may have failed for its settings.
-        if state is None or state.status == "failed":
+def _ended(study: Study, out: Path) -> dict[Cell, State]:
+    """The cells that need not be run: there, readable, and not failed."""
+    ended = {}
+    for cell in study.cells():
+        try:
+            state = cell_files.state_of(cell_files.folder_of(cell, out))
+        except ValueError as error:
+            _LOG.warning("%s is run again: %s", cell.key, error)
             continue
+        # What failed may have failed for its settings: they are not looked at.
+        if state is not None and state.status != "failed":
+            ended[cell] = state
+    return ended
+
+
+def _check_settings(study: Study, out: Path, ended: dict[Cell, State]) -> None:
+    """Refuse a folder whose cells were run in another way, before anything is changed in it."""
+    for cell, state in ended.items():
         settings = study.settings(cell)
         for key in {**settings, **state.settings}:
             there, wanted = state.settings.get(key), settings.get(key)
@@ -148,11 +160,6 @@ def _check_settings(study: Study, out: Path, resume: bool) -> None:
                     f"out must be new or made by the same study, but {cell.key} in {out} was run with "
                     f"{key} = {there}, not {wanted}"
                 )
-
-
-def _is_done(cell: Cell, out: Path) -> bool:
-    state = cell_files.state_of(cell_files.folder_of(cell, out))
-    return state is not None and state.status != "failed"
 
 
 def start_of(cell: Cell) -> Cell | None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -160,6 +161,26 @@ def test_cells_of_other_settings_are_refused_and_left_alone(tmp_path):
     assert cell.stat().st_mtime_ns == born
     run(other, tmp_path, progress=False, resume=False)
     assert json.loads((cell / "cell.json").read_text())["settings"]["window"] == 50
+
+
+@pytest.mark.parametrize("content", [b'{"status":', b"[]", b'{"state": "ok"}', b"\xff"])
+def test_a_damaged_cell_is_named_and_run_again(tmp_path, caplog, content):
+    small = Study("fake", (Network("mlp", (3,)),), ("digits",), STUDY.conditions)
+    run(small, tmp_path, progress=False)
+    before = without_seconds(tmp_path)
+    # Another cell started from it: that one is kept.
+    file = tmp_path / "cells" / "condition-mlp-3-digits-Generalizing-0" / "cell.json"
+    others = {other: other.stat().st_mtime_ns for other in file.parents[1].glob("*/cell.json")}
+    del others[file]
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{re.escape(str(file))} must say .*; run the study again"):
+        Results.load(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        run(small, tmp_path, progress=False)
+    assert caplog.text.count(f"{file.parent.name} is run again: {file}") == 1
+    assert json.loads(file.read_text())["status"] == "ok"
+    assert {other: other.stat().st_mtime_ns for other in others} == others
+    assert without_seconds(tmp_path) == before
 
 
 def test_other_files_are_left_alone(tmp_path):
