@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,7 +152,7 @@ def train(
 def train_conditions(
     network: Any,
     data: Any,
-    conditions: Iterable[Condition] = tuple(CONDITIONS.values()),
+    conditions: Iterable[Condition] | Mapping[str, Condition] = CONDITIONS,
     *,
     rng: np.random.Generator,
     **options: Any,
@@ -164,7 +164,7 @@ def train_conditions(
     network : keras.Model
         Untrained: its weights are the initial ones of all conditions.
     data : Dataset or tuple of arrays
-    conditions : iterable of Condition
+    conditions : iterable of Condition or mapping to Condition
         The paper's five, if not given. What starts from generalizing weights starts from those of the
         first condition that has true labels and initial weights.
     rng : numpy.random.Generator
@@ -179,8 +179,9 @@ def train_conditions(
 
     Raises
     ------
-    ValueError
-        If two conditions have one name, or one lacks what it starts from.
+    TypeError, ValueError
+        If `conditions` holds something else, two of one name or one without what it starts from, or an
+        argument does not fit `train`.
 
     Examples
     --------
@@ -193,7 +194,7 @@ def train_conditions(
     >>> list(train_conditions(network, data, short, rng=rng, progress=False))
     ['Random', 'Generalizing', 'MemRetrainLast', 'MemRetrainAll', 'MemRandomLast']
     """
-    chosen, data = list(conditions), as_dataset(data)
+    chosen, data = _listed(conditions), as_dataset(data)
     names = [condition.name for condition in chosen]
     if len(set(names)) < len(names):
         raise ValueError(f"conditions must differ in name, got {names}")
@@ -207,6 +208,20 @@ def train_conditions(
         start = trained[str(source)] if condition.name in later else network
         trained[condition.name] = train(condition, start, data, rng=children[condition.name], **options)
     return {name: trained[name] for name in names}
+
+
+def _listed(conditions: Any) -> list[Condition]:
+    held: Any = conditions.values() if isinstance(conditions, Mapping) else conditions
+    # A name is iterable too, by its letters.
+    several = isinstance(held, Iterable) and not isinstance(held, str)
+    listed = list(held) if several else [held]
+    wrong = [given for given in listed if not (several and isinstance(given, Condition))]
+    if wrong:
+        raise TypeError(
+            f"conditions must be Conditions, in a list or mapping, got {wrong[0]!r:.60}; "
+            "see ann2neo.training.CONDITIONS"
+        )
+    return listed
 
 
 def _generalizes(condition: Condition) -> bool:
@@ -259,6 +274,8 @@ def _is_fast(fast: Any, callbacks: Sequence[Any]) -> bool:
     if fast not in (True, False, "auto"):
         raise ValueError(f"fast must be 'auto', True or False, got {fast!r:.60}")
     keras = needed("keras", extra="tensorflow")
+    if not isinstance(callbacks, Sequence):
+        raise TypeError(f"callbacks must be a list or tuple, got {callbacks!r:.60}")
     for callback in callbacks:
         if not isinstance(callback, keras.callbacks.Callback):
             raise TypeError(f"callbacks must be keras.callbacks.Callback, got {callback!r:.60}")
