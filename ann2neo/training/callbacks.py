@@ -151,8 +151,9 @@ class MemorizationWarning(SpikeMonitor):
         self, probes: Mapping[str, Any], *, rule: Any = None, stop: bool = False, **options: Any
     ) -> None:
         super().__init__(probes, **options)
-        if rule is not None and not callable(getattr(rule, "update", None)):
-            raise TypeError(f"rule must have a method update(rate), got {rule!r:.60}")
+        # A class has the method too, but nothing to call it on.
+        if rule is not None and (isinstance(rule, type) or not callable(getattr(rule, "update", None))):
+            raise TypeError(f"rule must be an object with a method update(rate), got {rule!r:.60}")
         if not isinstance(stop, bool):
             raise TypeError(f"stop must be True or False, got {stop!r:.60}")
         self._rule = RateDrop() if rule is None else rule

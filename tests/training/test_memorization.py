@@ -98,7 +98,8 @@ def test_warns_once_and_goes_on_unless_told_to_stop():
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [
-        ({"rule": 0.2}, TypeError, r"rule must have a method update\(rate\), got 0\.2"),
+        ({"rule": 0.2}, TypeError, r"rule must be an object with a method update\(rate\), got 0\.2"),
+        ({"rule": training.RateDrop}, TypeError, r"rule must be an object .*, got <class .*RateDrop"),
         ({"stop": "yes"}, TypeError, "stop must be True or False, got 'yes'"),
     ],
 )
