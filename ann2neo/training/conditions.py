@@ -45,8 +45,7 @@ class Stop:
     plateau: int | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.epochs, bool) or self.epochs != 0:
-            object.__setattr__(self, "epochs", checked_count(self.epochs, "epochs"))
+        object.__setattr__(self, "epochs", checked_count(self.epochs, "epochs", least=0))
         if self.accuracy is not None:
             object.__setattr__(self, "accuracy", _checked_accuracy(self.accuracy))
         if self.plateau is not None:

@@ -43,7 +43,8 @@ def test_with_stop_changes_only_the_stop():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"epochs": -1}, ValueError, "epochs must be at least 1, got -1"),
+        ({"epochs": -1}, ValueError, "epochs must be at least 0, got -1"),
+        ({"epochs": 0.0}, TypeError, "epochs must be an int of at least 0, got 0.0"),
         ({"epochs": 1.5}, TypeError, "epochs must be an int"),
         ({"epochs": False}, TypeError, "epochs must be an int"),
         ({"epochs": 1, "accuracy": 0}, ValueError, r"accuracy must lie in \(0, 1\], got 0"),
