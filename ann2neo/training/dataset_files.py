@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import zipfile
 import zlib
@@ -13,6 +14,9 @@ from typing import Any
 import numpy as np
 
 from ann2neo.extras import needed
+
+_LOG = logging.getLogger(__name__)
+_VARIABLE = "ANN2NEO_DATA"
 
 IMAGES = {"mnist": (28, 28, 1), "fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
 """Shape of an image of each data set that is read from a file."""
@@ -38,8 +42,8 @@ def digits() -> Arrays:
     return images[train], labels[train], images[test], labels[test]
 
 
-def images(name: str, data_dir: str | Path | None) -> Arrays:
-    """Images of `name` from a file, or by Keras' downloader; see `ann2neo.training.load`."""
+def images(name: str, data_dir: str | Path | None) -> tuple[str, Arrays]:
+    """Images of `name` from a file, or by Keras' downloader, and where from; see `training.load`."""
     file = _found(name, data_dir)
     if file is None:
         x_train, y_train, x_test, y_test = _downloaded(name)
@@ -47,24 +51,28 @@ def images(name: str, data_dir: str | Path | None) -> Arrays:
     else:
         x_train, y_train, x_test, y_test = _from_file(file)
         source = str(file)
-    return (
-        _scaled(x_train, name, source, "x_train"),
-        y_train,
-        _scaled(x_test, name, source, "x_test"),
-        y_test,
-    )
+    x_train = _scaled(x_train, name, source, "x_train")
+    x_test = _scaled(x_test, name, source, "x_test")
+    return source, (x_train, y_train, x_test, y_test)
 
 
 def _found(name: str, data_dir: str | Path | None) -> Path | None:
-    folder = os.environ.get("ANN2NEO_DATA") if data_dir is None else data_dir
+    folder = os.environ.get(_VARIABLE) if data_dir is None else data_dir
     if not folder:
         return None
     for file in (Path(folder) / f"{name}.npz", Path(folder) / f"{name}_jpeg.npz"):
         if file.is_file():
             return file
     if data_dir is None:
+        _LOG.warning("%s; asking Keras' downloader", _lacking(name, folder))
         return None
-    raise FileNotFoundError(f"data_dir must hold {name}.npz or {name}_jpeg.npz; {folder} has neither")
+    raise FileNotFoundError(
+        f"data_dir (--data-dir) must hold {name}.npz or {name}_jpeg.npz; {folder} has neither"
+    )
+
+
+def _lacking(name: str, folder: str | Path) -> str:
+    return f"{_VARIABLE} is {folder}, which has neither {name}.npz nor {name}_jpeg.npz"
 
 
 def _downloaded(name: str) -> Arrays:
@@ -72,10 +80,12 @@ def _downloaded(name: str) -> Arrays:
     try:
         (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:
+        folder = os.environ.get(_VARIABLE)
+        looked = f"{_lacking(name, folder)}, and " if folder else ""
         raise FileNotFoundError(
-            f"{name} could not be downloaded ({error!s:.120}); put {name}.npz, with x_train, y_train, "
-            "x_test and y_test, into a folder and name it as data_dir= or in the environment "
-            "variable ANN2NEO_DATA"
+            f"{looked}{name} could not be downloaded ({error!s:.120}); put {name}.npz, with x_train, "
+            "y_train, x_test and y_test, into a folder and name that as data_dir (--data-dir) or in the "
+            f"environment variable {_VARIABLE}"
         ) from error
     return x_train, y_train, x_test, y_test
 
@@ -85,10 +95,11 @@ def _from_file(file: Path) -> Arrays:
     try:
         # A handle of our own: NumPy leaves its own open when it fails.
         with file.open("rb") as handle:
-            archive = np.load(handle, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it holds one array without a name")
-            values = _read(archive, jpeg)
+            # Of what is neither its own nor a zip file NumPy says to unpickle it.
+            if not zipfile.is_zipfile(handle):
+                raise ValueError("it is no zip archive of arrays, as numpy.savez writes one")
+            handle.seek(0)
+            values = _read(np.load(handle, allow_pickle=False), jpeg)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{file} cannot be read as .npz: {error}") from error
     if jpeg:

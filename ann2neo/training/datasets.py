@@ -162,7 +162,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     Raises
     ------
     ValueError
-        If the name is unknown, or the file does not hold what its name says.
+        If the name is unknown, or the file, which is named, does not hold what its name says.
     FileNotFoundError
         If `data_dir` has no such file, or it could not be downloaded.
 
@@ -174,8 +174,13 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
     from ann2neo.training import dataset_files
 
     check_choice(name, "name", ("digits", *dataset_files.IMAGES))
-    arrays = dataset_files.digits() if name == "digits" else dataset_files.images(name, data_dir)
-    return Dataset(name, *arrays, n_classes=10)
+    if name == "digits":
+        return Dataset(name, *dataset_files.digits(), n_classes=10)
+    source, arrays = dataset_files.images(name, data_dir)
+    try:
+        return Dataset(name, *arrays, n_classes=10)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{source}: {error}") from error
 
 
 def as_dataset(data: Any) -> Dataset:
