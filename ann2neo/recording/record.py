@@ -101,10 +101,10 @@ def record(
         A label a sample. Default: those inside `samples`, if any. False leaves these out.
     threshold : float, array of shape (n_units,), dict a layer, or callable
         A unit is active where its activation is greater, compared in the network's own precision. A
-        callable takes activations (n_samples, n_units) of one layer and returns what broadcasts to them;
-        it must look at each sample by itself. An array or callable holds for each layer. The annotation
-        ``threshold`` says the number; else there is a column ``threshold`` in the table of units, NaN
-        for a callable.
+        callable takes activations (n_samples, n_units) of one layer, which it must not change, and
+        returns what broadcasts to them; it must look at each sample by itself. An array or callable
+        holds for each layer. The annotation ``threshold`` says the number; else there is a column
+        ``threshold`` in the table of units, NaN for a callable.
     batch_size : int
         Samples a batch, where `samples` are arrays.
     rng : numpy.random.Generator, optional

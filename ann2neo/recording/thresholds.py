@@ -77,7 +77,18 @@ def evaluated(level: Any, activations: np.ndarray, site: Site, *, check: bool) -
 
 
 def _called(level: Any, activations: np.ndarray, site: Site) -> np.ndarray:
-    values = np.asarray(level(activations))
+    # What works in place would change what is packed, and an array that is the caller's own.
+    shown = activations.view()
+    shown.flags.writeable = False
+    try:
+        values = np.asarray(level(shown))
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise ValueError(
+            f"threshold must not change the activations it is given, those of layer {site.name!r}: let "
+            f"it work on a copy ({error})"
+        ) from error
     try:
         return np.broadcast_to(values, activations.shape)
     except ValueError:

@@ -7,6 +7,7 @@ import pytest
 from keras import layers as kl
 
 import ann2neo as a2n
+from ann2neo import training
 from tests.recording.models import inputs, mlp
 
 A = np.round(np.random.default_rng(0).normal(size=(21, 5)), 1).astype(np.float32)
@@ -67,6 +68,37 @@ def test_callable_that_looks_across_the_batch_is_refused(level):
         a2n.record(A, threshold=level)
     with pytest.raises(ValueError, match="another level when a sample comes alone"):
         a2n.record([A[:1], A[1:]], threshold=level)
+
+
+def third_largest_in_place(activations):
+    activations.sort(axis=1)
+    return activations[:, -3:-2]
+
+
+def add_in_place(activations):
+    activations += 1
+    return activations
+
+
+@pytest.mark.parametrize("level", [third_largest_in_place, add_in_place])
+def test_callable_that_changes_the_activations_is_refused(level):
+    given = A.copy()
+    with pytest.raises(ValueError, match=r"threshold must not change the activations.* 'activations'"):
+        a2n.record(given, threshold=level)
+    np.testing.assert_array_equal(given, A)
+    with pytest.raises(ValueError, match=r"threshold must not change the activations.* 'second'"):
+        a2n.record(mlp(), inputs(21, 6), threshold=level)
+    monitor = training.ActivityMonitor({"probe": inputs(20, 6)}, threshold=level)
+    with pytest.raises(ValueError, match=r"threshold must not change the activations.* 'second'"):
+        monitor.observe(mlp(), 0)
+
+
+def test_errors_of_a_callable_itself_are_its_own():
+    def failing(activations):
+        raise ValueError("own words")
+
+    with pytest.raises(ValueError, match=r"^own words$"):
+        a2n.record(A, threshold=failing)
 
 
 def test_callable_of_one_level_a_sample_without_its_axis_is_refused():
