@@ -93,13 +93,36 @@ def checked_labels(labels: Any, name: str) -> np.ndarray:
 
 
 def _check_order(samples: Any) -> None:
-    """Refuse a DataLoader of torch that draws its order: nobody learns which sample comes when."""
-    sampler = type(getattr(samples, "sampler", None))
-    if sampler.__module__.startswith("torch.utils.data") and "Random" in sampler.__name__:
-        raise ValueError(
-            "samples must come in the order of the data set, got a DataLoader with a "
-            f"{sampler.__name__}: make one with shuffle=False; for another order pass rng"
-        )
+    """Refuse a DataLoader of torch in another order, or in one of its user's own making: nobody learns
+    which sample comes when."""
+    if not (hasattr(samples, "sampler") and hasattr(samples, "batch_sampler")):
+        return
+    sampler = samples.sampler if samples.batch_sampler is None else samples.batch_sampler
+    while _torch_name(sampler) == "BatchSampler":
+        sampler = sampler.sampler
+    in_order = getattr(samples, "in_order", True)
+    if in_order and _is_sequential(sampler):
+        return
+    found = type(sampler).__name__ if in_order else "in_order=False"
+    raise ValueError(
+        f"samples must come in the order of the data set, got a DataLoader with a {found}: make one "
+        "with shuffle=False; for another order pass rng. If the order is known to be that of the data "
+        "set, pass iter(loader)"
+    )
+
+
+def _is_sequential(sampler: Any) -> bool:
+    name = _torch_name(sampler)
+    if name == "DistributedSampler":
+        return not sampler.shuffle and sampler.num_replicas == 1
+    # The second stands in where the data set is an iterable, which is read as it comes.
+    return name in ("SequentialSampler", "_InfiniteConstantSampler")
+
+
+def _torch_name(sampler: Any) -> str:
+    """Name of a class of torch, or of torchdata, which has its own of the same names; else ""."""
+    kind = type(sampler)
+    return kind.__name__ if kind.__module__.partition(".")[0] in ("torch", "torchdata") else ""
 
 
 def _are_arrays(samples: Any) -> bool:
