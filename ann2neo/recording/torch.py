@@ -105,24 +105,27 @@ def observe(network: Any, inputs: Any, layers: Any) -> Iterator[TorchObservation
 def _tried(
     network: Any, calls: Calls, inputs: Any, layers: Any, paths: Mapping[int, str]
 ) -> tuple[list[Output], list[Site]]:
-    """What a first run on two samples calls; networks made for one batch size are shown the batch."""
+    """What a first run on a few samples calls; networks made for one batch size are shown the batch."""
     noted: list[Call] = []
-    few = _map(inputs, lambda leaf: leaf[:_N_TRIED])
+    n_batch = len(_leaves(inputs)[0])
+    # Another number than the batch has: no axis but that of the samples has both lengths.
+    n_tried = _N_TRIED if n_batch != _N_TRIED else _N_TRIED + 1
+    few = _map(inputs, lambda leaf: leaf[np.arange(n_tried) % n_batch])
     with Chance(network).own():
         try:
             returned = _run(network, calls, _given(few, network), noted.append)
         except ValueError:
-            few = inputs
+            few, n_tried = inputs, n_batch
             noted.clear()
             returned = _run(network, calls, _given(few, network), noted.append)
-    found = outputs_of(noted, len(_leaves(few)[0]))
+    found = outputs_of(noted, n_tried)
     if not found:
         raise ValueError(
             f"no layer of network {name_of(network)!r} could be observed: it calls no modules and no "
             "activation functions of torch. Put what is to be recorded into a module of its own and "
             "name it, or record the activations themselves: record(activations)"
         )
-    if not any(len(output.tensor) == len(_leaves(few)[0]) for output in found):
+    if not any(len(output.tensor) == n_tried for output in found):
         raise ValueError(
             f"samples do not fit network {name_of(network)!r}: none of its layers gives a row a sample, "
             f"for a batch of {_shapes(few)} (is the data set batched?)"
@@ -131,7 +134,18 @@ def _tried(
     ends = {tensor.untyped_storage().data_ptr() for tensor in tensors_in(returned)}
     final = {id(o.tensor) for o in found if o.tensor.untyped_storage().data_ptr() in ends}
     chosen = choose(found, layers, final)
+    _check_rows(chosen, n_tried)
     return chosen, [site(output, noted) for output in chosen]
+
+
+def _check_rows(chosen: list[Output], n_samples: int) -> None:
+    for output in chosen:
+        if len(output.tensor) != n_samples:
+            raise ValueError(
+                f"layer {output.label!r} gave {len(output.tensor)} rows for {n_samples} samples: its "
+                "first axis is not the samples (steps, in recurrent layers and transformers of torch "
+                "without batch_first=True); record another layer"
+            )
 
 
 def _check_called(network: Any, layers: Any, found: list[Output], paths: Mapping[int, str]) -> None:

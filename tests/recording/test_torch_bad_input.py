@@ -74,8 +74,8 @@ def test_layers_called_another_number_of_times_are_refused(case):
                 x = self.block(x)
             return x
 
-    model, batches = Again(), [inputs(2, 6), inputs(4, 6)]
-    assert recorded(model, batches, "first").shape == (6, 6)
+    model, batches = Again(), [inputs(5, 6), inputs(4, 6)]
+    assert recorded(model, batches, "first").shape == (9, 6)
     with pytest.raises(ValueError, match=r"\['block:0', 'block:1'\] as often"):
         a2n.record(model, batches, layers="block")
 
@@ -173,6 +173,36 @@ def test_layers_whose_first_axis_is_not_the_samples():
     model = nn.Sequential(nn.Unflatten(0, (2, -1)), nn.Flatten(0, 1))
     with pytest.raises(ValueError, match="'0' gave 2 rows for 8 samples"):
         a2n.record(model, inputs(8, 6), layers="0")
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4])
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 4])
+def test_steps_are_never_taken_for_samples(n_steps, batch_size):
+    """Also where there are as many steps as samples in a batch."""
+
+    class Recurrent(nn.Module):
+        def __init__(self, batch_first):
+            super().__init__()
+            self.cell = nn.LSTM(3, 4, batch_first=batch_first, bidirectional=True)
+            self.places = nn.Embedding(n_steps, 4)
+            self.out = nn.Linear(8, 2)
+
+        def forward(self, x):
+            found, _ = self.cell(x if self.cell.batch_first else x.transpose(0, 1))
+            places = torch.relu(self.places.weight)
+            return self.out(found[:, -1] if self.cell.batch_first else found[-1]) + places.sum()
+
+    x = inputs(12, n_steps, 3)
+    torch.manual_seed(0)
+    model = Recurrent(batch_first=False)
+    for layer in ("cell[0]", "cell[1]", "relu"):
+        with pytest.raises(ValueError, match="its first axis is not the samples"):
+            a2n.record(model, x, layers=layer, batch_size=batch_size)
+    model = Recurrent(batch_first=True)
+    raster = a2n.record(model, x, layers="cell[0]", conv_units="channels", batch_size=batch_size)
+    with torch.no_grad():
+        expected = model.cell(torch.tensor(x))[0].numpy()
+    np.testing.assert_array_equal(raster.to_dense(), expected.reshape(-1, 8) > 0)
 
 
 @pytest.mark.parametrize(
