@@ -161,6 +161,11 @@ def from_block(block: neo.Block, segment: int | str | None = None) -> SpikeRaste
     segment : int or str, optional
         Which Segment, by index or name; needed if there are several.
 
+    Returns
+    -------
+    SpikeRaster
+        Sample 0 begins at the ``t_start`` of the trains, which a raster does not keep.
+
     Raises
     ------
     TypeError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import neo
@@ -14,23 +15,29 @@ from ann2neo.spikes import kernels
 from ann2neo.spikes.arguments import checked_period
 from ann2neo.spikes.raster import SpikeRaster, frozen, n_words
 
+# In Hz, what neo fills in where nothing was said: nobody can know whether it is meant.
+_UNSAID = 1.0
+
 _IF_OUTSIDE = "neo's time_slice keeps a spike at t_stop, SpikeRaster.select(samples=…) does not"
 
 
 def from_trains(trains: list[Any], sampling_period: float | None) -> SpikeRaster:
-    """The raster of SpikeTrains on a common sample grid.
+    """The raster of SpikeTrains on a common sample grid, which begins at their ``t_start``.
 
     Raises
     ------
     TypeError, ValueError
         If there is none, one is not a SpikeTrain, they differ in span or sampling rate, their sampling
-        period is unknown, or a spike is off the grid, outside the span or not alone in its sample.
+        period is unknown or not the one given, or a spike is off the grid, outside the span or not alone
+        in its sample.
     """
     if not trains:
         raise ValueError("expected at least one SpikeTrain, got none")
     for train in trains:
         if not isinstance(train, neo.SpikeTrain):
             raise TypeError(f"expected SpikeTrains, got a {type(train).__name__} among them")
+    if sampling_period is not None:
+        _check_rates(trains, sampling_period)
     period = checked_period(_period_of(trains) if sampling_period is None else sampling_period)
     dt = period * 1000
     start, stop = _span(trains, dt)
@@ -58,13 +65,24 @@ def _name(train: neo.SpikeTrain) -> str:
     return repr(train.name) if train.name else "without a name"
 
 
+def _check_rates(trains: list[neo.SpikeTrain], sampling_period: float) -> None:
+    """Whether the period given is that of every train that says one."""
+    for train in trains:
+        rate = _rate(train)
+        if rate != _UNSAID and not math.isclose(rate * sampling_period, 1.0, rel_tol=1e-6):
+            raise ValueError(
+                f"sampling_period is {1 / rate:.9g} s in train {_name(train)}, whose sampling_rate is "
+                f"{rate:.9g} Hz, got {sampling_period}"
+            )
+
+
 def _period_of(trains: list[neo.SpikeTrain]) -> float:
     rates = {_rate(train) for train in trains}
     if len(rates) > 1:
-        raise ValueError(f"trains differ in sampling_rate: {sorted(rates)} Hz; pass sampling_period")
+        hint = "; pass sampling_period" if _UNSAID in rates else ""
+        raise ValueError(f"trains differ in sampling_rate: {sorted(rates)} Hz{hint}")
     (rate,) = rates
-    # neo fills in 1 Hz where nothing was said: nobody can know whether it is meant.
-    if rate == 1.0:
+    if rate == _UNSAID:
         raise ValueError(
             "trains do not say their sampling period (sampling_rate is neo's default of 1 Hz): use "
             "as_raster(trains, sampling_period=…), in seconds"
@@ -75,7 +93,7 @@ def _period_of(trains: list[neo.SpikeTrain]) -> float:
 def _rate(train: neo.SpikeTrain) -> float:
     """In Hz; neo's default where there is none."""
     rate = train.sampling_rate
-    return 1.0 if rate is None else float(rate.rescale(pq.Hz).magnitude)
+    return _UNSAID if rate is None else float(rate.rescale(pq.Hz).magnitude)
 
 
 def _span(trains: list[neo.SpikeTrain], dt: float) -> tuple[float, float]:

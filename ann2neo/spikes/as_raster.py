@@ -41,6 +41,11 @@ def as_raster(source: Any, *, sampling_period: float | None = None) -> SpikeRast
         If a spike lies off the sample grid (the message names unit and time), the trains differ in
         span, or the sampling period is unknown or contradicts the source's own.
 
+    Notes
+    -----
+    Samples count from the start of the trains: sample 0 begins at their ``t_start``, which a raster does
+    not keep. What is made of a raster starts at 0.
+
     Examples
     --------
     >>> import ann2neo as a2n, numpy as np

@@ -228,6 +228,10 @@ class TestRefusals:
             ):
                 as_raster(source, sampling_period=0.002)
             assert as_raster(source, sampling_period=0.001) == from_block(block)
+        for trains in (trains_at([0, 2, 6]), trains_at([0, 2], rate=1 * pq.Hz) + trains_at([4])):
+            with pytest.raises(ValueError, match=r"is 0.001 s in train 'unit 0', .* 1000 Hz, got 0.002"):
+                as_raster(trains, sampling_period=0.002)
+            assert as_raster(trains, sampling_period=0.001).n_samples == 10
 
     def test_segment_that_is_not_chosen_or_not_there(self, raster):
         empty, two = neo.Block(), to_block({"a": raster, "b": raster})
