@@ -13,7 +13,6 @@ from ann2neo.spikes import kernels
 from ann2neo.spikes.arguments import check_choice, checked_count
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.arguments import checked_number
-from ann2neo.statistics.rates import firing_rate
 from ann2neo.statistics.windows import counted
 
 Draw = Callable[[], np.ndarray]
@@ -92,14 +91,12 @@ def bernoulli(raster: SpikeRaster, state: np.ndarray) -> Draw:
 
 
 def poisson(raster: SpikeRaster, state: np.ndarray) -> Draw:
-    """A homogeneous Poisson process of each unit's rate, at most one spike a sample.
+    """A homogeneous Poisson process cut to one spike a sample, of the rate that leaves the unit's.
 
-    Preserves the rate λ of the process; on the grid 1 − exp(−λ) spikes a sample of it are left. Destroys
-    all else. Always-on units do not stay so.
+    A process of λ spikes a sample leaves independent samples, each active with probability
+    1 − exp(−λ): this is the firing rate r where λ = −log(1 − r), so that the law is `bernoulli`'s.
     """
-    one = 2**53
-    numerators = np.rint(-np.expm1(-firing_rate(raster)) * one).astype(np.int64)
-    return _by_bins(raster, state, numerators[:, None], np.array([one]), raster.n_samples)
+    return bernoulli(raster, state)
 
 
 def inhomogeneous(

@@ -32,7 +32,7 @@ NULLS = {
     "bin_shuffling": "each unit's samples are exchangeable within bins, unit by unit",
     "circular_shift": "each unit is stationary, and independent of other units and labels",
     "bernoulli": "samples are independent with the unit's firing rate as probability",
-    "poisson": "spikes are a homogeneous Poisson process of the unit's rate, cut to one a sample",
+    "poisson": "spikes are a homogeneous Poisson process, cut to one a sample",
     "inhomogeneous": "samples are independent with the unit's rate around them as probability",
 }
 """Method of `surrogates` → null hypothesis under which its surrogates are drawn."""

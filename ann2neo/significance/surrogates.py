@@ -12,7 +12,6 @@ from ann2neo.significance.surrogate_methods import Draw, chosen
 from ann2neo.spikes.arguments import checked_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster, frozen
-from ann2neo.statistics.rates import firing_rate
 
 
 def surrogates(
@@ -43,14 +42,15 @@ def surrogates(
         ``circular_shift``            each unit's train, but for the  ties between units and to labels
                                       place it is cut at
         ``bernoulli``                 firing rate in expectation      all else
-        ``poisson``                   see below                       all else
+        ``poisson``                   firing rate in expectation      all else
         ``inhomogeneous`` (window or  rate profile in expectation     all that is faster than the profile
         bandwidth)
         ============================= =============================== ==================================
 
-        ``poisson`` is a homogeneous Poisson process of the unit's rate λ, at most one spike a sample:
-        a sample is active with probability 1 − exp(−λ), so that λ − 1 + exp(−λ) of the rate is lost.
-        The annotation ``surrogate_expected_rate_loss`` holds the mean over units of this loss.
+        ``poisson`` is a homogeneous Poisson process cut to one spike a sample. Of λ spikes a sample
+        1 − exp(−λ) are left, so λ = −log(1 − r) keeps the firing rate r, and the law is that of
+        ``bernoulli``. A process of λ = r, which cutting makes rarer, is
+        ``elephant_poisson(raster, on_grid="round")``.
         ``inhomogeneous`` takes as profile the rate in consecutive windows of `window` samples, or the
         train smoothed with the discrete Gaussian kernel of standard deviation `bandwidth`, in
         seconds as in `instantaneous_rate` (Lindeberg 1990), reflected at the ends so that the expected
@@ -125,7 +125,4 @@ def _rasters(
 
 def _annotations(raster: SpikeRaster, method: str, options: dict[str, Any]) -> dict[str, Any]:
     said = {"surrogate": method, **{f"surrogate_{name}": value for name, value in options.items()}}
-    if method == "poisson":
-        rate = firing_rate(raster)
-        said["surrogate_expected_rate_loss"] = float(np.mean(rate + np.expm1(-rate)))
     return {**raster.annotations, **said}

@@ -16,7 +16,8 @@ from ann2neo.significance.surrogate_methods import METHODS
 from ann2neo.significance.surrogate_test import NULLS, _fano_options, _fano_values, surrogate_test
 from ann2neo.significance.surrogates import surrogates
 from ann2neo.statistics.fano import fanofactor
-from ann2neo.statistics.intervals import isi
+from ann2neo.statistics.intervals import cv, isi
+from ann2neo.statistics.rates import firing_rate
 
 quiet = functools.partial(surrogate_test, progress=False)
 
@@ -202,6 +203,17 @@ def test_rates_estimated_from_the_raster_err_on_the_safe_side():
     assert np.count_nonzero(result.pvalue <= 0.05) < stats.binom.interval(0.999, 400, 0.05)[0]
 
 
+@pytest.mark.parametrize("spikes_a_sample", [0.1, 0.5, 2])
+def test_trains_of_a_poisson_process_cut_to_one_a_sample_fulfil_the_poisson_null(spikes_a_sample):
+    active = generator(8).poisson(spikes_a_sample, (1000, 400)) > 0
+    test = functools.partial(quiet, active, method="poisson", n_surrogates=199, rng=generator(3))
+    low, high = stats.binom.interval(0.999, 400, 0.05)
+    assert low <= np.count_nonzero(test(fano_20).pvalue <= 0.05) <= high
+    # Values that follow the spike count are on the safe side.
+    for statistic in (cv, firing_rate):
+        assert np.count_nonzero(test(statistic).pvalue <= 0.05) <= high
+
+
 def test_pvalues_of_the_fano_factor_are_uniform():
     raster = independent(3000, 1000, seed=21)
     result = quiet(
@@ -355,7 +367,7 @@ def test_small_and_constant_rasters(active, method):
     options = {"bin_shuffling": {"bin_size": 3}, "inhomogeneous": {"bandwidth": 0.001}}.get(method, {})
     result = quiet(active, pairs, method=method, n_surrogates=3, rng=generator(), **options)
     assert result.n_units == result.n_tested == active.shape[1]
-    if method != "poisson" and (active.size == 1 or active.min() == active.max()):
+    if active.size == 1 or active.min() == active.max():
         assert (result.pvalue == 1).all()
 
 
