@@ -104,8 +104,24 @@ def surrogate_test(
     The p-value is valid at every number of surrogates (Phipson and Smyth, Statistical Applications in
     Genetics and Molecular Biology 9 (2010) 39) where the null makes raster and surrogates exchangeable:
     the permutations, ``shuffle_isis``, ``bin_shuffling``, and nearly ``circular_shift``. ``bernoulli``,
-    ``poisson`` and ``inhomogeneous`` estimate their rates from the raster: p-values are approximate, and
-    too large for statistics that follow the spike count, which varies between such surrogates.
+    ``poisson`` and ``inhomogeneous`` estimate their rates from the raster: p-values are approximate,
+    and too large for statistics that follow the spike count, which varies between such surrogates.
+
+    Under ``inhomogeneous`` they are too small for statistics that the profile bears on: it has taken up
+    the chance of the train, and surrogates add their own. Of 600 units that fire independently at 1,000
+    samples with rate .2, rejected at 5 % (``"two-sided"``, ``"less"``; 199 surrogates):
+
+    ====== ================= ======================== ============
+    window Fano factor (100) autocorrelation at lag 1 CV2
+    ====== ================= ======================== ============
+    5      5 %, 16 %         100 %, 100 %             16 %, 25 %
+    10     10 %, 24 %        75 %, 85 %               3 %, 4 %
+    50     13 %, 29 %        5 %, 11 %                4 %, 2 %
+    100    12 %, 29 %        4 %, 6 %                 4 %, 3 %
+    500    4 %, 7 %          5 %, 3 %                 4 %, 4 %
+    ====== ================= ======================== ============
+
+    ``bin_shuffling`` keeps the counts of the bins themselves and is exact at every bin size.
 
     Memory does not grow with `n_surrogates`. Warnings (UserWarning) of the statistic are shown for the
     raster and not again for surrogates. An interrupt leaves nothing behind.

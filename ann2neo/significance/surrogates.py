@@ -54,7 +54,9 @@ def surrogates(
         ``inhomogeneous`` takes as profile the rate in consecutive windows of `window` samples, or the
         train smoothed with the discrete Gaussian kernel of standard deviation `bandwidth`, in
         seconds as in `instantaneous_rate` (Lindeberg 1990), reflected at the ends so that the expected
-        spike count is kept.
+        spike count is kept. Counts in windows vary more than the raster's, whose chance the profile has
+        taken up: tests against such surrogates reject too often (`surrogate_test` has numbers), against
+        ``bin_shuffling`` they do not.
     n_surrogates : int
         Number of rasters, at least 1.
     rng : numpy.random.Generator

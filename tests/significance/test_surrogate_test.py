@@ -214,6 +214,20 @@ def test_trains_of_a_poisson_process_cut_to_one_a_sample_fulfil_the_poisson_null
         assert np.count_nonzero(test(statistic).pvalue <= 0.05) <= high
 
 
+def test_profiles_estimated_from_the_raster_err_on_the_other_side_and_bin_shuffling_does_not():
+    """Surrogates add their own chance to that of the profile, so that the raster looks too regular."""
+    raster = independent(1000, 400, seed=12, rate=0.2)
+    test = functools.partial(quiet, raster, n_surrogates=199, rng=generator(3))
+    low, high = stats.binom.interval(0.999, 400, 0.05)
+    found = test(fanofactor, method="inhomogeneous", window=100, alternative="less")
+    assert 0.2 < np.mean(found.pvalue <= 0.05) < 0.4
+    found = test(pairs, method="inhomogeneous", window=5)
+    assert np.count_nonzero(found.pvalue <= 0.05) > high
+    for bin_size in (5, 100):
+        shuffled = test(pairs, method="bin_shuffling", bin_size=bin_size)
+        assert low <= np.count_nonzero(shuffled.pvalue <= 0.05) <= high
+
+
 def test_pvalues_of_the_fano_factor_are_uniform():
     raster = independent(3000, 1000, seed=21)
     result = quiet(
