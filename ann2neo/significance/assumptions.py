@@ -68,8 +68,9 @@ class PoissonAssumptions:
         Returns
         -------
         pandas.DataFrame
-            Columns ``layer``; ``test``; ``assumption``; ``n_units``; ``n_tested``; ``share_rejecting``,
-            of the tested units, after adjustment; ``pearson`` and ``cauchy``, the p-values of the
+            Columns ``layer``; ``test``; ``assumption``; ``n_units``; ``n_tested``, those with a p-value
+            (``ljung_box`` has none for units nearly always silent or active); ``share_rejecting``, of
+            the tested units, after adjustment; ``pearson`` and ``cauchy``, the p-values of the
             layer's units combined (`combine_pvalues`; Cauchy's allows for units that depend on one
             another); ``verdict``: ``"holds"`` if no tested unit rejects after adjustment, ``"violated by
             some"`` if at most half of them do, ``"violated"`` if more; ``"untested"`` without tested
@@ -81,8 +82,9 @@ class PoissonAssumptions:
         If an assumption is true of all units of a layer, its verdict is not ``"holds"`` with
         probability about `alpha` a test: both adjustments bound the probability of any rejection then
         (Benjamini and Hochberg's for units that are independent or positively dependent), as far as the
-        test's own p-values are right (`ljung_box_test` on short trains, `fano_test`). One unit in a
-        thousand is enough for ``"violated by some"``: ``share_rejecting`` says how many there are.
+        test's own p-values are right (not those of `ljung_box_test` on trains of under 500 samples).
+        One unit in a thousand is enough for ``"violated by some"``: ``share_rejecting`` says how many
+        there are.
         """
         layers = self._units()["layer"]
         rejects = {name: self._rejects(test) for name, test in self.tests.items()}
@@ -155,7 +157,8 @@ def poisson_assumptions(
     constant rate. The paper's section 3.3.1 looks at independence by Ljung and Box's test, at
     stationarity by Dickey and Fuller's, and at the Fano factor by Eden and Kramer's test for Poisson
     counts. Beside them here are the runs test and the Fano factor's test for independent binary
-    samples, which hold their level at every rate.
+    samples, which hold their level at every rate; Ljung and Box's test leaves units with too few spikes
+    or pauses out.
 
     Parameters
     ----------

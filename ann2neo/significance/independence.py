@@ -13,6 +13,10 @@ from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import LaggedCounts
 from ann2neo.statistics.autocorrelation import autocorrelation_from_counts
 
+# Expected pairs at a lag, of spikes or of pauses, from which Ljung and Box's χ² law is good enough for
+# the smallest p-value of a hundred units (the table of `ljung_box_test`).
+_LEAST_PAIRS = 20
+
 
 def ljung_box_test(raster: Any, max_lag: int = 10) -> TestResult:
     """Ljung and Box's test that a unit's samples are uncorrelated up to a lag.
@@ -30,8 +34,9 @@ def ljung_box_test(raster: Any, max_lag: int = 10) -> TestResult:
     TestResult
         ``statistic`` Q = n (n + 2) Σ_k r_k² / (n − k), with r_k the autocorrelation at lag k (the usual
         estimate: mean of the whole train, divided by n); ``pvalue`` from the χ² law of `max_lag`
-        degrees of freedom; column ``largest_autocorrelation``, the r_k farthest from 0, because a long
-        train makes tiny ones significant. NaN for silent and always-active units.
+        degrees of freedom; columns ``largest_autocorrelation``, the r_k farthest from 0, because a long
+        train makes tiny ones significant, and ``too_few_spikes``, True where spikes or pauses are too
+        few for that law (Notes) and the p-value is NaN. All NaN for silent and always-active units.
 
     Raises
     ------
@@ -40,25 +45,28 @@ def ljung_box_test(raster: Any, max_lag: int = 10) -> TestResult:
 
     Notes
     -----
-    The χ² law holds where samples, and pairs of spikes at a given lag, are many. Independent trains with
-    n · rate² = 6 such pairs are rejected at 5 % in 5.6 % of cases, with 1.5 in 7 %, with 0.24 in 12 %.
-    Short ones are rejected too often, most of all at small levels; simulated, 10 lags:
+    The χ² law needs many pairs of spikes at each lag, and the test sees no difference between spikes and
+    pauses: what counts is n · min(rate, 1 − rate)², their expected number, or that of pauses where these
+    are rarer. Where the train has fewer than 20, the p-value is NaN and `runs_test`, which is exact at
+    every rate, the one to go by. How often independent trains are rejected, in multiples of the level
+    (simulated, 10 lags):
 
-    ========= ===== ========= ===========
-    n_samples rate  at 5 %    at 0.1 %
-    ========= ===== ========= ===========
-    30        .7    8.3 %     1.0 %
-    50        .5    8.1 %     0.8 %
-    100       .5    6.6 %     0.4 %
-    100       .05   6.1 %     1.2 %
-    200       .5    5.8 %     0.25 %
-    500       .5    5.4 %     0.17 %
-    500       .05   5.7 %     0.6 %
-    1,000     .5    5.3 %     0.13 %
-    ========= ===== ========= ===========
+    ========= ==== ============== ======= ========= ===========
+    n_samples rate expected pairs at 5 %  at 0.1 %  at 0.05 %
+    ========= ==== ============== ======= ========= ===========
+    10,000    .022 5 (NaN)        1.1     2.6       3.4
+    10,000    .032 10 (NaN)       1.0     1.8       2.1
+    10,000    .045 20             1.0     1.3       1.3
+    60,000    .018 20             1.1     1.1       1.3
+    10,000    .1   100            1.0     1.1       1.1
+    1,000     .5   250            1.0     1.5       1.6
+    500       .5   125            1.1     1.7       2.0
+    200       .5   50             1.2     2.6       3.1
+    100       .5   25             1.3     4.3       5.7
+    ========= ==== ============== ======= ========= ===========
 
-    Adjusted for many units it is the small levels that count: below some 500 samples, or where units
-    fire rarely, go by `runs_test`, which is exact.
+    Adjusted for many units it is the small levels that count: below some 500 samples go by `runs_test`
+    too.
 
     References
     ----------
@@ -79,17 +87,23 @@ def ljung_box_test(raster: Any, max_lag: int = 10) -> TestResult:
             f"max_lag must lie in [1, {raster.n_samples - 1}] for {raster.n_samples} samples, "
             f"got {max_lag}"
         )
-    r = autocorrelation_from_counts(LaggedCounts.of(raster, max_lag))[:, 1:]
-    statistic = _ljung_box(r, raster.n_samples)
+    table, n = LaggedCounts.of(raster, max_lag), raster.n_samples
+    r = autocorrelation_from_counts(table)[:, 1:]
+    statistic = _ljung_box(r, n)
+    rarer = np.minimum(table.counts[:, 0], n - table.counts[:, 0])
+    too_few = rarer**2 < _LEAST_PAIRS * n
     farthest = np.abs(np.nan_to_num(r)).argmax(axis=1)
     return TestResult(
         statistic,
-        special.chdtrc(max_lag, statistic),
+        np.where(too_few, np.nan, special.chdtrc(max_lag, statistic)),
         "the samples are uncorrelated",
         "Ljung–Box test",
         {"max_lag": max_lag},
         raster.units,
-        {"largest_autocorrelation": np.take_along_axis(r, farthest[:, None], 1)[:, 0]},
+        {
+            "largest_autocorrelation": np.take_along_axis(r, farthest[:, None], 1)[:, 0],
+            "too_few_spikes": too_few,
+        },
     )
 
 

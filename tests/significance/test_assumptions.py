@@ -13,6 +13,8 @@ from ann2neo.significance.fano_test import fano_test
 from ann2neo.significance.independence import ljung_box_test
 
 N, UNITS = 5000, 40
+NO_LAW = {("rare", "ljung_box"), ("busy", "ljung_box")}
+"""Layers with too few spikes or pauses for the law of a test."""
 
 
 def layered(**layers):
@@ -35,6 +37,7 @@ def battery():
         layered(
             independent=rng.random((N, UNITS)) < rng.uniform(0.3, 0.9, UNITS),
             rare=rng.random((N, UNITS)) < 0.02,
+            busy=rng.random((N, UNITS)) < 0.995,
             sticky=np.cumsum(rng.random((N, UNITS)) < 0.4, axis=0) % 2 == 1,
             drifting=rng.random((N, UNITS)) < 0.2 + 0.6 * t,
             sorted=rng.random((N, UNITS)) < rate,
@@ -46,6 +49,7 @@ def battery():
 @pytest.mark.parametrize(("layer", "violated"), [
     ("independent", {"fano_poisson"}),
     ("rare", set()),
+    ("busy", {"fano_poisson"}),
     ("sticky", {"ljung_box", "runs", "fano_bernoulli", "fano_poisson"}),
     ("drifting", {"ljung_box", "runs", "fano_bernoulli"}),
     ("sorted", {"ljung_box", "runs", "fano_bernoulli", "fano_poisson"}),
@@ -57,14 +61,16 @@ def test_verdicts(battery, layer, violated):
     tests = [test for test in found.index if (layer, test) != ("drifting", "fano_poisson")]
     for test in tests:
         verdict = found["verdict"][test]
-        if test == "adf":
+        if (layer, test) in NO_LAW:
+            assert verdict == "untested"
+        elif test == "adf":
             # Steps of the rate may look like a random walk.
             assert verdict == "holds" or layer == "sorted"
         else:
             # Windows of 100 hide most of what is sticky over two samples.
             assert verdict.startswith("violated") if test in violated else verdict == "holds"
             assert verdict != "violated by some" or (layer, test[:4]) == ("sticky", "fano")
-    assert (found["n_tested"] == UNITS).all()
+        assert found["n_tested"][test] == (0 if (layer, test) in NO_LAW else UNITS)
 
 
 def test_one_unit_of_twenty_is_enough():
@@ -107,6 +113,24 @@ def test_independent_layers_hold_but_for_alpha_of_them(adjust):
         assert missed <= stats.binom.isf(0.0005, 150, 0.05)
 
 
+@pytest.mark.parametrize("rate", [0.003, 0.01, 0.045, 0.05, 0.1, 0.955, 0.99, 0.997])
+def test_independent_layers_hold_at_low_and_high_rates(rate):
+    rng = np.random.default_rng(9)
+    raster = layered(**{f"layer {k}": rng.random((10_000, 25)) < rate for k in range(40)})
+    verdicts = poisson_assumptions(raster).verdicts()
+    for test in ("ljung_box", "runs", "fano_bernoulli"):
+        found = verdicts[verdicts["test"] == test]
+        missed = found["verdict"].str.startswith("violated").sum()
+        assert missed <= stats.binom.isf(0.0005, 40, 0.05)
+        assert test != "ljung_box" or (found["n_tested"] > 0).all() == (0.04 < rate < 0.96)
+
+
+def test_units_without_a_pvalue_are_left_out_and_counted():
+    active = np.random.default_rng(10).random((10_000, 30)) < np.repeat([0.003, 0.5, 0.999], 10)
+    found = poisson_assumptions(active).verdicts().set_index("test").loc["ljung_box"]
+    assert found[["n_units", "n_tested", "share_rejecting", "verdict"]].tolist() == [30, 10, 0, "holds"]
+
+
 def test_silent_layers_are_untested(battery):
     table = battery.verdicts()
     silent = table[table["layer"] == "silent"]
@@ -117,7 +141,7 @@ def test_silent_layers_are_untested(battery):
 
 def test_frame_has_a_row_a_unit(battery):
     frame = battery.to_frame()
-    assert len(frame) == 5 * UNITS + 3
+    assert len(frame) == 6 * UNITS + 3
     for name, test in battery.tests.items():
         np.testing.assert_array_equal(frame[f"{name}_pvalue"], test.pvalue)
         chosen = frame["layer"] == "drifting"

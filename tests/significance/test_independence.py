@@ -57,7 +57,24 @@ def test_ljung_box_agrees_with_statsmodels(active):
             continue
         expected = acorr_ljungbox(train.astype(float), lags=[max_lag])
         np.testing.assert_allclose(result.statistic[unit], expected["lb_stat"].iloc[0], rtol=1e-8)
-        np.testing.assert_allclose(result.pvalue[unit], expected["lb_pvalue"].iloc[0], rtol=1e-8)
+        few = min(train.sum(), (~train).sum()) ** 2 < 20 * n
+        assert result.columns["too_few_spikes"][unit] == few
+        pvalue = np.nan if few else expected["lb_pvalue"].iloc[0]
+        np.testing.assert_allclose(result.pvalue[unit], pvalue, rtol=1e-8)
+
+
+@pytest.mark.parametrize("pauses", [False, True])
+def test_ljung_box_has_no_pvalue_from_few_spikes_or_pauses(pauses):
+    # At 8,000 samples 400 spikes make 20 pairs a lag, were they independent.
+    active = np.zeros((8000, 3), bool)
+    for unit, n_spikes in enumerate((0, 399, 400)):
+        active[np.random.default_rng(unit).permutation(8000)[:n_spikes], unit] = True
+    result = ljung_box_test(active ^ pauses)
+    assert result.columns["too_few_spikes"].tolist() == [True, True, False]
+    assert np.isnan(result.pvalue).tolist() == [True, True, False]
+    assert np.isnan(result.statistic).tolist() == [True, False, False]
+    expected = acorr_ljungbox(active[:, 2].astype(float), lags=[10])
+    np.testing.assert_allclose(result.pvalue[2], expected["lb_pvalue"].iloc[0], rtol=1e-8)
 
 
 def test_ljung_box_golden():
@@ -80,9 +97,10 @@ def test_ljung_box_does_not_overflow():
     assert _ljung_box(r, n)[0] == pytest.approx(float(expected), rel=1e-12)
 
 
-@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("rate", [0.025, *RATES[1:], 0.975])
 def test_ljung_box_holds_its_level(rate):
     result = ljung_box_test(independent(60_000, rate, 1000, seed=1))
+    assert result.n_tested == 1000
     assert in_band(np.sum(result.pvalue <= 0.05), 1000)
 
 
