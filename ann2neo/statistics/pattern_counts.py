@@ -88,6 +88,8 @@ def as_histogram(source: Any, labels: Any = None) -> PatternHistogram:
     """A histogram as it is, and of anything else the patterns of all units together."""
     if isinstance(source, PatternHistogram):
         return source
+    if isinstance(source, dict) and any(isinstance(one, PatternHistogram) for one in source.values()):
+        raise TypeError(f"expected one histogram, got those of {list(source)}: take one of them")
     return pattern_counts(source, None, labels=labels)["all"]
 
 
@@ -190,7 +192,7 @@ def groups_of(raster: SpikeRaster, by: str | None) -> dict[Hashable, np.ndarray]
     if by is None:
         return {"all": np.arange(raster.n_units)}
     units = raster.units
-    if by not in units.columns:
+    if not isinstance(by, str) or by not in units.columns:
         raise ValueError(f"by must be None or one of {list(units.columns)}, got {by!r:.80}")
     codes, names = pd.factorize(units[by], use_na_sentinel=False)
     return {name: np.flatnonzero(codes == code) for code, name in enumerate(names.tolist())}

@@ -266,6 +266,13 @@ def test_what_does_not_add_up():
         PatternCounts().result()
 
 
+def test_histograms_of_several_layers_are_not_one():
+    with pytest.raises(TypeError, match=r"expected one histogram, got those of \['units'\]: take one"):
+        a2n.pattern_entropy(a2n.pattern_counts(np.eye(3)))
+    with pytest.raises(ValueError, match=r"by must be None or one of .*, got \['layer'\]"):
+        a2n.pattern_counts(np.eye(3), by=["layer"])
+
+
 def test_labels_of_any_width_are_the_same_labels():
     active, labels = np.random.default_rng(0).random((60, 5)) < 0.5, np.arange(60) % 3
     seen = a2n.PatternCounts()
