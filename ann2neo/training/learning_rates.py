@@ -54,7 +54,7 @@ class TriangularRate(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: Any) -> Any:
         """The rate at a step, counted from 0."""
         # Integers as long as possible: float32 has 24 bits, and steps may be more.
-        place = ops.mod(ops.cast(step, "int32"), 2 * self.half_cycle)
+        place = ops.mod(step, 2 * self.half_cycle)
         up = 1 - ops.abs(ops.cast(place, "float32") / self.half_cycle - 1)
         return self.lowest + (self.highest - self.lowest) * up
 
