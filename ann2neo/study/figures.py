@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from ann2neo.study.results import Results
 
 CAPTIONS = {
-    "figure2": "Observed trains and simulated Poisson processes of the same mean rate. Right: the "
-    "spikes of each unit counted (colour), the mean and 95 % band of such Poisson processes (black).",
+    "figure2": "Observed trains of the network, samples and units named at the top, a row a condition, "
+    "and simulated Poisson processes of the mean rate they have there. Right: the spikes of each unit "
+    "counted (colour), the mean and 95 % band of such Poisson processes (black).",
     "figure3": "Indicators against the generalization gap, a dot a network, condition and seed; "
     "training data.",
     "figure4": "Indicators by the width of the observed layer, generalizing (left of each pair) and "

@@ -25,9 +25,9 @@ _WIDTHS = ["#08306b", "#2171b5", "#4292c6", "#8ebfe0"]
 def figure2(results: Results, *, rng: np.random.Generator) -> Figure | None:
     """Trains of one network beside Poisson processes of the same mean rate.
 
-    A row a condition of the first network that has spikes: observed trains of up to 64 units; as many
-    simulated Poisson processes with the layer's mean rate; the spikes of each observed unit counted over
-    time, with the mean and the band that holds 95 % of such processes at each moment.
+    A row a condition of the first network that has spikes, which the title names: observed trains of up
+    to 64 units; as many simulated Poisson processes with their mean rate; the spikes of each observed
+    unit counted over time, with the mean and the band that holds 95 % of such processes at each moment.
 
     Parameters
     ----------
@@ -40,11 +40,12 @@ def figure2(results: Results, *, rng: np.random.Generator) -> Figure | None:
     matplotlib.figure.Figure or None
         None if the results hold no spikes.
     """
-    trains = _trains(results)
+    whose, trains = _trains(results)
     if not trains:
         return None
     plain = needed("matplotlib.figure", extra="plot")
-    figure = plain.Figure(figsize=(10.0, 0.6 + 1.75 * len(trains)), layout="constrained")
+    figure = plain.Figure(figsize=(10.0, 0.9 + 1.75 * len(trains)), layout="constrained")
+    figure.suptitle(whose, fontsize=10, x=0.01, ha="left")
     axes = figure.subplots(len(trains), 3, squeeze=False, sharex=True)
     for row, (condition, active) in zip(axes, trains.items(), strict=True):
         n_samples, n_units = active.shape
@@ -103,20 +104,27 @@ def figure5(results: Results) -> Figure | None:
     return figure
 
 
-def _trains(results: Results) -> dict[str, np.ndarray]:
-    """Condition → spikes of the first network and split that has any, samples by units."""
+def _trains(results: Results) -> tuple[str, dict[str, np.ndarray]]:
+    """The first network and split that has spikes, in words; condition → spikes, samples by units."""
     keys = pd.DataFrame(
         list(results.spikes), columns=["network", "width", "dataset", "condition", "seed", "split"]
     )
     if not len(keys):
-        return {}
+        return "", {}
     first = keys.iloc[0][[*LAYER, "split"]]
     same = keys[(keys[[*LAYER, "split"]] == first).all(axis=1)].set_index("condition", drop=False)
     chosen = same.loc[in_order(set(same["condition"]), "condition")]
-    return {
+    trains = {
         key[3]: results.spikes[key].to_dense()[:, :_UNITS]
         for key in chosen.itertuples(index=False, name=None)
     }
+    n_samples, n_units = next(iter(trains.values())).shape
+    whose = (
+        f"{title(first['network'])} {first['width']}, {title(first['dataset'])}, {first['split']} data, "
+        f"seed {first['seed']}: the first {n_samples} samples recorded, {n_units} of "
+        f"{first['width']} units; mean rates are of these"
+    )
+    return whose, trains
 
 
 def _raster(axis: Axes, trains: list[np.ndarray], shade: str) -> None:

@@ -104,6 +104,18 @@ def test_figure2_observed_and_simulated():
     assert last == raster.spike_counts.tolist()
 
 
+def test_figure2_says_whose_trains_it_shows():
+    results = made(networks=("cnn",), widths=(70,), seeds=(3,), spikes=True)
+    figure = figure2(results, rng=np.random.default_rng(1))
+    assert figure.get_suptitle() == (
+        "CNN 70, MNIST, train data, seed 3: the first 200 samples recorded, 64 of 70 units; "
+        "mean rates are of these"
+    )
+    raster = results.spikes["cnn", 70, "mnist", "Generalizing", 3, "train"]
+    shown = raster.to_dense()[:, :64].mean()
+    assert figure.axes[0].get_title("left") == f"Generalizing: observed, mean rate {shown:.2f}"
+
+
 def test_figure2_is_repeatable():
     results = made(networks=("mlp",), widths=(4,), seeds=(0,), spikes=True)
 
