@@ -6,10 +6,13 @@ import importlib.resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from ann2neo.study.cells import versions, write_whole
 from ann2neo.study.figures import CAPTIONS, figures
 from ann2neo.study.markup import Markup, element, heads, picture, table, text
-from ann2neo.study.measured import is_broken, title
+from ann2neo.study.measured import LAYER, is_broken, title
+from ann2neo.study.published import QUANTITIES, published
 from ann2neo.study.report_hypotheses import hypothesis_section
 from ann2neo.study.report_patterns import followed_patterns, pattern_section, pattern_summary
 from ann2neo.study.report_tables import table_section
@@ -112,21 +115,33 @@ def _has_conditions(results: Results) -> bool:
 
 
 def _summary(results: Results) -> Markup:
-    rows = results.indicators
-    cells = rows.drop_duplicates(["network", "width", "dataset", "condition", "seed"])
+    # Those whose patterns were followed have a paragraph of their own.
+    cells = results.cells[results.cells["kind"] != "patterns"]
+    count = len(cells)
+    if not count:
+        cells = results.indicators.drop_duplicates([*LAYER, "condition"])
+        count = len(cells) + len(results.switch.drop_duplicates(LAYER))
     broken = int(is_broken(cells).sum())
-    names = ", ".join(title(name) for name in dict.fromkeys(rows["network"]))
-    data = ", ".join(title(name) for name in dict.fromkeys(rows["dataset"]))
+    names = ", ".join(title(name) for name in dict.fromkeys(cells["network"]))
+    data = ", ".join(title(name) for name in dict.fromkeys(cells["dataset"]))
     return element(
         "p",
-        f"{len(cells)} cells ({broken} without numbers) of {names} on {data}, {rows['seed'].nunique()} "
+        f"{count} cells ({broken} without numbers) of {names} on {data}, {cells['seed'].nunique()} "
         "seed(s): spike trains of the observed layer under the conditions of Lehmler et al., "
         "Neurocomputing (2024), ",
         element(
             "a", "doi 10.1016/j.neucom.2024.128473", href="https://doi.org/10.1016/j.neucom.2024.128473"
         ),
-        ", whose numbers stand beside those measured.",
+        ", whose numbers stand beside those measured." if _is_published(cells) else ".",
     )
+
+
+def _is_published(cells: pd.DataFrame) -> bool:
+    """Whether the paper has numbers of any of these cells."""
+    paper = pd.concat([published(name) for name in QUANTITIES])
+    place = ["network", "width", "dataset", "condition"]
+    there, known = (set(frame[place].itertuples(index=False, name=None)) for frame in (cells, paper))
+    return not there.isdisjoint(known)
 
 
 def _figure_section(results: Results) -> Markup:
