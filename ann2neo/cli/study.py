@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ann2neo.cli.terminal import INTERRUPTED, quieten_frameworks, shown
+from ann2neo.cli.terminal import INTERRUPTED, quieten_frameworks
 
 if TYPE_CHECKING:
     from ann2neo.study.results import Results
@@ -93,6 +93,7 @@ def _say(results: Results) -> None:
 
 def _condition_table(results: Results) -> Table:
     """A row a network, data set and condition."""
+    from ann2neo.study.markup import significant
     from ann2neo.study.measured import one_split
 
     frame = results.indicators
@@ -106,7 +107,7 @@ def _condition_table(results: Results) -> Table:
     means = good.groupby(_GROUP, sort=False)[_COLUMNS].mean().reset_index()
     for row in means.to_dict("records"):
         network = f"{row['network']} {row['width']} {row['dataset']}"
-        rows.add_row(network, row["condition"], *(shown(float(row[name])) for name in _COLUMNS))
+        rows.add_row(network, row["condition"], *(significant(float(row[name])) for name in _COLUMNS))
     return rows
 
 

@@ -47,6 +47,10 @@ def test_run_and_report(ann2neo, tmp_path):
     status, shown, _ = ann2neo("run", tmp_path / "tiny.toml", "--out", out)
     assert status == 0
     assert "mlp 4 digits" in shown
+    # An untrained network has no accuracy on what it would have been trained on.
+    untrained = next(line for line in shown.splitlines() if "Random" in line)
+    assert [cell.strip() for cell in untrained.split("│")][6] == "–"
+    assert "nan" not in shown
     assert (out / "report.html").is_file()
     table = Results.load(out).indicators
     assert table["status"].tolist() == ["ok", "ok"]
