@@ -21,10 +21,12 @@ CAPTIONS = {
     "figure3": "Indicators against the generalization gap, a dot a network, condition and seed; "
     "training data.",
     "figure4": "Indicators by the width of the observed layer, generalizing (left of each pair) and "
-    "memorizing networks (right): every network, median, quartiles; from eight networks the density.",
+    "memorizing networks (right; black: all of them): every network, median, quartiles; from eight "
+    "networks the density.",
     "figure5": "Mean firing rate during training, when true labels (blue) are replaced by random ones "
     "(orange); means over seeds.",
-    "figure6": "Mean Fano factor against mean firing rate. The line is that of units which fire "
+    "figure6": "Mean Fano factor against mean firing rate, a dot a network, condition, seed and data "
+    "split: those of both splits look alike. The line is that of units which fire "
     "independently at each sample: F = 1 − p. Silent units, which have no Fano factor, and few windows, "
     "whose variance (ddof 0) is too small, put dots below it. Crosses: the paper's numbers, misprints "
     "included.",

@@ -64,7 +64,8 @@ def figure4(results: Results) -> Figure | None:
             _cloud(axis, chosen[is_memorizing], quantity, place + 0.06, 1, MEMORIZING_COLOUR)
         axis.set(xlabel="width of the observed layer", ylabel=label, xlim=(-0.6, len(widths) - 0.4))
         axis.set_xticks(range(len(widths)), [str(width) for width in widths])
-    _legend(figure, frame)
+    memorizing = set(frame["condition"]) - {"Generalizing"}
+    _legend(figure, frame, *([_pooled()] if memorizing else []))
     return figure
 
 
@@ -106,6 +107,12 @@ def _panels(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure,
 def _legend(figure: Figure, frame: pd.DataFrame, *others: Any) -> None:
     conditions = in_order(set(frame["condition"]), "condition")
     legend(figure, conditions, in_order(set(frame["network"]), "network"), *others)
+
+
+def _pooled() -> Any:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=MEMORIZING_COLOUR, lw=3, label="memorizing, all")
 
 
 def _dots(axis: Axes, frame: pd.DataFrame, x: str, y: str) -> None:

@@ -18,7 +18,9 @@ COLOURS = {
     "MemRandomLast": "#e69f00",
     "MemRetrainAll": "#cc79a7",
 }
-MEMORIZING_COLOUR = COLOURS["MemRetrainLast"]
+RANDOM_LABELS_COLOUR = COLOURS["MemRetrainLast"]
+MEMORIZING_COLOUR = "#000000"
+"""Of all memorizing conditions together: none of theirs."""
 MARKERS = {"mlp": "o", "cnn": "s", "densenet121": "^", "resnet": "D"}
 LABELS = {
     "firing_rate": "mean firing rate MFR (spikes a sample)",

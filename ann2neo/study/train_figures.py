@@ -9,7 +9,7 @@ import pandas as pd
 
 from ann2neo.extras import needed
 from ann2neo.study.measured import LAYER, in_order, title
-from ann2neo.study.palette import COLOURS, MEMORIZING_COLOUR, below, colour
+from ann2neo.study.palette import COLOURS, RANDOM_LABELS_COLOUR, below, colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +94,7 @@ def figure5(results: Results) -> Figure | None:
         for axis, (first, end) in ((whole, (0, last)), (zoomed, near)):
             _courses(axis, of_row[of_row["step"].between(first, end)], _shades(courses))
             axis.axvspan(first, switch, color=COLOURS["Generalizing"], alpha=0.08, lw=0)
-            axis.axvspan(switch, end, color=MEMORIZING_COLOUR, alpha=0.08, lw=0)
+            axis.axvspan(switch, end, color=RANDOM_LABELS_COLOUR, alpha=0.08, lw=0)
             axis.set(xlim=(first, end), ylim=(0, None))
             axis.spines[["top", "right"]].set_visible(False)
         whole.set_ylabel("MFR")
@@ -176,6 +176,6 @@ def _course_legend(figure: Figure, courses: pd.DataFrame) -> None:
     ]
     handles += [
         Patch(color=COLOURS["Generalizing"], alpha=0.15, label="true labels"),
-        Patch(color=MEMORIZING_COLOUR, alpha=0.15, label="random labels"),
+        Patch(color=RANDOM_LABELS_COLOUR, alpha=0.15, label="random labels"),
     ]
     below(figure, handles)

@@ -84,6 +84,37 @@ def test_figure4_puts_generalizing_left_of_memorizing():
     assert len(generalizing) == 4 * len(rows("Generalizing", "train"))
 
 
+def test_figure4_sums_up_in_a_colour_of_no_memorizing_condition():
+    from matplotlib.colors import same_color
+
+    figure = figure4(usual())
+    bars = [line for axis in figure.axes for line in axis.lines if line.get_linewidth() == 3]
+    # Two widths in four panels, each with two bars.
+    assert len(bars) == 4 * 2 * 2
+    right = [bar for bar in bars if bar.get_xdata()[0] % 1 < 0.5]
+    assert len(right) == 8
+    for bar in right:
+        assert not any(same_color(bar.get_color(), shade) for shade in COLOURS.values())
+    said = {
+        text.get_text(): handle
+        for text, handle in zip(
+            figure.legends[0].get_texts(), figure.legends[0].legend_handles, strict=True
+        )
+    }
+    assert said["memorizing, all"].get_color() == right[0].get_color()
+
+
+def test_figure6_caption_says_how_many_dots():
+    shown = points(figure6(usual()), COLOURS["Random"])
+    each = usual().indicators.query("condition == 'Random'")
+    assert (
+        len(shown)
+        == len(each)
+        == 2 * each["seed"].nunique() * len(each.drop_duplicates(["network", "width", "dataset"]))
+    )
+    assert "a dot a network, condition, seed and data split" in CAPTIONS["figure6"]
+
+
 def test_figure4_of_a_single_network():
     assert figure4(made(networks=("mlp",), widths=(64,), seeds=(0,))) is not None
 
