@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from types import TracebackType
 
 from tqdm.auto import tqdm
@@ -13,12 +14,16 @@ from ann2neo.study.config import Study
 
 _DONE = re.compile(r"(\d+)/(\d+) \[")
 """What a progress bar of tqdm shows of itself."""
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| "
+_STARTING = 60.0
+"""Seconds without an estimate: at first, importing frameworks and short cells take most of the time."""
 
 
 class Progress:
     """A progress bar over the cells to run, each as long as its passes over the training data.
 
-    A context manager. A worker's own progress bars, which come as lines, move it within a cell.
+    A context manager. A worker's own progress bars, which come as lines, move it within a cell. The time
+    left is told after a minute.
 
     Parameters
     ----------
@@ -38,8 +43,9 @@ class Progress:
             desc=study.name,
             disable=not shown,
             smoothing=0,  # cells differ: the mean speed tells more than the last one
-            bar_format="{desc}: {percentage:3.0f}%|{bar}| [{elapsed}<{remaining}] {postfix}",
+            bar_format=_BAR + "[{elapsed}] {postfix}",
         )
+        self._estimates_from = time.monotonic() + _STARTING
 
     def __enter__(self) -> Progress:
         return self
@@ -82,6 +88,8 @@ class Progress:
         names = [f"{cell.key} {self._within[cell]:.0%}" for cell in self._cell.values()]
         ended = f"{len(self._ended)}/{len(self._length)} cells"
         self._bar.set_postfix_str(", ".join([ended, *names]), refresh=False)
+        if time.monotonic() >= self._estimates_from:
+            self._bar.bar_format = _BAR + "[{elapsed}<{remaining}] {postfix}"
         self._bar.update(done - self._bar.n)
         self._bar.refresh()
 

@@ -51,7 +51,7 @@ def run(
     data_dir : str or Path, optional
         Folder with data sets; see `ann2neo.training.load`.
     progress : bool
-        Show progress and the time left.
+        Show progress, and after a minute the time left.
 
     Returns
     -------

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from ann2neo.study import Results, Study, cells, run
+from ann2neo.study.progress import Progress
 from ann2neo.study.settings import Network
 
 HERE = Path(__file__).parent
@@ -208,6 +209,19 @@ def test_workers_must_be_a_count(tmp_path, workers):
     with pytest.raises(ValueError, match="workers must be an int of at least 1, got"):
         run(STUDY, tmp_path / "new", workers=workers)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(0, False), (2, True)])
+def test_progress_tells_the_time_left_once_the_start_is_over(capsys, monkeypatch, minutes, told):
+    (random, generalizing, *_) = STUDY.cells()
+    now = time.monotonic()
+    with Progress(STUDY, STUDY.cells(), shown=True) as bar:
+        monkeypatch.setattr("time.monotonic", lambda: now + 60 * minutes)
+        bar.begins(0, random)
+        bar.ends(random)
+        bar.begins(0, generalizing)
+    # As tqdm has it, "[00:00<2:15:32]".
+    assert bool(re.search(r"\[[\d:]+<[\d:]+\]", capsys.readouterr().err)) == told
 
 
 def test_progress_names_the_cell_and_moves_within_it(tmp_path, capsys, monkeypatch):
