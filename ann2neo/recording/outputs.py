@@ -14,7 +14,8 @@ class Output:
     `name` is the layer's own and `path` the one from the outermost network on; `label` tells the output
     from all others. `activation` names the function that made it, "linear" for none. `is_node` says
     whether its values are those of nodes: made by weights or an activation function, and not by a layer
-    inside that is observed instead.
+    inside that is observed instead. `channel_axis` is the axis of the tensor that holds the channels,
+    where the adapter follows it and it is known.
     """
 
     layer: Any
@@ -27,6 +28,7 @@ class Output:
     tensor: Any
     activation: str
     is_node: bool
+    channel_axis: int | None = None
 
 
 def choose(found: list[Output], layers: Any, final: Collection[int]) -> list[Output]:

@@ -138,7 +138,8 @@ def record(
     ------
     TypeError, ValueError, KeyError
         If an argument does not fit; among them activations that are NaN or infinite, by layer, unit and
-        sample, layers whose positions differ under ``conv_units="channels"``, and networks whose layers
+        sample, layers whose positions differ, or whose channels are not known, under
+        ``conv_units="channels"``, and networks whose layers
         cannot be observed.
     FileExistsError
         If `store` exists and `overwrite` is False.
@@ -160,7 +161,9 @@ def record(
 
     *Order of units.* Units of a convolution come in the order of the framework's own output: row,
     column, channel in Keras, channel, row, column in torch. Sorting ``raster.units`` by these columns
-    brings both to one order.
+    brings both to one order. Where axes were moved on the way to a layer, the axis of its channels is
+    followed through the functions of torch; if it was merged or split, or lost otherwise, the table of
+    units has no such columns for the layer, and ``conv_units="channels"`` is refused.
 
     Examples
     --------

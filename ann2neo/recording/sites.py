@@ -34,13 +34,13 @@ _LOWEST = {
 class Site:
     """One output of one use of a layer.
 
-    `shape` is that of one sample; `channel_axis` the axis in it that holds the channels; `activation`
-    the name of the function that made the values, where known.
+    `shape` is that of one sample; `channel_axis` the axis in it that holds the channels, None if
+    that is not known; `activation` the name of the function that made the values, where known.
     """
 
     name: str
     shape: tuple[int | None, ...]
-    channel_axis: int = -1
+    channel_axis: int | None = -1
     activation: str | None = None
 
     def cannot_be_silent(self, threshold: Any) -> bool:
@@ -55,7 +55,7 @@ class Site:
         """Names of the axes of `shape`: ("channel",) for a dense layer, and so on."""
         spatial = _AXES.get(len(self.shape), tuple(f"axis_{i}" for i in range(len(self.shape) - 1)))
         names = list(spatial)
-        names.insert(self.channel_axis % max(1, len(self.shape)), "channel")
+        names.insert(self._channel_axis() % max(1, len(self.shape)), "channel")
         return tuple(names)
 
     def units(self) -> pd.DataFrame:
@@ -63,14 +63,14 @@ class Site:
         shape = self._known_shape()
         size = int(np.prod(shape, dtype=np.int64))
         table = {"layer": [self.name] * size, "unit_index": np.arange(size)}
-        if len(shape) > 1:
+        if len(shape) > 1 and self.channel_axis is not None:
             places = dict(zip(self.axes(), np.unravel_index(np.arange(size), shape), strict=True))
             table |= {axis: places[axis] for axis in ("channel", *(a for a in places if a != "channel"))}
         return pd.DataFrame(table)
 
     def channels(self) -> pd.DataFrame:
         """A row a channel."""
-        size = self._known_shape()[self.channel_axis] if self.shape else 1
+        size = self._known_shape()[self._channel_axis()] if self.shape else 1
         index = np.arange(size)
         return pd.DataFrame({"layer": [self.name] * len(index), "unit_index": index, "channel": index})
 
@@ -94,7 +94,7 @@ class Site:
     def by_channel(self, activations: np.ndarray) -> np.ndarray:
         """Activations of a batch as (n_samples * n_positions, n_channels), sample by sample."""
         last = self._channels_last(activations)
-        if last.shape[-1] != (self.shape[self.channel_axis] if self.shape else 1):
+        if last.shape[-1] != (self.shape[self._channel_axis()] if self.shape else 1):
             raise ValueError(
                 f"layer {self.name!r} gave activations of shape {activations.shape[1:]} a sample after "
                 f"{self.shape}: another number of channels"
@@ -104,7 +104,16 @@ class Site:
     def _channels_last(self, activations: np.ndarray) -> np.ndarray:
         if not self.shape:
             return activations[:, None]
-        return np.moveaxis(activations, self.channel_axis % len(self.shape) + 1, -1)
+        return np.moveaxis(activations, self._channel_axis() % len(self.shape) + 1, -1)
+
+    def _channel_axis(self) -> int:
+        if self.channel_axis is None:
+            raise ValueError(
+                f"conv_units='channels' needs the axis that holds the channels, and that of layer "
+                f"{self.name!r}, shape {self.shape} a sample, is not known: axes were moved, merged or "
+                "split on the way to it. Record a layer before that, or conv_units='all'"
+            )
+        return self.channel_axis
 
     def _known_shape(self) -> tuple[int, ...]:
         return tuple(int(size or 0) for size in self.shape)

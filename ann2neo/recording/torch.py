@@ -16,7 +16,8 @@ import torch
 
 from ann2neo.recording.outputs import Output, choose, labels
 from ann2neo.recording.sites import NonFiniteSampleError, Site
-from ann2neo.recording.torch_calls import Call, Calls, called, module_paths, tensors_in, unwrapped
+from ann2neo.recording.torch_calls import Call, Calls, called, module_paths, unwrapped
+from ann2neo.recording.torch_channels import Channels, tensors_in
 from ann2neo.recording.torch_layers import key_of, outputs_of, site
 from ann2neo.recording.torch_packing import handed_over
 from ann2neo.recording.torch_unchanged import Chance, left_as_found
@@ -106,18 +107,16 @@ def _tried(
     network: Any, calls: Calls, inputs: Any, layers: Any, paths: Mapping[int, str]
 ) -> tuple[list[Output], list[Site]]:
     """What a first run on a few samples calls; networks made for one batch size are shown the batch."""
-    noted: list[Call] = []
     n_batch = len(_leaves(inputs)[0])
     # Another number than the batch has: no axis but that of the samples has both lengths.
     n_tried = _N_TRIED if n_batch != _N_TRIED else _N_TRIED + 1
     few = _map(inputs, lambda leaf: leaf[np.arange(n_tried) % n_batch])
     with Chance(network).own():
         try:
-            returned = _run(network, calls, _given(few, network), noted.append)
+            noted, returned = _trial(network, calls, few)
         except ValueError:
             few, n_tried = inputs, n_batch
-            noted.clear()
-            returned = _run(network, calls, _given(few, network), noted.append)
+            noted, returned = _trial(network, calls, few)
     found = outputs_of(noted, n_tried)
     if not found:
         raise ValueError(
@@ -135,7 +134,18 @@ def _tried(
     final = {id(o.tensor) for o in found if o.tensor.untyped_storage().data_ptr() in ends}
     chosen = choose(found, layers, final)
     _check_rows(chosen, n_tried)
-    return chosen, [site(output, noted) for output in chosen]
+    return chosen, [site(output) for output in chosen]
+
+
+def _trial(network: Any, calls: Calls, few: Any) -> tuple[list[Call], Any]:
+    """All calls of a run that follows where the channels lie, and what the network returned."""
+    noted: list[Call] = []
+    given = _given(few, network)
+    calls.channels = Channels(_leaves(given))
+    try:
+        return noted, _run(network, calls, given, noted.append)
+    finally:
+        calls.channels = None
 
 
 def _check_rows(chosen: list[Output], n_samples: int) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from ann2neo.recording.torch_channels import Channels, tensors_in
+
 FUNCTIONS = frozenset(
     [
         "celu",
@@ -51,8 +53,9 @@ class Call:
 
     `tensors` are what it returned. `given` is the tensor it was called with; it is held, since an id is
     good for as long as its object. `took` and `made` tell the state of these at that moment, which
-    changes where they are overwritten. `outer` says whether other modules were called inside;
-    `functions` are the activation functions called directly inside.
+    changes where they are overwritten; `channel_axes` tell where the channels of `tensors` lay then, in
+    a run that follows them. `outer` says whether other modules were called inside; `functions` are the
+    activation functions called directly inside.
     """
 
     module: Any
@@ -61,6 +64,7 @@ class Call:
     took: State
     tensors: list[Any]
     made: list[State]
+    channel_axes: list[int | None]
     outer: bool = False
     functions: tuple[str, ...] = ()
 
@@ -77,17 +81,21 @@ class Calls(TorchFunctionMode):
     def __init__(self, paths: Mapping[int, str]) -> None:
         super().__init__()
         self.take: Callable[[Call], None]
+        self.channels: Channels | None = None
         self._paths = paths
         self._inside: list[_Running] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
         name = getattr(func, "__name__", "").rstrip("_")
-        if name not in FUNCTIONS:
-            return func(*args, **(kwargs or {}))
-        given = args[0] if args else (kwargs or {}).get("input")
-        took = state(given)
-        returned = func(*args, **(kwargs or {}))
-        self._note_function(name, given, took, tensors_in(returned))
+        given = args[0] if args else kwargs.get("input")
+        took = state(given) if name in FUNCTIONS else None
+        if self.channels is None:
+            returned = func(*args, **kwargs)
+        else:
+            returned = self.channels.follow(func, args, kwargs)
+        if took is not None:
+            self._note_function(name, given, took, tensors_in(returned))
         return returned
 
     def before(self, module: Any, args: Any) -> None:
@@ -103,6 +111,8 @@ class Calls(TorchFunctionMode):
         if id(module) not in self._paths:
             return
         found = tensors_in(returned)
+        if self.channels is not None:
+            self.channels.leave(module, running.given, found)
         self.take(
             Call(
                 module,
@@ -111,6 +121,7 @@ class Calls(TorchFunctionMode):
                 running.took,
                 found,
                 [state(tensor) for tensor in found],
+                self._channel_axes(found),
                 running.outer,
                 tuple(running.functions),
             )
@@ -129,7 +140,11 @@ class Calls(TorchFunctionMode):
                 return
         outer = "" if running is None else self._paths.get(id(running.module), "")
         path = f"{outer}.{name}" if outer else name
-        self.take(Call(None, path, given, took, found, [state(tensor) for tensor in found]))
+        made = [state(tensor) for tensor in found]
+        self.take(Call(None, path, given, took, found, made, self._channel_axes(found)))
+
+    def _channel_axes(self, tensors: list[Any]) -> list[int | None]:
+        return [None if self.channels is None else self.channels.axis(tensor) for tensor in tensors]
 
 
 @dataclass
@@ -202,14 +217,3 @@ def module_paths(network: Any) -> dict[int, str]:
 
     walk(network, "")
     return found
-
-
-def tensors_in(returned: Any) -> list[Any]:
-    """The tensors in what a module returned, but for those without axes."""
-    if isinstance(returned, torch.Tensor):
-        return [returned] if returned.ndim else []
-    if isinstance(returned, Mapping):
-        returned = list(returned.values())
-    if not isinstance(returned, (list, tuple)):
-        return []
-    return [tensor for item in returned for tensor in tensors_in(item)]

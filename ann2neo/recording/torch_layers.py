@@ -21,19 +21,6 @@ _RANGES = {
     },
 }
 
-# Last part of the name of the module of torch that defines a layer → whether its channels come first.
-_CHANNELS_FIRST = {
-    "conv": True,
-    "pooling": True,
-    "batchnorm": True,
-    "instancenorm": True,
-    "upsampling": True,
-    "linear": False,
-    "sparse": False,
-    "rnn": False,
-    "transformer": False,
-}
-
 
 def outputs_of(calls: Sequence[Call], n_samples: int) -> list[Output]:
     """What was returned, in the order of the calls, labelled so that each is told apart."""
@@ -61,6 +48,7 @@ def outputs_of(calls: Sequence[Call], n_samples: int) -> list[Output]:
                     tensor=tensor,
                     activation=activation_name(call),
                     is_node=_is_node(call, position, covered) and len(tensor) == n_samples,
+                    channel_axis=call.channel_axes[position],
                 )
             )
     return found
@@ -94,35 +82,9 @@ def _is_node(call: Call, position: int, covered: set[State]) -> bool:
     return weighted and call.made[position] not in covered
 
 
-def site(output: Output, calls: Sequence[Call]) -> Site:
+def site(output: Output) -> Site:
     """An output as the place to record from."""
     shape = tuple(int(size) for size in output.tensor.shape[1:])
-    first = len(shape) > 1 and _channels_first(output, calls)
     activation = output.activation if output.position == 0 else None
-    return Site(output.label, shape, 0 if first else -1, activation)
-
-
-def _channels_first(output: Output, calls: Sequence[Call]) -> bool:
-    """As the module says; for others as the last one before that says and has as many axes."""
-    n_axes = output.tensor.ndim
-    known: bool = n_axes > 3
-    for call in calls:
-        own = _layout(call)
-        if own is not None and any(tensor.ndim == n_axes for tensor in call.tensors):
-            known = own
-        if any(tensor is output.tensor for tensor in call.tensors) and call.module is output.layer:
-            break
-    return known
-
-
-def _layout(call: Call) -> bool | None:
-    kind = type(call.module)
-    if kind.__name__ in ("LayerNorm", "RMSNorm", "MultiheadAttention"):
-        return False
-    if kind.__name__ == "GroupNorm":
-        return True
-    for base in kind.__mro__:
-        package, _, file = base.__module__.rpartition(".")
-        if package.startswith("torch.") and file in _CHANNELS_FIRST:
-            return _CHANNELS_FIRST[file]
-    return None
+    axis = None if output.channel_axis is None else output.channel_axis - 1
+    return Site(output.label, shape, axis if len(shape) > 1 else -1, activation)
