@@ -3,22 +3,29 @@
 A unit with K spikes in W windows of w samples has Fano factor (W Σc² − K²) / (W K), and Σc² = 2A + K
 with A = Σ c (c − 1) / 2 the number of pairs of spikes in the same window. Given K, under independence
 of samples, the counts c are multivariate hypergeometric: A, and so the Fano factor, has a law without
-unknowns. Its first three moments are exact here for every K, the law itself where it is coarse.
+unknowns. Its first three moments are exact here for every K, the law itself where it is coarse: where
+spikes or pauses are rare, or windows few.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import fft, special
 
 UNRESOLVED = 1e-10
 """The exact law is computed by Fourier transforms, whose rounding hides smaller probabilities."""
 
-# Up to this many grid points the exact law is computed; beyond, it is finely spread and smooth.
-_GRID = 2**19
+# Up to this many grid points the exact law is computed; beyond, it is finely spread and smooth, or less
+# so where windows are few: there are more points then, since a sum of few squares leaves gaps.
+_GRID, _GRID_OF_FEW, _FEW = 2**18, 2**21, 32
+
+# With two or three windows the law is a sum over up to this many ways to fill them.
+_WAYS = 2**20
 
 
 def tails(
@@ -37,14 +44,10 @@ def tails(
     lower, upper = _smooth_tails(pairs, mean, variance, skewness)
     varies = variance > 0
     lower[~varies] = upper[~varies] = np.nan
-    shape = [_grid(k, v, window, n_windows) for k, v in zip(ones, variance, strict=True)]
-    exact = varies & np.array([np.prod(s) <= _GRID for s in shape])
-    for block in _blocks(np.unique(ones[exact])):
-        middle = block[len(block) // 2]
-        laws = _exact_laws(block, float(np.max(variance[exact & (ones == middle)])), window, n_windows)
-        for k, law in laws.items():
-            for unit in np.flatnonzero(exact & (ones == k)):
-                lower[unit], upper[unit] = law.tails(int(pairs[unit]))
+    by_ones = dict(zip(ones[varies].tolist(), variance[varies].tolist(), strict=True))
+    for k, law in _laws(by_ones, window, n_windows):
+        units = ones == k
+        lower[units], upper[units] = law.tails(pairs[units])
     return lower, upper, variance
 
 
@@ -118,20 +121,36 @@ def _pearson3(z: np.ndarray, skewness: np.ndarray) -> np.ndarray:
     return np.where(straight, special.ndtr(z), np.where(skewness > 0, up, down))
 
 
+def _laws(variance: dict[int, float], window: int, n_windows: int) -> Iterator[tuple[int, _Law]]:
+    """The exact law for each number of spikes, the variances' keys, where it is small enough."""
+    if n_windows <= 3:
+        for k in variance:
+            c = _likely_counts(k, window, n_windows)
+            if c.size ** (n_windows - 1) <= _WAYS:
+                yield k, _law_by_counts(k, c, window, n_windows)
+        return
+    most = _GRID_OF_FEW if n_windows <= _FEW else _GRID
+    small = [k for k, v in variance.items() if math.prod(_grid(k, v, window, n_windows)) <= most]
+    for block in _blocks(sorted(small)):
+        yield from _exact_laws(block, variance[block[-1]], window, n_windows).items()
+
+
 def _grid(ones: int, variance: float, window: int, n_windows: int) -> tuple[int, int]:
-    """Spike totals, and values of A, that hold all but 1e-14 of the law of independent windows."""
+    """Spike totals, and values of A, between whose repetitions all but 1e-14 of the law lies."""
     rate = ones / (window * n_windows)
     spread = window * rate * (1 - rate)
-    totals = int(20 * math.sqrt(n_windows * spread)) + 40
-    # Twenty standard deviations for the sum over windows, and room for one window far from the mean.
-    values = int(20 * math.sqrt(variance) + 64 * spread) + 64
+    # Only totals near `ones` are looked at: those over eight standard deviations off may fall elsewhere.
+    totals = int(10 * math.sqrt(n_windows * spread)) + 40
+    # A is nearly spread / 2 · χ², whose tails end 8 sd below and 8 sd + 32 spread above the mean
+    # (Laurent and Massart's bounds).
+    values = int(16 * math.sqrt(variance) + 32 * spread) + 64
     return fft.next_fast_len(min(totals, window * n_windows + 1)), fft.next_fast_len(values, real=True)
 
 
-def _blocks(ones: np.ndarray) -> list[list[int]]:
+def _blocks(ones: list[int]) -> list[list[int]]:
     """Numbers of spikes close enough to one another to share a transform."""
     blocks: list[list[int]] = []
-    for k in ones.tolist():
+    for k in ones:
         if blocks and k <= blocks[-1][0] + 2 * math.sqrt(blocks[-1][0]):
             blocks[-1].append(k)
         else:
@@ -140,19 +159,37 @@ def _blocks(ones: np.ndarray) -> list[list[int]]:
 
 
 class _Law:
-    """Probabilities of consecutive values of A from `first` on."""
+    """Rising values of A and their probabilities, up to a common factor."""
 
-    def __init__(self, first: int, probability: np.ndarray) -> None:
-        self.first = first
+    def __init__(self, values: np.ndarray, probability: np.ndarray) -> None:
+        self.values = values
+        probability = probability / probability.sum()
         self.below = np.cumsum(probability)
         self.above = np.cumsum(probability[::-1])[::-1]
 
-    def tails(self, pairs: int) -> tuple[float, float]:
-        place = pairs - self.first
-        last = self.below.size - 1
-        lower = 0 if place < 0 else self.below[min(place, last)]
-        upper = 0 if place > last else self.above[max(place, 0)]
-        return float(np.clip(lower, UNRESOLVED, 1)), float(np.clip(upper, UNRESOLVED, 1))
+    def tails(self, pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        lower = np.append(0, self.below)[np.searchsorted(self.values, pairs, "right")]
+        upper = np.append(self.above, 0)[np.searchsorted(self.values, pairs, "left")]
+        return np.clip(lower, UNRESOLVED, 1), np.clip(upper, UNRESOLVED, 1)
+
+
+def _likely_counts(ones: int, window: int, n_windows: int) -> np.ndarray:
+    """Counts of one window, all but 1e-14 of their law."""
+    mean = ones / n_windows
+    reach = int(8 * math.sqrt(mean * (1 - mean / window))) + 30
+    return np.arange(max(0, int(mean) - reach), min(window, int(mean) + reach) + 1)
+
+
+def _law_by_counts(ones: int, c: np.ndarray, window: int, n_windows: int) -> _Law:
+    """The law of A over all ways to spread spikes over few windows, of counts among `c`."""
+    free = np.meshgrid(*[c] * (n_windows - 1))
+    last = ones - np.sum(free, axis=0)
+    likely = (c[0] <= last) & (last <= c[-1])
+    counts = np.array([one[likely] for one in (*free, last)])
+    chance = _binomial(c, window, ones / (window * n_windows))[counts - c[0]].prod(axis=0)
+    # Much faster than by numpy.unique, which sorts them all.
+    place, values = pd.factorize((counts * (counts - 1) // 2).sum(axis=0), sort=True)
+    return _Law(values, np.bincount(place, chance))
 
 
 def _exact_laws(block: list[int], variance: float, window: int, n_windows: int) -> dict[int, _Law]:
@@ -177,7 +214,7 @@ def _exact_laws(block: list[int], variance: float, window: int, n_windows: int) 
         offset = n_windows * base * (base + 1) // 2 - base * k
         first = max(0, int(mean + offset - 8 * np.sqrt(variance)) - 1)
         probability = np.maximum(np.roll(probability, -first), 0)
-        laws[k] = _Law(first - offset, probability / probability.sum())
+        laws[k] = _Law(first - offset + np.arange(probability.size), probability)
     return laws
 
 

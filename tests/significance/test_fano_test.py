@@ -80,15 +80,68 @@ def test_mean_of_the_fano_factor_is_the_closed_form():
     np.testing.assert_allclose(result.statistic, fanofactor(raster), rtol=1e-14)
 
 
-@pytest.mark.parametrize("ones", [1050, 1200, 1600])
+def convolved(window, n_windows, ones):
+    """Values of A and their probabilities, by adding one window after the other."""
+    c = np.arange(window + 1)
+    chance = stats.binom.pmf(c, window, ones / (window * n_windows))
+    c = c[: ones + 1][chance[: ones + 1] > 1e-15]
+    squares = (c - ones // n_windows) ** 2
+    law = np.zeros((ones + 1, 4 * squares.max()))
+    law[0, 0] = 1
+    for _ in range(n_windows):
+        before, law = law, np.zeros_like(law)
+        for one, square, p in zip(c, squares, chance[c], strict=True):
+            law[one:, square:] += p * before[: ones + 1 - one, : law.shape[1] - square]
+    probability = law[ones] / law[ones].sum()
+    values = np.flatnonzero(probability)
+    # Σ (c − m)² = 2A + K − 2 m K + W m²
+    m = ones // n_windows
+    return (values - ones + 2 * m * ones - n_windows * m**2) // 2, probability[values]
+
+
+@pytest.mark.parametrize(
+    ("window", "n_windows", "ones"),
+    [
+        (150, 2, 137),
+        (150, 2, 199),
+        (500, 2, 40),
+        (60, 3, 90),
+        (200, 3, 210),
+        (100, 4, 200),
+        (100, 5, 120),
+    ],
+)
+def test_law_of_few_windows_is_exact(window, n_windows, ones):
+    values, probability = convolved(window, n_windows, ones)
+    lower, upper, _ = window_law.tails(values, np.full(values.size, ones), window, n_windows)
+    np.testing.assert_allclose(lower, np.clip(np.cumsum(probability), 1e-10, 1), atol=1e-11)
+    np.testing.assert_allclose(upper, np.clip(np.cumsum(probability[::-1])[::-1], 1e-10, 1), atol=1e-11)
+    # So no level is exceeded, whatever K is.
+    for alternative in ("two-sided", "less", "greater"):
+        pvalue = _pvalue(lower, upper, alternative)
+        for level in (0.05, 0.01, 0.001):
+            assert probability[pvalue <= level].sum() <= level + 1e-10
+
+
+def test_two_windows_are_one_hypergeometric():
+    # 5,000 and 5,100 of 10,100 spikes in windows of 15,000, or a more even split.
+    active = np.zeros((30_000, 1), bool)
+    active[:5000] = active[-5100:] = True
+    law = stats.hypergeom(30_000, 10_100, 15_000)
+    upper = fano_test(active, window=15_000, alternative="greater").pvalue[0]
+    assert upper == pytest.approx(2 * law.cdf(5000), rel=1e-8)
+    lower = fano_test(active, window=15_000, alternative="less").pvalue[0]
+    assert lower == pytest.approx(law.cdf(5100) - law.cdf(4999), rel=1e-8)
+
+
+@pytest.mark.parametrize("ones", [1250, 1400, 1600])
 def test_the_smooth_law_continues_the_exact_one(ones):
     # Just beyond the switch the exact law is still computable: both must tell the same.
     found = window_law.moments([ones], 100, 600)
     assert np.prod(window_law._grid(ones, found[1][0], 100, 600)) > window_law._GRID
     law = window_law._exact_laws([ones], found[1][0], 100, 600)[ones]
-    values = law.first + np.arange(law.below.size)
-    mean, variance, skewness = (np.full(values.size, m[0]) for m in found)
-    below, above = window_law._smooth_tails(values, mean, variance, skewness)
+    mean, variance, skewness = (np.full(law.values.size, m[0]) for m in found)
+    below, above = window_law._smooth_tails(law.values, mean, variance, skewness)
     np.testing.assert_allclose(below, law.below, atol=3e-4)
     np.testing.assert_allclose(above, law.above, atol=3e-4)
 
