@@ -46,8 +46,10 @@ def adf_test(raster: Any, max_lag: int | None = None) -> TestResult:
         ``statistic``, the t of the level's coefficient; ``pvalue``, MacKinnon's approximation, exactly
         0 below a statistic of −18.83 and exactly 1 above 2.74; column ``lag``, lagged differences used;
         column ``degenerate``, True where the test is not defined and the rest is NaN: constant trains,
-        trains that repeat with a short period, trains with spikes only near their ends, and all trains
-        of fewer than 4 samples.
+        trains that repeat with a short period, trains with spikes only near their ends, short trains
+        whose regression at the largest lag is singular or perfect (31 % of all trains of 12 samples,
+        12 % of 20, none of 20,000 of 30; a smaller `max_lag` helps), and all trains of fewer than 4
+        samples.
 
     Raises
     ------

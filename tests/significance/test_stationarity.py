@@ -82,6 +82,15 @@ def test_degenerate_trains_are_flagged():
     assert np.isnan([result.statistic, result.pvalue, result.columns["lag"]]).all()
 
 
+def test_short_trains_may_be_degenerate_at_the_largest_lag_only():
+    train = np.array([1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1], bool)[:, None]
+    # At lag 4 six coefficients fit the seven differences perfectly.
+    assert adf_test(train).columns["degenerate"].all()
+    assert adf_test(train, 3).statistic[0] == pytest.approx(reference(train[:, 0], 3).statistic)
+    every = (np.arange(2**12) >> np.arange(12)[:, None]) % 2 == 1
+    assert adf_test(every).columns["degenerate"].mean() == pytest.approx(0.31, abs=0.005)
+
+
 def test_a_degenerate_unit_leaves_the_others_alone():
     active = trains("independent", 400, 5, np.random.default_rng(2))
     alone = adf_test(active)
