@@ -81,6 +81,8 @@ def outputs_of(paths: Mapping[int, tuple[str, Any]], notes: list[tuple[Any, Any]
     """What the noted calls returned, in the order of the calls, labelled so that each is told apart."""
     n_calls = Counter(id(layer) for layer, _ in notes)
     seen: Counter[int] = Counter()
+    # Number of axes → whether a Permute moved them since a layer last said where its channels are.
+    moved: dict[int, bool] = {}
     found = []
     for layer, returned in notes:
         path, call = paths[id(layer)][0], seen[id(layer)]
@@ -88,6 +90,9 @@ def outputs_of(paths: Mapping[int, tuple[str, Any]], notes: list[tuple[Any, Any]
         label = f"{path}:{call}" if n_calls[id(layer)] > 1 else path
         tensors = tensors_in(returned)
         for position, tensor in enumerate(tensors):
+            n_axes = len(tensor.shape)
+            if isinstance(layer, keras.layers.Permute) or not _follows(layer):
+                moved[n_axes] = isinstance(layer, keras.layers.Permute)
             name = f"{label}[{position}]" if len(tensors) > 1 else label
             found.append(
                 Output(
@@ -101,6 +106,7 @@ def outputs_of(paths: Mapping[int, tuple[str, Any]], notes: list[tuple[Any, Any]
                     tensor=tensor,
                     activation=activation_name(layer),
                     is_node=_is_node(layer),
+                    axes_moved=moved.get(n_axes, False),
                 )
             )
     return found
@@ -146,20 +152,31 @@ def activation_name(layer: Any) -> str:
 def site(output: Output, paths: Mapping[int, tuple[str, Any]]) -> Site:
     """A layer's output as the place to record from."""
     shape = tuple(int(size) for size in output.tensor.shape[1:])
-    first = len(shape) > 1 and _channels_first(output.layer, paths)
+    axis: int | None = -1
+    if len(shape) > 1 and output.axes_moved:
+        axis = None
+    elif len(shape) > 1 and _channels_first(output.layer, paths):
+        axis = 0
     # Further outputs are states, which another function may have made.
     activation = output.activation if output.position == 0 else None
-    return Site(output.label, shape, 0 if first else -1, activation)
+    return Site(output.label, shape, axis, activation)
+
+
+def _follows(layer: Any) -> bool:
+    """Whether a layer's channels lie where those of its input do."""
+    inner = getattr(layer, "layer", layer)
+    if getattr(inner, "data_format", None) is not None:
+        return False
+    weightless = not inner.weights or type(inner).__name__ in ("BatchNormalization", "PReLU")
+    return weightless or _has_inside(inner)
 
 
 def _channels_first(layer: Any, paths: Mapping[int, tuple[str, Any]]) -> bool:
     """Whether a layer's channels come before its spatial axes."""
-    inner = getattr(layer, "layer", layer)
-    own = getattr(inner, "data_format", None)
+    own = getattr(getattr(layer, "layer", layer), "data_format", None)
     if own is not None:
-        return own == "channels_first"
-    follows = not inner.weights or type(inner).__name__ in ("BatchNormalization", "PReLU")
-    if not follows:
+        return bool(own == "channels_first")
+    if not _follows(layer) or (_has_inside(layer) and layer.weights):
         return False
     formats = {getattr(other, "data_format", None) for _, other in paths.values()} - {None}
     if len(formats) > 1:

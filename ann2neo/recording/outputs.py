@@ -15,7 +15,8 @@ class Output:
     from all others. `activation` names the function that made it, "linear" for none. `is_node` says
     whether its values are those of nodes: made by weights or an activation function, and not by a layer
     inside that is observed instead. `channel_axis` is the axis of the tensor that holds the channels,
-    where the adapter follows it and it is known.
+    where the adapter follows it and it is known; `axes_moved` says, where it does not, that axes were
+    moved since a layer last said where its channels are.
     """
 
     layer: Any
@@ -29,6 +30,7 @@ class Output:
     activation: str
     is_node: bool
     channel_axis: int | None = None
+    axes_moved: bool = False
 
 
 def choose(found: list[Output], layers: Any, final: Collection[int]) -> list[Output]:

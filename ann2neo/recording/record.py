@@ -162,8 +162,10 @@ def record(
     *Order of units.* Units of a convolution come in the order of the framework's own output: row,
     column, channel in Keras, channel, row, column in torch. Sorting ``raster.units`` by these columns
     brings both to one order. Where axes were moved on the way to a layer, the axis of its channels is
-    followed through the functions of torch; if it was merged or split, or lost otherwise, the table of
-    units has no such columns for the layer, and ``conv_units="channels"`` is refused.
+    followed through the functions of torch. If it was merged or split, or lost otherwise, as after
+    Keras' ``Permute`` up to the next layer with weights, the table of units has no such columns for the
+    layer, and ``conv_units="channels"`` is refused. Of ``keras.ops`` between layers nothing is known:
+    permute by a layer.
 
     Examples
     --------

@@ -180,6 +180,22 @@ def test_where_channels_lie_must_be_known():
         site(output, paths)
 
 
+@pytest.mark.parametrize("kind", ["functional", "nested"])
+def test_channels_are_not_guessed_after_a_permute(kind):
+    x = inputs(N, 6, 4)
+    front = [kl.Conv1D(5, 1, name="conv"), kl.Permute((2, 1)), kl.ReLU(name="act")]
+    if kind == "nested":
+        front = [keras.Sequential([keras.Input((6, 4)), *front], name="inner")]
+    back = [kl.Dense(3, "relu", name="dense"), kl.ReLU(name="after"), kl.Flatten(), kl.Dense(1)]
+    model = with_weights(keras.Sequential([keras.Input((6, 4)), *front, *back]))
+    for layer in ["act"] if kind == "functional" else ["inner.act", "inner"]:
+        assert "channel" not in a2n.record(model, x, layers=layer).units
+        with pytest.raises(ValueError, match=rf"'{layer}', shape \(5, 6\) a sample, is not known"):
+            a2n.record(model, x, layers=layer, conv_units="channels")
+    for layer, n_channels in [("conv", 5), ("dense", 3), ("after", 3)]:
+        assert a2n.record(model, x, layers=layer, conv_units="channels").n_units == n_channels
+
+
 @pytest.mark.parametrize(
     ("layer", "name"),
     [
