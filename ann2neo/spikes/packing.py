@@ -13,6 +13,9 @@ from ann2neo.spikes.raster import WORD, frozen, n_words
 
 _BUFFER_BYTES = 16 * 2**20
 
+_EXACT = 2**53
+"""Up to here an integer compares with one rounded to float64 as it does with the integer itself."""
+
 
 class NonFiniteActivation(ValueError):  # noqa: N818 (what happened, not who complains)
     """An activation was NaN or infinite; `block`, `row` and `column` say where."""
@@ -123,6 +126,12 @@ def pack(activations: np.ndarray, threshold: Any, words: np.ndarray, start: int)
     The threshold is compared in the activations' own precision. Activations that lie elsewhere, on a GPU
     for example, may have a method ``packed_above(threshold)`` that returns their words, shape
     (n_units, n_words) with a zero tail, or None if a value is not finite.
+
+    Raises
+    ------
+    ValueError
+        If the threshold is NaN, or an integer is not between −2**53 and 2**53, where float64 may make it
+        another.
     """
     packed_above = getattr(activations, "packed_above", None)
     if packed_above is not None:
@@ -131,6 +140,7 @@ def pack(activations: np.ndarray, threshold: Any, words: np.ndarray, start: int)
             kernels.append(packed, len(activations), words, start)
         return packed is not None
     values = np.asarray(activations)
+    _check_exact(values)
     wide, level = _level(threshold, values.dtype, values.shape[1:])
     values = values.astype(wide, copy=False)
     if level.ndim == 2:
@@ -138,6 +148,17 @@ def pack(activations: np.ndarray, threshold: Any, words: np.ndarray, start: int)
             return False
         values, level = (values > level).view(np.uint8), np.zeros(values.shape[1], np.uint8)
     return bool(kernels.pack_above(np.ascontiguousarray(values), level, words, start))
+
+
+def _check_exact(values: np.ndarray) -> None:
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not values.size:
+        return
+    for value in (int(values.min()), int(values.max())):
+        if abs(value) >= _EXACT:
+            raise ValueError(
+                f"activations that are integers must lie between -2**53 and 2**53, since they meet "
+                f"their threshold in float64; got {value}"
+            )
 
 
 def _level(threshold: Any, dtype: np.dtype, shape: tuple[int, ...]) -> tuple[np.dtype, np.ndarray]:

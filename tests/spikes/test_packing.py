@@ -217,6 +217,20 @@ def test_activations_that_are_no_real_numbers(dtype):
         pack([np.zeros((3, 2)).astype(dtype)], [0.0])
 
 
+@pytest.mark.parametrize("dtype", ["i8", ">i8", "u8"])
+def test_integers_that_float64_does_not_hold(dtype):
+    largest = 2**53 - 1
+    whole = [largest, largest - 1, 0] + ([] if dtype == "u8" else [-largest, 1 - largest])
+    values = np.array([whole], dtype)
+    for level in (largest - 1, largest, 2**53 + 1, -largest, -(2**53) - 1):
+        # Python's own integers are exact.
+        expected = np.array([[value > level for value in whole]])
+        assert_packed(pack([values], [np.full(len(whole), level)]), expected)
+    for beyond in (2**53, 2**53 + 1) if dtype == "u8" else (2**53 + 1, -(2**53), -(2**63)):
+        with pytest.raises(ValueError, match=rf"between -2\*\*53 and 2\*\*53.*; got {beyond}"):
+            pack([np.array([[0, beyond]], dtype)], [0.0])
+
+
 def test_buffer_is_bounded():
     for n_units in (1, 64, 10_000, 10**6, 10**8):
         words = packing.buffer_words(n_units)
