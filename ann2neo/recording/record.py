@@ -139,8 +139,7 @@ def record(
     TypeError, ValueError, KeyError
         If an argument does not fit; among them activations that are NaN or infinite, by layer, unit and
         sample, layers whose positions differ, or whose channels are not known, under
-        ``conv_units="channels"``, and networks whose layers
-        cannot be observed.
+        ``conv_units="channels"``, and networks whose layers cannot be observed.
     FileExistsError
         If `store` exists and `overwrite` is False.
 

@@ -61,16 +61,12 @@ def averages_of(network: Any, samples: Any) -> Iterator[None]:
         network(samples[:1], training=False)
     # A pass in training mode may change more than averages: states of random layers, normed weights.
     kept = [(v, np.array(keras.ops.convert_to_numpy(v))) for v in network.variables]
-    averages = [
-        average
-        for layer in _normalizing(network)
-        for average in (layer.moving_mean, layer.moving_variance)
-    ]
-    of_averages = {id(average) for average in averages}
+    layers = _normalizing(network)
+    averages = {id(average) for one in layers for average in (one.moving_mean, one.moving_variance)}
     try:
-        _take_averages(network, samples)
+        _take_averages(network, layers, samples)
         for variable, value in kept:
-            if id(variable) not in of_averages:
+            if id(variable) not in averages:
                 variable.assign(value)
         yield
     finally:
@@ -103,11 +99,10 @@ def _normalizing(network: Any) -> list[Any]:
     return found
 
 
-def _take_averages(network: Any, samples: np.ndarray) -> None:
+def _take_averages(network: Any, layers: list[Any], samples: np.ndarray) -> None:
     """One pass in training mode in which moving averages keep nothing of what they were."""
     from ann2neo.recording.keras_layers import noted
 
-    layers = _normalizing(network)
     momenta = [layer.momentum for layer in layers]
     try:
         for layer in layers:

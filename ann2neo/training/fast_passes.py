@@ -72,24 +72,20 @@ def _compiled(network: Any, plan: Plan) -> Any:
         return _sums([value], sizes, labels, outputs)
 
     def one_pass(order: Any, zero: Any) -> Any:
-        def turn(first: Any, sizes: list[int]) -> Any:
-            chosen = _stretch(order, first, sum(sizes))
-            return trained_in_turn(chosen, [size + zero for size in sizes])
+        def turn(first: Any, sizes: list[Any]) -> Any:
+            return trained_in_turn(_stretch(order, first, sum(sizes)), sizes)
 
-        def held_out_turn(first: Any, sizes: list[int]) -> Any:
-            return validated(first, [sizes[0] + zero])
-
-        sums = _over_batches(turn, (0, plan.n_train), plan.batch_size, _BATCHES_A_TURN)
+        sums = _over_batches(turn, (0, plan.n_train), plan.batch_size, _BATCHES_A_TURN, zero)
         held_out = tf.zeros([2])
         if plan.validates:
             limits = plan.n_train, len(plan.x)
-            held_out = _over_batches(held_out_turn, limits, _VALIDATION_BATCH, 1)
+            held_out = _over_batches(validated, limits, _VALIDATION_BATCH, 1, zero)
         return tf.concat([sums, held_out], 0)
 
     return tf.function(one_pass)
 
 
-def _over_batches(turn: Any, limits: tuple[int, int], size: int, n_batches: int) -> Any:
+def _over_batches(turn: Any, limits: tuple[int, int], size: int, n_batches: int, zero: Any) -> Any:
     """Sums of what `turn` gives for `n_batches` batches of `size` each, and at last for what is left."""
     start, stop = limits
     stride = n_batches * size
@@ -97,9 +93,9 @@ def _over_batches(turn: Any, limits: tuple[int, int], size: int, n_batches: int)
     sums = tf.zeros([2])
     for first in tf.range(start, turned, stride):
         tf.autograph.experimental.set_loop_options(parallel_iterations=1)
-        sums += turn(first, [size] * n_batches)
+        sums += turn(first, [size + zero] * n_batches)
     if turned < stop:
-        sums += turn(turned, [min(size, stop - first) for first in range(turned, stop, size)])
+        sums += turn(turned, [min(size, stop - first) + zero for first in range(turned, stop, size)])
     return sums
 
 

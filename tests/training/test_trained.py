@@ -346,55 +346,6 @@ def test_conditions_follow_from_another():
         training.train_conditions(network, data(), [short[0]] * 2, **options)
 
 
-def unbuilt():
-    return own_models.Subclassed(3)
-
-
-def unrepeatable():
-    network = own_models.Unrepeatable(5)
-    network(np.zeros((1, 6)))
-    return network
-
-
-@pytest.mark.parametrize(
-    ("changes", "error", "message"),
-    [
-        ({"condition": "Random"}, TypeError, "condition must be a Condition, got 'Random'"),
-        ({"network": 3}, TypeError, "network must be a keras.Model or a Trained, got int"),
-        ({"network": unbuilt}, ValueError, "has no weights yet"),
-        ({"network": unrepeatable}, TypeError, r"\(Unrepeatable\) cannot be copied: no configuration"),
-        ({"using": (np.zeros((9, 5)), np.zeros(9, int))}, ValueError, r"^data do not fit .*\(5,\)"),
-        ({"using": (np.zeros((9, 6)), np.full(9, 3))}, ValueError, "^y_train must be .* 0 to 2"),
-        ({"using": (np.zeros((9, 6)), np.zeros(9))}, TypeError, "y_train must be whole numbers"),
-        (
-            {"condition": dataclasses.replace(SHORT, trainable=("hidden",))},
-            ValueError,
-            r"trainable names 'hidden', but .* no layer of that name .* \['first', 'second', 'third'\]",
-        ),
-        ({"condition": dataclasses.replace(SHORT, trainable=4)}, ValueError, "must be at most 3"),
-        ({"learning_rate": 0}, ValueError, "learning_rate must be positive and finite, got 0"),
-        ({"learning_rate": "0.1"}, TypeError, "learning_rate must be a positive number"),
-        ({"optimizer": "adam"}, TypeError, "optimizer must be a keras optimizer, got 'adam'"),
-        ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
-        ({"validation_split": 1}, ValueError, r"validation_split must lie in \[0, 1\), got 1"),
-        ({"validation_split": True}, TypeError, "validation_split must be a number"),
-        ({"validation_split": 0.999}, ValueError, "leaves none of 64 samples"),
-        ({"fast": "yes"}, ValueError, "fast must be 'auto', True or False, got 'yes'"),
-        ({"callbacks": [print]}, TypeError, "callbacks must be keras.callbacks.Callback"),
-    ],
-)
-def test_refusals(changes, error, message):
-    if callable(changes.get("network")):
-        changes = {**changes, "network": changes["network"]()}
-    with pytest.raises(error, match=message):
-        trained(**changes)
-
-
-def test_an_rng_is_needed():
-    with pytest.raises(TypeError, match="rng must be a"):
-        training.train(SHORT, own_models.straight(), data(), rng=0)
-
-
 def test_frameworks_are_imported_late():
     code = "import sys; from ann2neo import training; training.RANDOM; print('keras' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
