@@ -37,7 +37,7 @@ import pandas as pd
 
 import ann2neo as a2n
 from ann2neo import training
-from ann2neo.study.palette import COLOURS
+from ann2neo.study.figures.palette import COLOURS
 
 rng = np.random.default_rng(0)
 

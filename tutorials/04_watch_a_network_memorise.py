@@ -28,7 +28,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import ann2neo as a2n
-from ann2neo import training
+from ann2neo import monitoring, training
 
 rng = np.random.default_rng(0)
 keras.utils.set_random_seed(0)  # the order of the batches in fit
@@ -46,12 +46,12 @@ data = training.load("digits")
 
 
 # %%
-def silent_share(raster):
+def silent_fraction(raster):
     return np.mean(raster.spike_counts == 0)
 
 
 probes = {"train": data.x_train[:100], "test": data.x_test[:100]}
-monitor = training.SpikeMonitor(probes, statistics={"silent_share": silent_share})
+monitor = monitoring.SpikeMonitor(probes, statistics={"silent_fraction": silent_fraction})
 
 model = training.build("mlp", 64, input_shape=data.input_shape, n_classes=10, rng=rng)
 model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -85,7 +85,7 @@ table.tail(4)
 curves = {
     "firing_rate": "firing rate\n(spikes an image)",
     "fanofactor": "Fano factor",
-    "silent_share": "share of silent units",
+    "silent_fraction": "share of silent units",
 }
 colors = {"train": "#0072b2", "test": "#d55e00"}
 figure, panels = plt.subplots(3, 1, figsize=(9, 7), sharex=True, layout="constrained")
@@ -119,12 +119,12 @@ panels[0].set_ylabel("hidden unit")
 # %% [markdown]
 # ## An alarm
 #
-# `MemorizationWarning` is a `SpikeMonitor` with a rule: it warns when the rate has fallen by more than
+# `MemorizationAlarm` is a `SpikeMonitor` with a rule: it warns when the rate has fallen by more than
 # a fifth below the highest of the last 400 batches, and can end the training. Its docstring says how
 # often it warned without cause, and how soon with one.
 
 # %%
-alarm = training.MemorizationWarning({"train": data.x_train[:100]}, stop=True)
+alarm = monitoring.MemorizationAlarm({"train": data.x_train[:100]}, stop=True)
 model = training.build("mlp", 64, input_shape=data.input_shape, n_classes=10, rng=rng)
 model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
 options["callbacks"] = [alarm]

@@ -28,7 +28,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import ann2neo as a2n
-from ann2neo.training import ActivityMonitor
+from ann2neo.monitoring import ActivityMonitor
 
 rng = np.random.default_rng(0)
 torch.manual_seed(0)

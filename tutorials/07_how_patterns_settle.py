@@ -34,7 +34,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from ann2neo import training
+from ann2neo import monitoring, training
 
 rng = np.random.default_rng(0)
 data = training.load("digits")
@@ -51,20 +51,20 @@ network.name, network.count_params()
 # convolutions position by position, and leaves the network as it was. `labels` lets it say how much
 # the patterns know of the digit. `snapshots` keeps the bits on disk, for later.
 #
-# `averages_of` matters where there is batch normalization. Looks run in inference mode, in which it uses
-# moving averages; these lag some ten batches behind weights that change fast, and say nothing of an
-# untrained network. Without it half of what seems to happen at first is averages catching up. With it,
-# the averages of the samples given take their place for the length of a look.
+# `batch_norm_statistics` matters where there is batch normalization. Looks run in inference mode, in
+# which it uses moving averages; these lag some ten batches behind weights that change fast, and say
+# nothing of an untrained network. Without it half of what seems to happen at first is averages catching
+# up. With it, the averages of the samples given take their place for the length of a look.
 
 # %%
 folder = tempfile.TemporaryDirectory()
 snapshots = Path(folder.name) / "snapshots"
-monitor = training.PatternMonitor(
+monitor = monitoring.PatternMonitor(
     {"train": data.x_train[:300]}, labels={"train": data.y_train[:300]}, snapshots=snapshots
 )
 n_steps = 12 * -(-len(data.x_train) // 32)
-steps = sorted({*training.log_spaced(n_steps, 20), *range(0, n_steps, 45)})
-watch = training.MonitorCallback(monitor, every=steps, averages_of=data.x_train[:300])
+steps = sorted({*monitoring.log_spaced(n_steps, 20), *range(0, n_steps, 45)})
+watch = monitoring.MonitorCallback(monitor, every=steps, batch_norm_statistics=data.x_train[:300])
 rate = keras.optimizers.schedules.PiecewiseConstantDecay([n_steps // 2], [0.1, 0.01])
 learned = training.train(
     training.GENERALIZING.with_stop(epochs=12),
@@ -81,13 +81,13 @@ learned.provenance["training_accuracy"]
 
 # %%
 looks = monitor.to_frame()
-columns = ["layer", "n_units", "n_samples", "n_patterns", "entropy_share", "saturated"]
+columns = ["layer", "n_units", "n_samples", "n_patterns", "entropy_fraction", "saturated"]
 looks.loc[looks["step"] == n_steps, [*columns, "mutual_information"]].round(2)
 
 # %% [markdown]
 # A row is a layer after the last step. `n_samples` counts patterns: 300 images of 8 × 8 positions at
-# first, of 2 × 2 at the end. `entropy_share` is the entropy as a share of the largest possible one, the
-# smaller of the number of units and log₂ of the number of samples.
+# first, of 2 × 2 at the end. `entropy_fraction` is the entropy as a fraction of the largest possible
+# one, the smaller of the number of units and log₂ of the number of samples.
 #
 # Mind `saturated`. Where nearly every sample has a pattern of its own, the entropy is log₂ of the number
 # of samples, whatever the network does, and the mutual information with the label is the entropy of
@@ -102,7 +102,7 @@ looks.loc[looks["step"] == n_steps, [*columns, "mutual_information"]].round(2)
 # over; the snapshots spare a second training.
 
 # %%
-replayed = training.Snapshots(snapshots).replay(progress=False)
+replayed = monitoring.Snapshots(snapshots).replay(progress=False)
 layers = replayed["layer"].unique().tolist()
 colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(layers)))
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharex=True)
@@ -126,7 +126,7 @@ plt.show()
 # both measures:
 
 # %%
-from ann2neo.study.pattern_findings import pattern_layers
+from ann2neo.study.analysis.pattern_findings import pattern_layers
 
 numbered = replayed.assign(
     network="residual_1", width=8, dataset="digits", seed=0, blocks=1,
@@ -147,14 +147,14 @@ pattern_layers(numbered)[["layer", "n_units", "settled_at", "settled_at_flips"]]
 # PReLU, a cyclic and a one-cycle learning rate. To fit the hour everything is small: 8 channels in the
 # first stage instead of 16, 5,000 training images of 16 × 16, 12 passes. The networks end at mean test
 # accuracies of 0.31 to 0.54, so read this as the first part of a training. Fixup's learning rate is
-# 0.02 at most, that of all others 0.1. Looks go by `averages_of` here, too. What it gave comes along as
-# two tables: a row a layer of each network, and the courses of seed 0.
+# 0.02 at most, that of all others 0.1. Looks go by `batch_norm_statistics` here, too. What it gave comes
+# along as two tables: a row a layer of each network, and the courses of seed 0.
 
 # %%
 from importlib.resources import files
 
-from ann2neo.study import pattern_figures
-from ann2neo.study.pattern_findings import pattern_findings
+from ann2neo.study.analysis.pattern_findings import pattern_findings
+from ann2neo.study.figures import pattern_figures
 
 kept = files("ann2neo.study") / "data"
 layers = pd.read_csv(kept / "cifar10-patterns-layers.csv")
@@ -263,5 +263,5 @@ dips[dips.index.get_level_values("network").str.startswith("plain")]
 #
 # Your own grid is a TOML file (`ann2neo study configs` lists those that come along;
 # `digits-patterns` takes minutes). `PatternMonitor` takes torch models as well, in your own loop:
-# `monitor.observe(model, step)`. `a2n.pattern_counts`, `pattern_entropy`, `mutual_information_test`
-# and their kin do the same for any recording.
+# `monitor.observe(model, step)`. `a2n.patterns.pattern_counts`, `pattern_entropy`,
+# `mutual_information_test` and their kin do the same for any recording.

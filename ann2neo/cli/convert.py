@@ -79,7 +79,7 @@ def _form_of(source: Path, given: str | None) -> str:
     """``"spikes"``, ``"netcdf"``, which may hold either, or a form of activations."""
     from ann2neo.exchange.formats import format_of
     from ann2neo.recording.activation_files import FORMS, form_of
-    from ann2neo.spikes.arguments import check_choice
+    from ann2neo.spikes.argument_checks import check_choice
 
     form = format_of(source) if given is None else given
     if given is not None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from ann2neo.cli.terminal import INTERRUPTED, quieten_frameworks
 
 if TYPE_CHECKING:
-    from ann2neo.study.results import Results
+    from ann2neo.study.cells.result_tables import Results
 
 app = typer.Typer(no_args_is_help=True, help="Grids of networks, conditions and seeds.")
 _COLUMNS = ["firing_rate", "cv_firing_rate_percent", "fanofactor", "training_accuracy", "test_accuracy"]
@@ -67,10 +67,10 @@ def report(
 @app.command()
 def configs() -> None:
     """List the studies that come with the package."""
-    from ann2neo.study import Study, shipped
+    from ann2neo.study import Study, builtin_studies
 
     rows = Table("study", "networks", "data sets", "cells", title="ann2neo study run NAME --out DIR")
-    for name in shipped():
+    for name in builtin_studies():
         study = Study.from_toml(name)
         networks = [f"{n.name} {', '.join(map(str, n.widths))}" for n in study.networks]
         networks += [f"{n.name} {', '.join(map(str, n.blocks))}" for n in study.pattern_networks]
@@ -93,8 +93,8 @@ def _say(results: Results) -> None:
 
 def _condition_table(results: Results) -> Table:
     """A row a network, data set and condition."""
-    from ann2neo.study.markup import significant
-    from ann2neo.study.measured import one_split
+    from ann2neo.study.analysis.paper_order import one_split
+    from ann2neo.study.report.html import significant
 
     frame = results.indicators
     good = one_split(frame[frame["status"] == "ok"])
@@ -113,8 +113,8 @@ def _condition_table(results: Results) -> Table:
 
 def _pattern_table(results: Results) -> Table:
     """How bottom-up the layers of each network settled."""
-    from ann2neo.study.markup import interval, number
-    from ann2neo.study.pattern_findings import pattern_findings, pattern_layers
+    from ann2neo.study.analysis.pattern_findings import pattern_findings, pattern_layers
+    from ann2neo.study.report.html import interval, number
 
     found = pattern_findings(pattern_layers(results.patterns))
     found = found[found["compared_with"] == ""]

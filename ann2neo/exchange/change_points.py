@@ -13,7 +13,7 @@ from elephant import change_point_detection as mft
 from tqdm.auto import tqdm
 
 from ann2neo.exchange.elephant_methods import seeded_globals
-from ann2neo.spikes.arguments import checked_count, checked_level
+from ann2neo.spikes.argument_checks import checked_count, checked_level
 from ann2neo.spikes.as_raster import as_raster
 
 

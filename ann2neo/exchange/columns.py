@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.spikes.tables import normalized
+from ann2neo.spikes.raster_tables import normalized
 
 
 def plain_array(column: pd.Series, table: str) -> np.ndarray:

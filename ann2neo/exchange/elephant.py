@@ -14,7 +14,7 @@ from ann2neo.exchange.grid import OFF_GRID
 from ann2neo.exchange.neo import to_spiketrains
 from ann2neo.exchange.neo_trains import milliseconds
 from ann2neo.spikes import kernels
-from ann2neo.spikes.arguments import check_choice, checked_count
+from ann2neo.spikes.argument_checks import check_choice, checked_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster, frozen
 
@@ -121,7 +121,7 @@ def elephant_surrogates(
     return [_surrogate(raster, list(one), originals, said, on_grid) for one in zip(*made, strict=True)]
 
 
-def elephant_poisson(
+def elephant_process(
     raster: Any,
     n_surrogates: int = 1,
     *,
@@ -162,9 +162,9 @@ def elephant_poisson(
     Examples
     --------
     >>> import numpy as np
-    >>> from ann2neo.exchange.elephant import elephant_poisson
+    >>> from ann2neo.exchange.elephant import elephant_process
     >>> active = np.random.default_rng(0).random((2000, 1)) < 0.5
-    >>> (made,) = elephant_poisson(active, rng=np.random.default_rng(1), on_grid="round")
+    >>> (made,) = elephant_process(active, rng=np.random.default_rng(1), on_grid="round")
     >>> print(active.sum(), made.n_spikes, made.n_collisions)
     1007 [1044] [235]
     """

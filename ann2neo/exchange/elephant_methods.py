@@ -14,7 +14,7 @@ from elephant import spike_train_generation as generation
 from elephant import spike_train_surrogates as methods
 from elephant.conversion import BinnedSpikeTrain
 
-from ann2neo.spikes.arguments import check_choice, checked_rng
+from ann2neo.spikes.argument_checks import check_choice, checked_rng
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.exchange.whole_file import new_file
-from ann2neo.spikes.arguments import check_choice
+from ann2neo.spikes.argument_checks import check_choice
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.whole_file import new_file
 
 
 @dataclass(frozen=True)

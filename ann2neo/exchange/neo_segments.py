@@ -14,7 +14,7 @@ from ann2neo.exchange.configuration import CONFIGURATION, known_period, read_con
 from ann2neo.exchange.grid import OFF_GRID
 from ann2neo.exchange.neo_trains import from_trains, milliseconds
 from ann2neo.spikes.raster import SpikeRaster, default_samples
-from ann2neo.spikes.tables import checked_annotations
+from ann2neo.spikes.raster_tables import checked_annotations
 
 SAMPLES = "samples"
 """Name of the Epoch that holds the sample table."""

@@ -12,7 +12,7 @@ import quantities as pq
 
 from ann2neo.exchange.grid import OFF_GRID, SampleGrid
 from ann2neo.spikes import kernels
-from ann2neo.spikes.arguments import checked_period
+from ann2neo.spikes.argument_checks import checked_period
 from ann2neo.spikes.raster import SpikeRaster, frozen, n_words
 
 # In Hz, what neo fills in where nothing was said: nobody can know whether it is meant.

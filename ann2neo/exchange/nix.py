@@ -13,9 +13,9 @@ import numpy as np
 from ann2neo.exchange.neo import chosen_segment, raster_from_neo, to_block
 from ann2neo.exchange.neo_segments import SAMPLES
 from ann2neo.exchange.recordings import named_recordings, printable, storable
-from ann2neo.exchange.whole_file import new_file
 from ann2neo.extras import needed
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.whole_file import new_file
 
 CARRIED = "ann2neo_carried"
 """Annotation of the Block in the file that holds, as JSON, the columns that NixIO does not take."""

@@ -23,10 +23,10 @@ from ann2neo.exchange.nwb_metadata import (
 from ann2neo.exchange.nwb_reading import Recording, read_recording
 from ann2neo.exchange.nwb_writing import write_recording
 from ann2neo.exchange.recordings import named_recordings
-from ann2neo.exchange.whole_file import new_file, new_folder
 from ann2neo.extras import needed
-from ann2neo.spikes.arguments import checked_period
+from ann2neo.spikes.argument_checks import checked_period
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.whole_file import new_file, new_folder
 
 COARSEST = 0.01
 """Seconds a sample may stand for before nwbinspector takes it for a mistake."""

@@ -7,7 +7,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from ann2neo.exchange.recordings import printable
@@ -154,7 +154,7 @@ def _start_time(given: datetime | None, raster: SpikeRaster) -> tuple[datetime, 
             given = datetime.fromisoformat(stored)
         except (TypeError, ValueError):
             raise ValueError(f"{name} must be a time in ISO 8601, got {stored!r:.80}") from None
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     if given is None:
         return now, "when this file was written, since the recording does not say when it was made"
     if not isinstance(given, datetime):

@@ -17,7 +17,7 @@ from ann2neo.exchange.grid import OFF_GRID, SampleGrid
 from ann2neo.exchange.nwb_writing import BLOCK
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels
-from ann2neo.spikes.arguments import checked_period
+from ann2neo.spikes.argument_checks import checked_period
 from ann2neo.spikes.raster import SpikeRaster, default_samples, frozen, n_words
 
 _RAGGED = {"spike_times", "obs_intervals"}

@@ -15,10 +15,10 @@ from tqdm.auto import tqdm
 from ann2neo.exchange.configuration import CONFIGURATION, configuration
 from ann2neo.exchange.nwb_metadata import network_of
 from ann2neo.exchange.recordings import printable, storable
-from ann2neo.exchange.whole_file import Sink
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels
 from ann2neo.spikes.raster import WORD, SpikeRaster
+from ann2neo.spikes.whole_file import Sink
 
 BLOCK = 2**20
 """Spikes written or read at a time: 8 MB of times."""

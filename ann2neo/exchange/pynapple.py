@@ -12,7 +12,7 @@ from ann2neo.exchange.columns import sample_table, unit_table
 from ann2neo.exchange.grid import OFF_GRID, SampleGrid
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels
-from ann2neo.spikes.arguments import checked_period
+from ann2neo.spikes.argument_checks import checked_period
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster, frozen, n_words
 

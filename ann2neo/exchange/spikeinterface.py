@@ -12,7 +12,7 @@ from ann2neo.exchange.configuration import CONFIGURATION, configuration, known_p
 from ann2neo.exchange.grid import SampleGrid
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels
-from ann2neo.spikes.arguments import checked_count, checked_period
+from ann2neo.spikes.argument_checks import checked_count, checked_period
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster, frozen, n_words
 

@@ -13,11 +13,11 @@ import pandas as pd
 
 from ann2neo.exchange.columns import sample_table, unit_table
 from ann2neo.exchange.configuration import CONFIGURATION, configuration, known_period, read_configuration
-from ann2neo.exchange.whole_file import Sink, new_file
 from ann2neo.extras import needed
-from ann2neo.spikes.arguments import checked_period
+from ann2neo.spikes.argument_checks import checked_period
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.whole_file import Sink, new_file
 
 DIMENSIONS = (("sample", "unit"), ("presentation", "neuroid"))
 """Names of the dimensions that are understood: ours, and those of BrainIO's NeuroidAssembly."""

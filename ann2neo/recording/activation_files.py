@@ -14,7 +14,7 @@ import numpy as np
 from ann2neo.recording import activation_readers as readers
 from ann2neo.recording.activation_readers import Arrays
 from ann2neo.recording.thingsvision import thingsvision
-from ann2neo.spikes.arguments import check_choice
+from ann2neo.spikes.argument_checks import check_choice
 
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[Path, ExitStack], Arrays]]] = {
     "npy": ((".npy",), readers.open_npy),

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, TypedDict, overload
 import numpy as np
 
 from ann2neo.recording.batches import Batch, batches
+from ann2neo.recording.observation import ConvUnits, Observe
 from ann2neo.recording.recorder import Recorder
-from ann2neo.recording.sites import ConvUnits, Observe
-from ann2neo.spikes.arguments import checked_count, checked_period, checked_rng
+from ann2neo.spikes.argument_checks import checked_count, checked_period, checked_rng
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.tables import checked_annotations
+from ann2neo.spikes.raster_tables import checked_annotations
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 ADAPTERS = {
-    "keras": ("Model", "ann2neo.recording.keras"),
-    "torch": ("nn.Module", "ann2neo.recording.torch"),
+    "keras": ("Model", "ann2neo.recording.keras.adapter"),
+    "torch": ("nn.Module", "ann2neo.recording.torch.adapter"),
 }
 """Framework → (class of its networks, module with `observe`); only frameworks already imported are
 asked, in this order: a Keras model on the torch backend is a torch module as well."""

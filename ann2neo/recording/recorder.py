@@ -12,12 +12,12 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ann2neo.recording.batches import Batch
-from ann2neo.recording.sites import ConvUnits, NonFiniteSampleError, Observation, Site
+from ann2neo.recording.observation import ConvUnits, NonFiniteSampleError, Observation, Site
 from ann2neo.recording.thresholds import described, evaluated, thresholds
 from ann2neo.spikes.packing import NonFiniteActivation, Packer
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.raster_tables import stacked
 from ann2neo.spikes.store import StoreWriter
-from ann2neo.spikes.tables import stacked
 
 
 class Recorder:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.recording.sites import Site
+from ann2neo.recording.observation import Site
 
 _ROWS_TRIED = 8
 

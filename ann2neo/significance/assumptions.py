@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.significance.combine import adjust_pvalues, combine_pvalues
-from ann2neo.significance.fano_test import fano_of_counts
+from ann2neo.significance.dispersion import fano_of_counts
 from ann2neo.significance.independence import ljung_box_test, runs_test
 from ann2neo.significance.result import TestResult, beside_units
 from ann2neo.significance.stationarity import adf_test
-from ann2neo.spikes.arguments import checked_level
+from ann2neo.spikes.argument_checks import checked_level
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.statistics.windows import checked_window, counted
 

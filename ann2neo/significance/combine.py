@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from ann2neo.spikes.arguments import check_choice
+from ann2neo.spikes.argument_checks import check_choice
 
 # The numbers next to 0 and 1: what a p-value of exactly 0 or 1 stands for once rounded.
 _LOWEST, _HIGHEST = np.finfo(float).tiny, float(np.nextafter(1, 0))

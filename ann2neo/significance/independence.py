@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from ann2neo.significance.result import TestResult
-from ann2neo.spikes.arguments import checked_count
+from ann2neo.spikes.argument_checks import checked_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import LaggedCounts
 from ann2neo.statistics.autocorrelation import autocorrelation_from_counts

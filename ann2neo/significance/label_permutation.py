@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from ann2neo.significance.chance import random_state
 from ann2neo.significance.combine import adjust_pvalues
-from ann2neo.significance.permuted_labels import label_sum, permuted_sums
+from ann2neo.significance.label_permutation_kernels import label_sum, permuted_sums
 from ann2neo.significance.result import TestResult
-from ann2neo.spikes.arguments import checked_count
+from ann2neo.significance.rng_kernels import random_state
+from ann2neo.spikes.argument_checks import checked_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.statistics.pattern_counts import coded_labels, groups_of, words_of
-from ann2neo.statistics.pattern_histogram import counted, packed_patterns
+from ann2neo.statistics.patterns.counts import coded_labels, groups_of, words_of
+from ann2neo.statistics.patterns.histogram import counted, packed_patterns
 
 _ITEM = ("dataset_split", "sample_index")
 """Columns of the sample table that say which item of the data a sample belongs to."""

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special
 
 from ann2neo.significance.result import beside_units
-from ann2neo.spikes.arguments import checked_level
+from ann2neo.spikes.argument_checks import checked_level
 from ann2neo.spikes.as_raster import as_raster
 
 _COLUMNS = ("n_intervals", "geometric", "geometric_pvalue", "exponential", "exponential_pvalue")

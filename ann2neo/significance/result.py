@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.extras import needed
-from ann2neo.spikes import tables
-from ann2neo.spikes.arguments import checked_level
+from ann2neo.spikes import raster_tables
+from ann2neo.spikes.argument_checks import checked_level
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,8 +68,8 @@ class TestResult:
     def __post_init__(self) -> None:
         if not isinstance(self.units, pd.DataFrame):
             raise TypeError(f"units must be a pandas.DataFrame, got {type(self.units).__name__}")
-        units = tables.normalized(
-            self.units, name="units", n_rows=len(self.units), required=tables.UNITS
+        units = raster_tables.normalized(
+            self.units, name="units", n_rows=len(self.units), required=raster_tables.UNITS
         )
         statistic = _a_row_a_unit(self.statistic, "statistic", len(units), np.float64)
         pvalue = _a_row_a_unit(self.pvalue, "pvalue", len(units), np.float64)
@@ -205,7 +205,9 @@ def beside_units(units: pd.DataFrame, results: Mapping[str, np.ndarray]) -> pd.D
             f"units must have no column named as a result, got {twice}; "
             "rename it in the raster's unit table"
         )
-    return tables.guarded(units).assign(**{name: values.copy() for name, values in results.items()})
+    return raster_tables.guarded(units).assign(
+        **{name: values.copy() for name, values in results.items()}
+    )
 
 
 def _a_row_a_unit(values: Any, name: str, n_units: int, dtype: Any = None) -> np.ndarray:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.significance import shuffles
+from ann2neo.significance import surrogate_kernels as draws
 from ann2neo.spikes import kernels
-from ann2neo.spikes.arguments import check_choice, checked_count
+from ann2neo.spikes.argument_checks import check_choice, checked_count
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.statistics.arguments import checked_number
+from ann2neo.statistics.accumulator_checks import checked_number
 from ann2neo.statistics.windows import counted
 
 Draw = Callable[[], np.ndarray]
@@ -25,7 +25,7 @@ def permutation(raster: SpikeRaster, state: np.ndarray) -> Draw:
     Preserves each unit's spike count. Destroys everything that depends on the order of samples, and what
     ties units to one another and to labels.
     """
-    return _into_zeros(raster, state, shuffles.permute, raster.spike_counts, raster.n_samples)
+    return _into_zeros(raster, state, draws.permute, raster.spike_counts, raster.n_samples)
 
 
 def sample_permutation(raster: SpikeRaster, state: np.ndarray) -> Draw:
@@ -37,7 +37,7 @@ def sample_permutation(raster: SpikeRaster, state: np.ndarray) -> Draw:
 
     def draw() -> np.ndarray:
         order, words = np.empty(raster.n_samples, np.int64), np.empty_like(raster.words)
-        shuffles.random_order(state, order)
+        draws.random_order(state, order)
         kernels.gather(raster.words, order, words)
         return words
 
@@ -51,7 +51,7 @@ def shuffle_isis(raster: SpikeRaster, state: np.ndarray) -> Draw:
     the order of intervals, so their serial correlation and the rate profile, and what ties units to one
     another and to labels.
     """
-    return _into_zeros(raster, state, shuffles.shuffle_intervals, raster.words, raster.spike_counts)
+    return _into_zeros(raster, state, draws.shuffle_intervals, raster.words, raster.spike_counts)
 
 
 def bin_shuffling(raster: SpikeRaster, state: np.ndarray, *, bin_size: int) -> Draw:
@@ -62,7 +62,7 @@ def bin_shuffling(raster: SpikeRaster, state: np.ndarray, *, bin_size: int) -> D
     """
     bin_size = min(checked_count(bin_size, "bin_size"), raster.n_samples)
     counts = _bin_counts(raster, bin_size)
-    return _into_zeros(raster, state, shuffles.permute_in_bins, counts, bin_size, raster.n_samples)
+    return _into_zeros(raster, state, draws.permute_in_bins, counts, bin_size, raster.n_samples)
 
 
 def circular_shift(raster: SpikeRaster, state: np.ndarray) -> Draw:
@@ -74,7 +74,7 @@ def circular_shift(raster: SpikeRaster, state: np.ndarray) -> Draw:
 
     def draw() -> np.ndarray:
         words = np.empty_like(raster.words)
-        shuffles.rotate(raster.words, raster.n_samples, state, words)
+        draws.rotate(raster.words, raster.n_samples, state, words)
         return words
 
     return draw
@@ -115,7 +115,7 @@ def inhomogeneous(
             f"got window={window!r} and bandwidth={bandwidth!r}"
         )
     if bandwidth is not None:
-        return _into_zeros(raster, state, shuffles.bernoulli_profile, _profiles(raster, bandwidth))
+        return _into_zeros(raster, state, draws.bernoulli_profile, _profiles(raster, bandwidth))
     bin_size = min(checked_count(window, "window"), raster.n_samples)
     counts = _bin_counts(raster, bin_size)
     sizes = np.full(counts.shape[1], bin_size)
@@ -203,4 +203,4 @@ def _by_bins(
 ) -> Draw:
     """Draw of independent samples, of a probability for each unit and bin."""
     fractions = numerators.astype(np.uint64), denominators.astype(np.uint64)
-    return _into_zeros(raster, state, shuffles.bernoulli, *fractions, bin_size, raster.n_samples)
+    return _into_zeros(raster, state, draws.bernoulli, *fractions, bin_size, raster.n_samples)

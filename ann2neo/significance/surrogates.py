@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.significance.chance import random_state
+from ann2neo.significance.rng_kernels import random_state
 from ann2neo.significance.surrogate_methods import Draw, chosen
-from ann2neo.spikes.arguments import checked_count
+from ann2neo.spikes.argument_checks import checked_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster, frozen
 
@@ -50,7 +50,7 @@ def surrogates(
         ``poisson`` is a homogeneous Poisson process cut to one spike a sample. Of λ spikes a sample
         1 − exp(−λ) are left, so λ = −log(1 − r) keeps the firing rate r, and the law is that of
         ``bernoulli``. A process of λ = r, which cutting makes rarer, is
-        ``elephant_poisson(raster, on_grid="round")``.
+        ``elephant_process(raster, on_grid="round")``.
         ``inhomogeneous`` takes as profile the rate in consecutive windows of `window` samples, or the
         train smoothed with the discrete Gaussian kernel of standard deviation `bandwidth`, in
         seconds as in `instantaneous_rate` (Lindeberg 1990), reflected at the ends so that the expected

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.spikes.arguments import checked_period
+from ann2neo.spikes.argument_checks import checked_period
 from ann2neo.spikes.raster import SpikeRaster
 
 CONVERTERS = {

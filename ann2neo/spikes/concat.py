@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ann2neo.spikes import kernels, tables
+from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.raster import SpikeRaster, frozen, n_words
 
 
@@ -57,9 +57,9 @@ def concat(
 def _over_layers(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) -> SpikeRaster:
     first = rasters[0]
     for raster in rasters[1:]:
-        if not tables.same(raster._samples, first._samples):
+        if not raster_tables.same(raster._samples, first._samples):
             raise ValueError("over='layers' needs the same samples table in every raster")
-    units = tables.stacked([raster._units for raster in rasters], name="units")
+    units = raster_tables.stacked([raster._units for raster in rasters], name="units")
     twice = units.duplicated(["layer", "unit_index"])
     if twice.any():
         unit = units[twice].iloc[0]
@@ -78,7 +78,7 @@ def _over_layers(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) -> 
 def _over_samples(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) -> SpikeRaster:
     first = rasters[0]
     for raster in rasters[1:]:
-        if not tables.same(raster._units, first._units):
+        if not raster_tables.same(raster._units, first._units):
             raise ValueError("over='samples' needs the same units table in every raster")
     n_samples = sum(raster.n_samples for raster in rasters)
     words = np.zeros((first.n_units, n_words(n_samples)), np.uint64)
@@ -90,7 +90,7 @@ def _over_samples(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) ->
         frozen(words),
         n_samples,
         first._units,
-        tables.stacked([raster._samples for raster in rasters], name="samples"),
+        raster_tables.stacked([raster._samples for raster in rasters], name="samples"),
         sampling_period=first.sampling_period,
         annotations=annotations,
     )

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.spikes import kernels, tables
-from ann2neo.spikes.arguments import as_bits, as_indices, checked_count, checked_period
+from ann2neo.spikes import kernels, raster_tables
+from ann2neo.spikes.argument_checks import as_bits, as_indices, checked_count, checked_period
 
 WORD = 64
 
@@ -86,12 +86,14 @@ class SpikeRaster:
         # A view: unlike the array itself, it cannot be made writeable again.
         self._words = words.view()
         self._n_samples = n_samples
-        self._units = tables.normalized(units, name="units", n_rows=len(words), required=tables.UNITS)
-        self._samples = tables.normalized(
-            samples, name="samples", n_rows=n_samples, required=tables.SAMPLES
+        self._units = raster_tables.normalized(
+            units, name="units", n_rows=len(words), required=raster_tables.UNITS
+        )
+        self._samples = raster_tables.normalized(
+            samples, name="samples", n_rows=n_samples, required=raster_tables.SAMPLES
         )
         self._sampling_period = checked_period(sampling_period)
-        self._annotations = tables.checked_annotations(annotations)
+        self._annotations = raster_tables.checked_annotations(annotations)
 
     @property
     def words(self) -> np.ndarray:
@@ -111,12 +113,12 @@ class SpikeRaster:
     @property
     def units(self) -> pd.DataFrame:
         """A row a unit. A copy: changing it does not change the raster."""
-        return tables.guarded(self._units)
+        return raster_tables.guarded(self._units)
 
     @property
     def samples(self) -> pd.DataFrame:
         """A row a sample. A copy: changing it does not change the raster."""
-        return tables.guarded(self._samples)
+        return raster_tables.guarded(self._samples)
 
     @property
     def sampling_period(self) -> float:
@@ -126,7 +128,7 @@ class SpikeRaster:
     @property
     def annotations(self) -> Mapping[str, Any]:
         """Description of the recording, a read-only copy."""
-        return tables.guarded_annotations(self._annotations)
+        return raster_tables.guarded_annotations(self._annotations)
 
     @property
     def layers(self) -> list[str]:
@@ -296,8 +298,8 @@ class SpikeRaster:
             and self._sampling_period == other._sampling_period
             and dict(self._annotations) == dict(other._annotations)
             and np.array_equal(self._words, other._words)
-            and tables.same(self._units, other._units)
-            and tables.same(self._samples, other._samples)
+            and raster_tables.same(self._units, other._units)
+            and raster_tables.same(self._samples, other._samples)
         )
 
     def __repr__(self) -> str:

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.spikes import kernels, tables
-from ann2neo.spikes.arguments import checked_count, checked_period, checked_range
+from ann2neo.spikes import kernels, raster_tables
+from ann2neo.spikes.argument_checks import checked_count, checked_period, checked_range
 from ann2neo.spikes.packing import buffer_words
 from ann2neo.spikes.raster import WORD, SpikeRaster, n_words
 from ann2neo.spikes.zarr_arrays import (
@@ -224,8 +224,12 @@ class StoreWriter:
         """Write the tables and put the store in its place; arguments as for `SpikeRaster`."""
         if n_words(checked_count(n_samples, "n_samples")) != self._n_words:
             raise ValueError(f"n_samples is {n_samples}, but {self._n_words} words of 64 were written")
-        units = tables.normalized(units, name="units", n_rows=self._n_units, required=tables.UNITS)
-        samples = tables.normalized(samples, name="samples", n_rows=n_samples, required=tables.SAMPLES)
+        units = raster_tables.normalized(
+            units, name="units", n_rows=self._n_units, required=raster_tables.UNITS
+        )
+        samples = raster_tables.normalized(
+            samples, name="samples", n_rows=n_samples, required=raster_tables.SAMPLES
+        )
         self._words.attrs.put({"crc32": self._checksums})
         write_table(self._group, "units", units)
         write_table(self._group, "samples", samples)
@@ -234,7 +238,7 @@ class StoreWriter:
             "format_version": FORMAT_VERSION,
             "n_samples": int(n_samples),
             "sampling_period": checked_period(sampling_period),
-            "annotations": dict(tables.checked_annotations(annotations)),
+            "annotations": dict(raster_tables.checked_annotations(annotations)),
         }
         self._group.attrs.put(attributes)
         whole = self._folder / "store"

@@ -11,7 +11,7 @@ from scipy import signal, special
 
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import unpacked
-from ann2neo.statistics.arguments import checked_number
+from ann2neo.statistics.accumulator_checks import checked_number
 
 _VALUES_AT_ONCE = 2**21
 

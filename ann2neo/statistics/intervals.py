@@ -8,7 +8,7 @@ import numpy as np
 
 from ann2neo.spikes import kernels
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.statistics.arguments import check_units, checked_number
+from ann2neo.statistics.accumulator_checks import check_units, checked_number
 from ann2neo.statistics.moments import centred
 
 _ONE = 2.0**-61  # the kernels add up multiples of this

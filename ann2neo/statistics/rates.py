@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.statistics.arguments import check_units
+from ann2neo.statistics.accumulator_checks import check_units
 
 
 def firing_rate(raster: Any) -> np.ndarray:

@@ -42,7 +42,7 @@ def summarize(raster: Any, by: str | None = "layer", window: int = 100) -> pd.Da
             Fano factor and is skipped, not taken for 0. NaN if no unit fires.
         ``cv_fanofactor_percent``
             100 × standard deviation (ddof=0) over mean of these; NaN if no unit fires or all are 0.
-        ``silent_share``, ``always_on_share``
+        ``silent_fraction``, ``always_on_fraction``
             Share of units that fire at no sample (dead) and at every sample.
         ``isi_cv``
             Mean of `cv` over the units that have one (three spikes or more), else NaN.
@@ -68,8 +68,8 @@ def summarize(raster: Any, by: str | None = "layer", window: int = 100) -> pd.Da
     cv_firing_rate_percent   81.650
     fanofactor                0.250
     cv_fanofactor_percent   100.000
-    silent_share              0.333
-    always_on_share           0.333
+    silent_fraction           0.333
+    always_on_fraction        0.333
     isi_cv                    0.000
     """
     raster = as_raster(raster)
@@ -98,8 +98,8 @@ def _row(group: pd.DataFrame) -> dict[str, float]:
         "cv_firing_rate_percent": _cv_percent(rate),
         "fanofactor": _mean(fano),
         "cv_fanofactor_percent": _cv_percent(fano),
-        "silent_share": _mean(rate == 0),
-        "always_on_share": _mean(rate == 1),
+        "silent_fraction": _mean(rate == 0),
+        "always_on_fraction": _mean(rate == 1),
         "isi_cv": _mean(group["isi_cv"].dropna().to_numpy()),
     }
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes import kernels
-from ann2neo.spikes.arguments import checked_count
+from ann2neo.spikes.argument_checks import checked_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.statistics.arguments import check_units
+from ann2neo.statistics.accumulator_checks import check_units
 
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 

@@ -10,14 +10,14 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from ann2neo.spikes.arguments import check_choice, checked_count
+from ann2neo.spikes.argument_checks import check_choice, checked_count
 
 STARTS = ("initial", "generalizing")
 LABELS = ("true", "random")
 
 
 @dataclass(frozen=True)
-class Stop:
+class StoppingRule:
     """When training ends: at the first rule that is met.
 
     Parameters
@@ -36,8 +36,8 @@ class Stop:
 
     Examples
     --------
-    >>> Stop(2500, accuracy=0.31)
-    Stop(epochs=2500, accuracy=0.31, plateau=None)
+    >>> StoppingRule(2500, accuracy=0.31)
+    StoppingRule(epochs=2500, accuracy=0.31, plateau=None)
     """
 
     epochs: int
@@ -67,7 +67,7 @@ class Condition:
     trainable : "all", int or tuple of str
         What may change. ``"all"``: whatever the network itself lets train. An int `n`: of that, the
         last `n` layers. Names: just these layers.
-    stop : Stop
+    stop : StoppingRule
 
     Raises
     ------
@@ -78,8 +78,8 @@ class Condition:
     --------
     >>> from ann2neo.training import MEM_RETRAIN_LAST
     >>> MEM_RETRAIN_LAST.with_stop(epochs=100, plateau=5).stop
-    Stop(epochs=100, accuracy=None, plateau=5)
-    >>> Condition("output only", "generalizing", "random", ("output",), Stop(10)).trainable
+    StoppingRule(epochs=100, accuracy=None, plateau=5)
+    >>> Condition("output only", "generalizing", "random", ("output",), StoppingRule(10)).trainable
     ('output',)
     """
 
@@ -87,15 +87,15 @@ class Condition:
     start: str
     labels: str
     trainable: str | int | tuple[str, ...]
-    stop: Stop
+    stop: StoppingRule
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise TypeError(f"name must be a non-empty str, got {self.name!r:.60}")
         check_choice(self.start, "start", STARTS)
         check_choice(self.labels, "labels", LABELS)
-        if not isinstance(self.stop, Stop):
-            raise TypeError(f"stop must be a Stop, got {self.stop!r:.60}")
+        if not isinstance(self.stop, StoppingRule):
+            raise TypeError(f"stop must be a StoppingRule, got {self.stop!r:.60}")
         object.__setattr__(self, "trainable", _checked_trainable(self.trainable))
 
     def with_stop(self, **changes: Any) -> Condition:
@@ -128,11 +128,11 @@ def _checked_trainable(value: Any) -> Any:
 
 # The paper's passes for memorizing end at the training accuracy of its table 1, which differs from
 # network to network: `with_stop(accuracy=…)`.
-RANDOM = Condition("Random", "initial", "true", "all", Stop(0))
-GENERALIZING = Condition("Generalizing", "initial", "true", "all", Stop(50))
-MEM_RETRAIN_LAST = Condition("MemRetrainLast", "generalizing", "random", 2, Stop(2500))
-MEM_RETRAIN_ALL = Condition("MemRetrainAll", "generalizing", "random", "all", Stop(2500))
-MEM_RANDOM_LAST = Condition("MemRandomLast", "initial", "random", 2, Stop(2500))
+RANDOM = Condition("Random", "initial", "true", "all", StoppingRule(0))
+GENERALIZING = Condition("Generalizing", "initial", "true", "all", StoppingRule(50))
+MEM_RETRAIN_LAST = Condition("MemRetrainLast", "generalizing", "random", 2, StoppingRule(2500))
+MEM_RETRAIN_ALL = Condition("MemRetrainAll", "generalizing", "random", "all", StoppingRule(2500))
+MEM_RANDOM_LAST = Condition("MemRandomLast", "initial", "random", 2, StoppingRule(2500))
 
 CONDITIONS = {
     condition.name: condition

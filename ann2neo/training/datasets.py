@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.spikes.arguments import check_choice, checked_count, checked_rng
+from ann2neo.spikes.argument_checks import check_choice, checked_count, checked_rng
 
 
 @dataclass(frozen=True, eq=False)

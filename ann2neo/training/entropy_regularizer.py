@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ann2neo.spikes.arguments import checked_count
+from ann2neo.spikes.argument_checks import checked_count
 
 _TINY = 1e-30
 # Before (keras-team/keras, pull request 22021) it said so and did not.
@@ -50,7 +50,7 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):
 
     See Also
     --------
-    ann2neo.pattern_entropy : the same number, of a whole raster.
+    ann2neo.patterns.pattern_entropy : the same number, of a whole raster.
 
     Notes
     -----

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ann2neo.spikes.arguments import checked_count
+from ann2neo.spikes.argument_checks import checked_count
 
 
 @keras.saving.register_keras_serializable("ann2neo")

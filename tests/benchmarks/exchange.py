@@ -10,7 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +41,7 @@ def writing(raster: a2n.SpikeRaster, folder: Path) -> list[Comparison]:
     part = raster.select(units=np.arange(N_MEASURED))
     block = a2n.to_block(part)
     block.segments[0].epochs.clear()
-    block.annotate(
-        session_start_time=datetime.now(timezone.utc), identifier="x", session_description="x"
-    )
+    block.annotate(session_start_time=datetime.now(UTC), identifier="x", session_description="x")
 
     def theirs() -> None:
         NWBIO(str(neos), "w").write_all_blocks([block], validate=False)

@@ -26,7 +26,7 @@ from rich.console import Console
 from scipy.stats import binomtest
 from tqdm.auto import tqdm
 
-from ann2neo import training
+from ann2neo import monitoring, training
 
 SEED = 20_000
 N_STEPS = 1200
@@ -131,7 +131,7 @@ def _batches(n_samples: int, n_networks: int, size: int, rng: np.random.Generato
 
 
 def _warned_at(rates: np.ndarray) -> int | None:
-    rule = training.RateDrop()
+    rule = monitoring.RateDrop()
     return next((step for step, rate in enumerate(rates, 1) if rule.update(float(rate))), None)
 
 

@@ -14,12 +14,12 @@ import keras
 import numpy as np
 from timing import Comparison, medians, show
 
-from ann2neo import training
+from ann2neo import monitoring, training
 
 N_SAMPLES, BATCH_SIZE, N_PASSES = 54_000, 256, 10
 
 
-def monitoring(rng: np.random.Generator, every: int, bound: str) -> Comparison:
+def monitor_training(rng: np.random.Generator, every: int, bound: str) -> Comparison:
     """A training with looks on a schedule, set-up and table included, against one without."""
     images = rng.random((N_SAMPLES, 784), dtype=np.float32)
     labels = rng.integers(0, 10, N_SAMPLES)
@@ -33,7 +33,7 @@ def monitoring(rng: np.random.Generator, every: int, bound: str) -> Comparison:
         model.fit(images, labels, callbacks=list(callbacks), **options)
 
     def monitored() -> None:
-        monitor = training.SpikeMonitor(probes, every=every)
+        monitor = monitoring.SpikeMonitor(probes, every=every)
         fit(monitor)
         looks = monitor.to_frame()["step"].nunique()
         expected = N_PASSES * -(-N_SAMPLES // BATCH_SIZE) // every + 1
@@ -48,7 +48,7 @@ def monitoring(rng: np.random.Generator, every: int, bound: str) -> Comparison:
 def main() -> None:
     """Print the table."""
     rng = np.random.default_rng(0)
-    rows = [monitoring(rng, 1, "≤ 1.25"), monitoring(rng, 10, "")]
+    rows = [monitor_training(rng, 1, "≤ 1.25"), monitor_training(rng, 10, "")]
     show("Medians, measured in turn in one run", rows)
 
 

@@ -22,7 +22,7 @@ import keras
 import numpy as np
 from timing import Comparison, show
 
-from ann2neo import training
+from ann2neo import monitoring, training
 
 BATCH_SIZE, EVERY, N_PROBE = 128, 10, 500
 
@@ -38,7 +38,7 @@ def processor_medians(*ways: Callable[[], object], repeats: int) -> list[float]:
     return [statistics.median(spent) for spent in times]
 
 
-def monitoring(rng: np.random.Generator, blocks: int, *, keep: bool, repeats: int) -> Comparison:
+def monitor_batches(rng: np.random.Generator, blocks: int, *, keep: bool, repeats: int) -> Comparison:
     """Ten batches and one look against ten batches."""
     n_samples = BATCH_SIZE * EVERY
     images = rng.random((n_samples, 32, 32, 3), dtype=np.float32)
@@ -47,8 +47,8 @@ def monitoring(rng: np.random.Generator, blocks: int, *, keep: bool, repeats: in
     model.compile(keras.optimizers.SGD(0.05), "sparse_categorical_crossentropy", metrics=["accuracy"])
     with tempfile.TemporaryDirectory() as folder:
         snapshots = f"{folder}/snapshots" if keep else None
-        monitor = training.PatternMonitor({"train": images[:N_PROBE]}, snapshots=snapshots)
-        callback = training.MonitorCallback(monitor, every=EVERY)
+        monitor = monitoring.PatternMonitor({"train": images[:N_PROBE]}, snapshots=snapshots)
+        callback = monitoring.MonitorCallback(monitor, every=EVERY)
         # Getting ready takes place once a training; the callback would do it when each `fit` begins.
         callback.on_train_begin = lambda logs=None: None
         callback.set_model(model)
@@ -72,7 +72,7 @@ def main(repeats: int) -> None:
     """Print the table."""
     rng = np.random.default_rng(0)
     plans = [(1, False), (1, True), (2, False)]
-    rows = [monitoring(rng, blocks, keep=keep, repeats=repeats) for blocks, keep in plans]
+    rows = [monitor_batches(rng, blocks, keep=keep, repeats=repeats) for blocks, keep in plans]
     show("Medians of processor time, measured in turn in one run", rows)
 
 

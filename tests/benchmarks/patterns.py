@@ -41,7 +41,7 @@ def histogram(name: str, active: np.ndarray, bound: str) -> list[Comparison]:
         return np.unique(rows, return_counts=True)[1]
 
     def ours() -> np.ndarray:
-        return a2n.pattern_counts(raster)["units"].counts
+        return a2n.patterns.pattern_counts(raster)["units"].counts
 
     slow, quick, mine = medians(unique, packed_unique, ours, repeats=5)
     apart = difference(np.sort(ours()), np.sort(unique()))
@@ -65,28 +65,28 @@ def jaccards(active: np.ndarray, other: np.ndarray) -> list[Comparison]:
     def layer_jaccard() -> float:
         return np.count_nonzero(active & other) / np.count_nonzero(active | other)
 
-    histograms = [a2n.pattern_counts(raster)["units"] for raster in (one, two)]
+    histograms = [a2n.patterns.pattern_counts(raster)["units"] for raster in (one, two)]
     rows: list[tuple[str, str, Callable, Callable, str]] = [
         (
             "bits, a unit",
             "NumPy bool, sums a unit",
             bits_jaccard,
-            lambda: a2n.spike_jaccard(one, two),
+            lambda: a2n.patterns.spike_jaccard(one, two),
             "≥ 15 ×",
         ),
         (
             "bits, a layer",
             "NumPy bool, count_nonzero",
             layer_jaccard,
-            lambda: a2n.spike_jaccard(one, two),
+            lambda: a2n.patterns.spike_jaccard(one, two),
             "≥ 15 ×",
         ),
-        ("sets of patterns", "set of packed rows", sets, lambda: a2n.jaccard(one, two), ""),
+        ("sets of patterns", "set of packed rows", sets, lambda: a2n.patterns.jaccard(one, two), ""),
         (
             "sets, from histograms",
             "set of packed rows",
             sets,
-            lambda: a2n.jaccard(*histograms),
+            lambda: a2n.patterns.jaccard(*histograms),
             "≥ 15 ×",
         ),
     ]
@@ -95,8 +95,10 @@ def jaccards(active: np.ndarray, other: np.ndarray) -> list[Comparison]:
         apart = "" if theirs is layer_jaccard else difference(theirs(), ours())
         times = medians(theirs, ours, repeats=5)
         found.append(Comparison(f"Jaccard of {name}", baseline, *times, bound, apart))
-    flips = medians(lambda: (active != other).mean(axis=0), lambda: a2n.flip_rate(one, two), repeats=5)
-    apart = difference((active != other).mean(axis=0), a2n.flip_rate(one, two))
+    flips = medians(
+        lambda: (active != other).mean(axis=0), lambda: a2n.patterns.flip_rate(one, two), repeats=5
+    )
+    apart = difference((active != other).mean(axis=0), a2n.patterns.flip_rate(one, two))
     return [*found, Comparison("flip rate, a unit", "NumPy bool", *flips, "", apart)]
 
 
@@ -108,7 +110,7 @@ def probe(active: np.ndarray) -> Comparison:
         return entropy_of(np.unique(active, axis=0, return_counts=True)[1])
 
     def ours() -> float:
-        return a2n.pattern_entropy(a2n.pattern_counts(raster)["units"])
+        return a2n.patterns.pattern_entropy(a2n.patterns.pattern_counts(raster)["units"])
 
     times = medians(baseline, ours, repeats=9)
     apart = difference(baseline(), ours())

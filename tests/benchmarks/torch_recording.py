@@ -12,8 +12,8 @@ from timing import Comparison, medians, show
 from torch import nn
 
 import ann2neo as a2n
-from ann2neo.recording.torch import observe
-from ann2neo.recording.watch import watch
+from ann2neo.recording.repeated_observation import watch
+from ann2neo.recording.torch.adapter import observe
 
 BATCH = 256
 

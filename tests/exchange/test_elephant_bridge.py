@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ann2neo import SpikeRaster, as_raster, to_spiketrains
 from ann2neo.exchange.change_points import change_point_test
-from ann2neo.exchange.elephant import elephant_poisson, elephant_surrogates
+from ann2neo.exchange.elephant import elephant_process, elephant_surrogates
 from ann2neo.exchange.elephant_methods import PROCESSES, SURROGATES, seeded_globals
 from tests.strategies import rasters
 
@@ -62,7 +62,7 @@ def raster():
 def run(raster, name, seed=0, on_grid="keep", n_surrogates=1):
     options = OPTIONS.get(name, {})
     if name in PROCESSES:
-        return elephant_poisson(
+        return elephant_process(
             raster, n_surrogates, process=name, rng=generator(seed), on_grid=on_grid, **options
         )
     return elephant_surrogates(
@@ -139,7 +139,7 @@ class TestEveryMethod:
             k: v * scale if hasattr(v, "rescale") else v for k, v in OPTIONS.get(name, {}).items()
         }
         function, key = (
-            (elephant_poisson, "process") if name in PROCESSES else (elephant_surrogates, "method")
+            (elephant_process, "process") if name in PROCESSES else (elephant_surrogates, "method")
         )
         (made,) = function(scaled, rng=generator(), on_grid="round", **{key: name}, **options)
         assert made.raster.n_samples == 500
@@ -216,7 +216,7 @@ class TestOnGrid:
 
     def test_share_of_a_poisson_process_that_rounding_loses(self):
         raster = as_raster(generator(1).random((20000, 4)) < [0.1, 0.3, 0.5, 0.9])
-        (made,) = elephant_poisson(raster, rng=generator(2), on_grid="round")
+        (made,) = elephant_process(raster, rng=generator(2), on_grid="round")
         rate = made.n_spikes / 20000
         lost = 1 - (1 - np.exp(-rate)) / rate
         sd = np.sqrt(rate * np.exp(-rate) / 20000) / rate
@@ -258,7 +258,7 @@ def test_faults_are_refused(raster, arguments, error, message):
 
 def test_unknown_process(raster):
     with pytest.raises(ValueError, match=r"process must be one of .*gamma.* got 'weibull'"):
-        elephant_poisson(raster, process="weibull", rng=generator())
+        elephant_process(raster, process="weibull", rng=generator())
 
 
 class TestSeededGlobals:
@@ -290,7 +290,7 @@ class TestSeededGlobals:
     def test_restores_when_elephant_raises(self, raster):
         before = global_state()
         with pytest.raises(ValueError, match="refractory"):
-            elephant_poisson(raster, rng=generator(), refractory_period=100 * pq.ms)
+            elephant_process(raster, rng=generator(), refractory_period=100 * pq.ms)
         assert_same_state(before)
 
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import warnings
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import h5py
 import neo
@@ -186,9 +186,9 @@ class TestMetadata:
             time = datetime.fromisoformat(self.text(path, "session_start_time"))
             return time, self.text(path, "session_description").partition("session_start_time is ")[2]
 
-        before = datetime.now(timezone.utc)
+        before = datetime.now(UTC)
         now, why = start(raster)
-        assert before <= now <= datetime.now(timezone.utc)
+        assert before <= now <= datetime.now(UTC)
         assert why.startswith("when this file was written, since")
         dated = raster.with_annotations(session_start_time="2026-05-04T12:00:00+02:00")
         assert start(dated) == (NOON, "as the recording says.")
@@ -295,7 +295,7 @@ class TestRefusals:
                 "session_start_time must have a time zone, got 2026-05-04",
             ),
             (
-                {"session_start_time": datetime.now(timezone.utc) + timedelta(days=1)},
+                {"session_start_time": datetime.now(UTC) + timedelta(days=1)},
                 ValueError,
                 "session_start_time must not lie in the future",
             ),

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import h5py
@@ -30,7 +30,7 @@ def path(written, tmp_path):
 
 def foreign(path, trains=TRAINS, resolution=None, interval=None, **columns):
     """A file of units as a laboratory would write it; `columns` hold a value a unit."""
-    file = pynwb.NWBFile("a session", "id", datetime(2026, 5, 4, tzinfo=timezone.utc), session_id="s1")
+    file = pynwb.NWBFile("a session", "id", datetime(2026, 5, 4, tzinfo=UTC), session_id="s1")
     for name in columns:
         file.add_unit_column(name, name)
     for i, train in enumerate(trains):
@@ -75,7 +75,7 @@ class TestForeign:
     def test_neos_own(self, raster, tmp_path):
         block = to_block(raster)
         block.segments[0].epochs.clear()
-        about = {"session_start_time": datetime(2026, 5, 4, tzinfo=timezone.utc), "identifier": "x"}
+        about = {"session_start_time": datetime(2026, 5, 4, tzinfo=UTC), "identifier": "x"}
         block.annotate(session_description="x", **about)
         NWBIO(str(tmp_path / "neo.nwb"), "w").write_all_blocks([block], validate=False)
         found = read_nwb(tmp_path / "neo.nwb", sampling_period=0.001)

@@ -12,7 +12,7 @@ import pytest
 
 import ann2neo as a2n
 from ann2neo.recording import record as record_module
-from ann2neo.recording.sites import Site
+from ann2neo.recording.observation import Site
 from tests.recording.models import inputs, mlp
 
 N = 21

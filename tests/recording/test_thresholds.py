@@ -7,7 +7,7 @@ import pytest
 from keras import layers as kl
 
 import ann2neo as a2n
-from ann2neo import training
+from ann2neo import monitoring
 from tests.recording.models import inputs, mlp
 
 A = np.round(np.random.default_rng(0).normal(size=(21, 5)), 1).astype(np.float32)
@@ -88,7 +88,7 @@ def test_callable_that_changes_the_activations_is_refused(level):
     np.testing.assert_array_equal(given, A)
     with pytest.raises(ValueError, match=r"threshold must not change the activations.* 'second'"):
         a2n.record(mlp(), inputs(21, 6), threshold=level)
-    monitor = training.ActivityMonitor({"probe": inputs(20, 6)}, threshold=level)
+    monitor = monitoring.ActivityMonitor({"probe": inputs(20, 6)}, threshold=level)
     with pytest.raises(ValueError, match=r"threshold must not change the activations.* 'second'"):
         monitor.observe(mlp(), 0)
 

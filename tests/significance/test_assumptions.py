@@ -9,7 +9,7 @@ from scipy import stats
 
 from ann2neo import SpikeRaster
 from ann2neo.significance.assumptions import ASSUMPTIONS, _verdict, poisson_assumptions
-from ann2neo.significance.fano_test import fano_test
+from ann2neo.significance.dispersion import fano_test
 from ann2neo.significance.independence import ljung_box_test
 
 N, UNITS = 5000, 40
@@ -98,7 +98,7 @@ def test_one_unit_of_twenty_is_enough():
         ("runs", np.nan, "untested"),
     ],
 )
-def test_verdict_of_a_share(test, share, verdict):
+def test_verdict_of_a_fraction(test, share, verdict):
     assert _verdict(test, share) == verdict
 
 

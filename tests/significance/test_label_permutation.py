@@ -42,7 +42,7 @@ def test_against_every_permutation():
     labels = [0, 0, 1, 1, 1, 2]
     every = [information(active, p) for p in itertools.permutations(labels)]
     result = run(active, labels, n_surrogates=20_000)
-    assert result.statistic[0] == pytest.approx(a2n.mutual_information(active, labels))
+    assert result.statistic[0] == pytest.approx(a2n.patterns.mutual_information(active, labels))
     assert result.columns["null_mean"][0] == pytest.approx(np.mean(every), abs=5 * np.std(every) / 141)
     assert result.columns["null_sd"][0] == pytest.approx(np.std(every), rel=0.05)
     exact = np.mean(np.array(every) >= result.statistic[0] - 1e-9)
@@ -59,7 +59,7 @@ def test_positions_of_an_item_keep_one_label_under_every_permutation():
     raster = a2n.SpikeRaster.from_dense(active, samples=samples)
     every = [information(active, np.array(p)[uneven]) for p in itertools.permutations(item_labels)]
     result = run(raster, n_surrogates=20_000)
-    assert result.statistic[0] == pytest.approx(a2n.mutual_information(raster))
+    assert result.statistic[0] == pytest.approx(a2n.patterns.mutual_information(raster))
     assert result.columns["null_mean"][0] == pytest.approx(np.mean(every), abs=5 * np.std(every) / 141)
 
 
@@ -113,7 +113,7 @@ def test_each_layer_has_its_row():
     assert result.units["layer"].tolist() == ["a", "b"]
     assert result.units["unit_index"].tolist() == [-1, -1]
     assert result.pvalue[0] < 0.01 < result.pvalue[1]
-    expected = [a2n.mutual_information(raster.select(layer=layer), labels) for layer in "ab"]
+    expected = [a2n.patterns.mutual_information(raster.select(layer=layer), labels) for layer in "ab"]
     np.testing.assert_allclose(result.statistic, expected, rtol=1e-9)
     np.testing.assert_array_equal(result.columns["pvalue_adjusted"], a2n.adjust_pvalues(result.pvalue))
     assert run(raster, labels, by=None).units["layer"].tolist() == ["all"]
@@ -127,7 +127,9 @@ def test_where_permuting_changes_nothing(active, labels):
     result = run(active, labels, n_surrogates=50)
     assert result.pvalue[0] == 1
     assert result.columns["null_mean"][0] == pytest.approx(result.statistic[0], abs=1e-12)
-    assert result.statistic[0] == pytest.approx(a2n.mutual_information(active, labels), abs=1e-12)
+    assert result.statistic[0] == pytest.approx(
+        a2n.patterns.mutual_information(active, labels), abs=1e-12
+    )
     assert np.isnan(run(active, labels, n_surrogates=1).columns["null_sd"][0])
 
 

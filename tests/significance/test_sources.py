@@ -36,8 +36,8 @@ CALLS = {
     "change_point_test": lambda raster: a2n.change_point_test(
         raster, [30], n_surrogates=5, rng=generator(), progress=False
     ),
-    "elephant_poisson": lambda raster: elephant_words(
-        a2n.elephant_poisson(raster, on_grid="round", rng=generator())
+    "elephant_process": lambda raster: elephant_words(
+        a2n.elephant_process(raster, on_grid="round", rng=generator())
     ),
     "elephant_surrogates": lambda raster: elephant_words(
         a2n.elephant_surrogates(raster, "shuffle_isis", on_grid="round", rng=generator())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from ann2neo import SpikeRaster
-from ann2neo.significance import chance, permuted_counts, shuffles
+from ann2neo.significance import fano_permutation_kernels, rng_kernels, surrogate_kernels
 from ann2neo.significance.surrogate_methods import METHODS, _profiles
 from ann2neo.significance.surrogates import surrogates
 from ann2neo.statistics.fano import fanofactor
@@ -309,7 +309,7 @@ def test_faults_are_refused_at_once(arguments, error, message):
 
 
 def state(seed=0):
-    return chance.random_state(np.random.default_rng(seed))
+    return rng_kernels.random_state(np.random.default_rng(seed))
 
 
 def test_generator_is_xoshiro256_plus_plus():
@@ -332,7 +332,7 @@ def test_generator_is_xoshiro256_plus_plus():
         s[3] = turned(s[3], 45)
     words, drawn = tuple(np.array([1, 2, 3, 4], np.uint64)), []
     for _ in range(100):
-        bits, words = chance.next_bits(tuple(map(np.uint64, words)))
+        bits, words = rng_kernels.next_bits(tuple(map(np.uint64, words)))
         drawn.append(int(bits))
     assert drawn == expected
     assert list(map(int, words)) == s
@@ -343,7 +343,7 @@ def test_every_choice_of_k_of_n_is_equally_likely(n, k):
     places = {choice: i for i, choice in enumerate(combinations(range(n), k))}
     counts = np.full(50 * len(places) + 5000, k)
     words = np.zeros((counts.size, -(-n // 64)), np.uint64)
-    shuffles.permute(counts, n, state(n), words)
+    surrogate_kernels.permute(counts, n, state(n), words)
     dense = SpikeRaster(words, n).to_dense()
     found = np.bincount(
         [places[tuple(np.flatnonzero(column))] for column in dense.T], minlength=len(places)
@@ -354,7 +354,7 @@ def test_every_choice_of_k_of_n_is_equally_likely(n, k):
 def test_every_order_is_equally_likely():
     generator, orders, order = state(), {}, np.empty(4, np.int64)
     for _ in range(12000):
-        shuffles.random_order(generator, order)
+        surrogate_kernels.random_order(generator, order)
         orders[tuple(order)] = orders.get(tuple(order), 0) + 1
     assert len(orders) == 24
     assert stats.chisquare(list(orders.values())).pvalue > 0.001
@@ -376,7 +376,7 @@ def test_bernoulli_bits_have_their_probability_and_are_independent(numerator, de
     n = 640_000
     words = np.zeros((1, n // 64), np.uint64)
     fraction = np.array([[numerator]], np.uint64), np.array([denominator], np.uint64)
-    shuffles.bernoulli(*fraction, n, n, state(1), words)
+    surrogate_kernels.bernoulli(*fraction, n, n, state(1), words)
     bits = SpikeRaster(words, n).to_dense()[:, 0]
     p = numerator / denominator
     assert abs(bits.mean() - p) < 3.3 * np.sqrt(p * (1 - p) / n)
@@ -398,7 +398,7 @@ def test_window_sums_have_the_law_of_permutations(n, window, k):
         law[key] = law.get(key, 0) + 1
     draws = 40_000
     sums, squares = np.empty((2, draws, 1), np.int64)
-    permuted_counts.window_sums(np.array([k]), n, window, state(n + k), sums, squares)
+    fano_permutation_kernels.window_sums(np.array([k]), n, window, state(n + k), sums, squares)
     keys, found = np.unique(np.hstack([sums, squares]), axis=0, return_counts=True)
     expected = np.array(list(law.values())) / sum(law.values()) * draws
     observed = dict(zip(map(tuple, keys.tolist()), found, strict=True))
@@ -416,7 +416,7 @@ def test_window_sums_agree_with_shuffling(n, window, k):
     shuffled = np.array([rng.permutation(train)[: n_windows * window] for _ in range(4000)])
     brute = shuffled.reshape(4000, n_windows, window).sum(axis=2)
     sums, squares = np.empty((2, 4000, 1), np.int64)
-    permuted_counts.window_sums(np.array([k]), n, window, state(n), sums, squares)
+    fano_permutation_kernels.window_sums(np.array([k]), n, window, state(n), sums, squares)
     assert stats.ks_2samp(sums[:, 0], brute.sum(axis=1)).pvalue > 0.001
     assert stats.ks_2samp(squares[:, 0], (brute**2).sum(axis=1)).pvalue > 0.001
 
@@ -428,7 +428,7 @@ def test_permuted_rasters_and_permuted_counts_have_one_law():
     (surrogate,) = made(many, "permutation")
     whole = fanofactor(surrogate, window=50)
     sums, squares = np.empty((2, 3000, 1), np.int64)
-    permuted_counts.window_sums(k, 2000, 50, state(4), sums, squares)
+    fano_permutation_kernels.window_sums(k, 2000, 50, state(4), sums, squares)
     mean = sums / 40
     assert stats.ks_2samp(whole, ((squares / 40 - mean**2) / mean)[:, 0]).pvalue > 0.001
     # The exact mean (ddof=0): (1 − 1/W)(n − K)/(n − 1).

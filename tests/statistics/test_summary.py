@@ -15,8 +15,8 @@ COLUMNS = [
     "cv_firing_rate_percent",
     "fanofactor",
     "cv_fanofactor_percent",
-    "silent_share",
-    "always_on_share",
+    "silent_fraction",
+    "always_on_fraction",
     "isi_cv",
 ]
 
@@ -55,8 +55,8 @@ def test_a_row_a_layer_in_their_order():
         assert row["fanofactor"] == pytest.approx(np.nanmean(fano), rel=1e-12)
         expected = 100 * np.nanstd(fano) / np.nanmean(fano)
         assert row["cv_fanofactor_percent"] == pytest.approx(expected, rel=1e-12)
-        assert row["silent_share"] == pytest.approx(np.mean(rate == 0), rel=1e-12)
-        assert row["always_on_share"] == 0
+        assert row["silent_fraction"] == pytest.approx(np.mean(rate == 0), rel=1e-12)
+        assert row["always_on_fraction"] == 0
         assert row["isi_cv"] == pytest.approx(np.nanmean(cv(part)), rel=1e-12)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.study.results import Results
+from ann2neo.study.cells.result_tables import Results
 
 RATES = {
     "Generalizing": 0.55,
@@ -89,8 +89,8 @@ def _row(cell, split, n_samples, rate, fano):
         "cv_firing_rate_percent": 100 * rate.std() / rate.mean(),
         "fanofactor": np.nanmean(fano),
         "cv_fanofactor_percent": 100 * np.nanstd(fano) / np.nanmean(fano),
-        "silent_share": np.mean(rate == 0),
-        "always_on_share": np.mean(rate == 1),
+        "silent_fraction": np.mean(rate == 0),
+        "always_on_fraction": np.mean(rate == 1),
         "isi_cv": np.sqrt(1 - rate.mean()),
         "fano_poisson_rejecting": np.mean(rate > 0.15),
         "fano_bernoulli_rejecting": 0.05,

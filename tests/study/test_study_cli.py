@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ann2neo.cli import main
-from ann2neo.study import Results, shipped
+from ann2neo.study import Results, builtin_studies
 from tests.study.made_patterns import only_patterns
 
 keras = pytest.importorskip("keras", reason="the tensorflow extra is not installed")
@@ -84,7 +84,7 @@ def test_report_of_patterns_alone(ann2neo, tmp_path):
 def test_configs_lists_what_is_shipped(ann2neo):
     status, shown, _ = ann2neo("configs")
     assert status == 0
-    for name in shipped():
+    for name in builtin_studies():
         assert name in shown
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ann2neo import training
-from ann2neo.training import Condition, Stop
+from ann2neo.training import Condition, StoppingRule
 
 
 def test_the_papers_five():
@@ -24,17 +24,17 @@ def test_the_papers_five():
 
 
 def test_is_a_value():
-    again = Condition("Generalizing", "initial", "true", "all", Stop(50))
+    again = Condition("Generalizing", "initial", "true", "all", StoppingRule(50))
     assert again == training.GENERALIZING
     assert {again: 1}[training.GENERALIZING] == 1
-    assert hash(Condition("a", "initial", "true", ["x", "y"], Stop(np.int64(3)))) is not None
+    assert hash(Condition("a", "initial", "true", ["x", "y"], StoppingRule(np.int64(3)))) is not None
     with pytest.raises(dataclasses.FrozenInstanceError):
         again.name = "other"
 
 
 def test_with_stop_changes_only_the_stop():
     changed = training.MEM_RETRAIN_LAST.with_stop(accuracy=0.3, plateau=4)
-    assert changed.stop == Stop(2500, 0.3, 4)
+    assert changed.stop == StoppingRule(2500, 0.3, 4)
     assert dataclasses.replace(changed, stop=training.MEM_RETRAIN_LAST.stop) == training.MEM_RETRAIN_LAST
     with pytest.raises(TypeError, match="passes"):
         training.RANDOM.with_stop(passes=3)
@@ -56,7 +56,7 @@ def test_with_stop_changes_only_the_stop():
 )
 def test_stops_out_of_domain(arguments, error, message):
     with pytest.raises(error, match=message):
-        Stop(**arguments)
+        StoppingRule(**arguments)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_stops_out_of_domain(arguments, error, message):
         ({"trainable": ()}, ValueError, "at least one layer"),
         ({"trainable": (1, 2)}, ValueError, "by str"),
         ({"trainable": None}, TypeError, "trainable must be an int"),
-        ({"stop": 50}, TypeError, "stop must be a Stop, got 50"),
+        ({"stop": 50}, TypeError, "stop must be a StoppingRule, got 50"),
     ],
 )
 def test_conditions_out_of_domain(changes, error, message):

@@ -60,7 +60,7 @@ def test_value_is_the_entropy(n_units):
     for seed, distinct in itertools.product(range(4), (1, 5, 200)):
         values = activations(np.random.default_rng(seed), 150, n_units, distinct)
         for threshold in (0.0, 0.5):
-            expected = a2n.pattern_entropy(values > threshold)
+            expected = a2n.patterns.pattern_entropy(values > threshold)
             assert entropy(values, threshold=threshold) == pytest.approx(expected, abs=1e-5)
 
 
@@ -78,7 +78,9 @@ def test_values_are_compared_as_they_are():
 
 def test_positions_are_patterns_of_channels():
     values = activations(np.random.default_rng(0), 60, 3).reshape(5, 4, 3, 3)
-    assert entropy(values) == pytest.approx(a2n.pattern_entropy(values.reshape(-1, 3) > 0), abs=1e-5)
+    assert entropy(values) == pytest.approx(
+        a2n.patterns.pattern_entropy(values.reshape(-1, 3) > 0), abs=1e-5
+    )
 
 
 @given(st.integers(1, 300), st.integers(2, 40))
@@ -121,7 +123,7 @@ def test_without_blur_the_sign_is_that_of_the_true_change(n_units, seed):
     for i, u in np.ndindex(values.shape):
         silent, active = values > 0, values > 0
         silent[i, u], active[i, u] = False, True
-        change[i, u] = a2n.pattern_entropy(active) - a2n.pattern_entropy(silent)
+        change[i, u] = a2n.patterns.pattern_entropy(active) - a2n.patterns.pattern_entropy(silent)
     found = gradient(values, blur=1e-6)
     there = np.abs(change) > 1e-9
     assert there.mean() > 0.5
@@ -134,11 +136,11 @@ def test_descent_lowers_and_ascent_raises(n_units, seed):
     rng = np.random.default_rng(seed)
     # In the wide layers all patterns are distinct and far from each other.
     values = rng.normal(0.2, 1, (60, n_units)).astype("float32")
-    before = a2n.pattern_entropy(values > 0)
-    assert a2n.pattern_entropy(moved(values, 1.0, 20) > 0) < before - 0.5
+    before = a2n.patterns.pattern_entropy(values > 0)
+    assert a2n.patterns.pattern_entropy(moved(values, 1.0, 20) > 0) < before - 0.5
     values = np.concatenate([np.abs(values[:50]), values[50:]])
-    before = a2n.pattern_entropy(values > 0)
-    assert a2n.pattern_entropy(moved(values, -1.0, 20) > 0) > before + 0.3
+    before = a2n.patterns.pattern_entropy(values > 0)
+    assert a2n.patterns.pattern_entropy(moved(values, -1.0, 20) > 0) > before + 0.3
 
 
 def test_one_sample_has_no_gradient():
@@ -162,7 +164,7 @@ def trained_entropy(strength, seed, **options):
     network = digits_network(strength, seed)
     network.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy", **options)
     network.fit(data.x_train, data.y_train, batch_size=64, epochs=4, verbose=0)
-    return a2n.pattern_entropy(preactivations(network, data.x_train) > 0)
+    return a2n.patterns.pattern_entropy(preactivations(network, data.x_train) > 0)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -183,7 +185,7 @@ def test_a_layer_adds_strength_times_entropy():
         x = np.random.default_rng(0).random((n, 8, 8, 1), dtype="float32")
         network = digits_network(0.25, 0, threshold=0.1)
         network(x)
-        expected = 0.25 * a2n.pattern_entropy(preactivations(network, x) > 0.1)
+        expected = 0.25 * a2n.patterns.pattern_entropy(preactivations(network, x) > 0.1)
         assert expected > 0
         assert float(sum(network.losses)) == pytest.approx(expected, rel=1e-5)
 

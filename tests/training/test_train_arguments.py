@@ -5,15 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ann2neo import training
-from ann2neo.recording.keras import weights_hash
+from ann2neo import monitoring, training
+from ann2neo.recording.keras.adapter import weights_hash
 from tests.training import own_models
 
 X = np.random.default_rng(0).random((24, 6), dtype=np.float32)
 DATA = X, np.arange(24) % 3
 
 
-SHORT = training.Condition("short", "initial", "true", "all", training.Stop(3))
+SHORT = training.Condition("short", "initial", "true", "all", training.StoppingRule(3))
 
 
 def train_all(conditions):
@@ -54,7 +54,7 @@ def test_what_is_no_condition_is_named(conditions, given):
 
 @pytest.mark.parametrize("callbacks", ["monitor", None, {}])
 def test_callbacks_without_a_list(callbacks):
-    given = training.SpikeMonitor({"train": X}, window=8) if callbacks == "monitor" else callbacks
+    given = monitoring.SpikeMonitor({"train": X}, window=8) if callbacks == "monitor" else callbacks
     rng = np.random.default_rng(0)
     with pytest.raises(TypeError, match="callbacks must be a list or tuple, got "):
         training.train(training.GENERALIZING, own_models.straight(), DATA, rng=rng, callbacks=given)

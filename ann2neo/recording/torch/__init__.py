@@ -1,0 +1,1 @@
+"""Torch networks: any `torch.nn.Module`."""

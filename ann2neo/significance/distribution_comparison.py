@@ -1,0 +1,91 @@
+"""Do two recordings have the same distribution of an indicator over their units?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ann2neo.significance.result import TestResult
+from ann2neo.significance.statistic_arguments import name_of, values_of
+from ann2neo.spikes.as_raster import as_raster
+from ann2neo.statistics.rates import firing_rate
+
+
+def ks_test(a: Any, b: Any, indicator: Callable[[Any], np.ndarray] = firing_rate) -> TestResult:
+    """Kolmogorov and Smirnov's test that an indicator is distributed alike over two rasters' units.
+
+    The firing-rate paper compares networks (generalizing, memorizing, untrained) and data splits so.
+
+    Parameters
+    ----------
+    a, b : SpikeRaster or what `as_raster` takes
+        They may differ in units and samples.
+    indicator : callable
+        From a raster to a value a unit, such as `firing_rate` or `fanofactor`. NaN are left out.
+
+    Returns
+    -------
+    TestResult
+        One row, layer ``"all"`` and ``unit_index`` −1: ``statistic``, the largest distance of the
+        two distribution functions; ``pvalue``, two-sided, as SciPy's (exact up to 10,000 units);
+        columns ``n_a``, ``n_b``, units compared, and ``n_missing_a``, ``n_missing_b``, NaN left out.
+        Statistic and p-value are NaN where a raster has no value at all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `indicator` is no function or does not return a number a unit.
+
+    Notes
+    -----
+    The test takes a raster's units for independent draws. The units of a layer see the same samples
+    and were trained together; a recording of the same network on other samples shares its units.
+    P-values are then a guide, not a level.
+
+    References
+    ----------
+    Hodges, Arkiv för Matematik 3 (1958) 469; SciPy's ``stats.ks_2samp``.
+
+    Examples
+    --------
+    >>> import ann2neo as a2n, numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> quiet, busy = rng.random((500, 30)) < 0.1, rng.random((500, 40)) < 0.2
+    >>> result = a2n.ks_test(quiet, busy)
+    >>> float(result.statistic[0]), bool(result.pvalue[0] < 1e-10)
+    (1.0, True)
+    """
+    from scipy import stats
+
+    name = name_of(indicator)
+    values = [_values(x, indicator) for x in (a, b)]
+    kept = [v[~np.isnan(v)] for v in values]
+    statistic = pvalue = np.nan
+    if all(v.size for v in kept):
+        statistic, pvalue = stats.ks_2samp(*kept)
+    columns = {f"n_{x}": np.array([v.size]) for x, v in zip("ab", kept, strict=True)}
+    for x, before, after in zip("ab", values, kept, strict=True):
+        columns[f"n_missing_{x}"] = np.array([before.size - after.size])
+    return TestResult(
+        np.array([statistic]),
+        np.array([pvalue]),
+        f"{name} is distributed alike over the units of both rasters",
+        "Kolmogorov–Smirnov test of two samples",
+        {"indicator": name},
+        pd.DataFrame({"layer": ["all"], "unit_index": [-1]}),
+        columns,
+    )
+
+
+def _values(source: Any, indicator: Callable[[Any], np.ndarray]) -> np.ndarray:
+    raster = as_raster(source)
+    found = values_of(indicator, raster, "indicator")
+    if found.ndim == 0:
+        raise ValueError(
+            f"indicator must return a number a unit, shape ({raster.n_units},); "
+            f"{name_of(indicator)} returned one number"
+        )
+    return found

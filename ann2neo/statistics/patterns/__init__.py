@@ -1,0 +1,8 @@
+"""Activation patterns: one sample's bits across the units of a layer.
+
+Everything here is loaded when it is first asked for.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,87 @@
+"""What a study measured, in the order the paper shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from ann2neo.study.cells.result_tables import Results
+
+LAYER = ["network", "width", "dataset", "seed"]
+"""What names a network that was trained by itself: those of two seeds share nothing but the data."""
+
+MEMORIZING = ["MemRetrainLast", "MemRandomLast", "MemRetrainAll"]
+CONDITIONS = ["Generalizing", *MEMORIZING, "Random"]
+"""The paper's conditions, in the order of its tables."""
+
+_NETWORKS = ["mlp", "cnn", "densenet121"]
+_DATASETS = ["mnist", "fashion_mnist", "cifar10"]
+_SPLITS = ["train", "validation", "test"]
+_ORDERS = {
+    "network": _NETWORKS,
+    "dataset": _DATASETS,
+    "split": _SPLITS,
+    "condition": CONDITIONS,
+    "a": CONDITIONS,
+    "b": CONDITIONS,
+}
+_TITLES = {
+    "mlp": "MLP",
+    "cnn": "CNN",
+    "densenet121": "DenseNet121",
+    "resnet": "ResNet",
+    "mnist": "MNIST",
+    "fashion_mnist": "FashionMNIST",
+    "cifar10": "CIFAR-10",
+}
+
+
+def title(name: str) -> str:
+    """A network or data set as it is written in tables and pictures."""
+    return _TITLES.get(name, name)
+
+
+def is_broken(indicators: pd.DataFrame) -> pd.Series:
+    """Which rows are of cells that failed or diverged and so have no numbers."""
+    return indicators["status"].isin(["failed", "diverged"])
+
+
+def measured(results: Results) -> pd.DataFrame:
+    """The rows of the indicators that have numbers, in the paper's order."""
+    return ordered(results.indicators[~is_broken(results.indicators)])
+
+
+def one_split(indicators: pd.DataFrame) -> pd.DataFrame:
+    """A row a cell: of the training split, or of the first split where the study has no other."""
+    splits = set(indicators["split"])
+    return indicators[indicators["split"] == min(splits, key=_place("split"), default="train")]
+
+
+def ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows by network, data set, split and condition in the paper's order; strangers come last."""
+    columns = [c for c in ("network", "width", "dataset", "split", "condition", "a", "b") if c in frame]
+    columns += ["seed"] if "seed" in frame else []
+    return frame.sort_values(
+        columns,
+        key=lambda c: c.map(_place(str(c.name))) if c.name in _ORDERS else c,
+        kind="stable",
+        ignore_index=True,
+    )
+
+
+def spread(values: pd.Series, names: str | list[str]) -> pd.DataFrame:
+    """Levels of the index as columns; two values in one place are an error, not their mean."""
+    return values.unstack(names)  # noqa: PD010
+
+
+def in_order(names: set[str], kind: str) -> list[str]:
+    """Names of a kind (``"condition"``, ``"network"``, …) in the paper's order, strangers last."""
+    return sorted(names, key=_place(kind))
+
+
+def _place(kind: str) -> Callable[[str], str]:
+    known = {name: f"{place:02d}" for place, name in enumerate(_ORDERS[kind])}
+    return lambda name: known.get(name, f"~{name}")

@@ -1,0 +1,1 @@
+"""Cells: one network of a study and what is done with it."""

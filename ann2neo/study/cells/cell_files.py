@@ -1,0 +1,181 @@
+"""The cells of a study, their randomness and their folders on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+KINDS = {
+    "condition": "ann2neo.study.cells.condition_cell:run",
+    "switch": "ann2neo.study.cells.switch_cell:run",
+    "patterns": "ann2neo.study.cells.pattern_cell:run",
+}
+"""Kind of cell → ``"module:function"`` that runs one: it takes a `Work`, writes files to its folder and
+returns the rows of the cell, JSON-able."""
+
+_PACKAGES = ["ann2neo", "numpy", "scipy", "pandas", "matplotlib", "keras", "tensorflow", "torch", "jax"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One network of a study and what is done with it.
+
+    Parameters
+    ----------
+    kind : str
+        A key of `KINDS`.
+    network, width, dataset, condition, seed
+        `condition` is empty for kinds without one.
+    """
+
+    kind: str
+    network: str
+    width: int
+    dataset: str
+    condition: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Name of the cell's folder."""
+        parts = (self.kind, self.network, self.width, self.dataset, self.condition, self.seed)
+        return "-".join(str(part) for part in parts if part != "")
+
+    def place(self) -> dict[str, Any]:
+        """Where in the grid the cell is: the first columns of the results."""
+        return {name: value for name, value in asdict(self).items() if name != "kind"}
+
+    def generalizing(self) -> Cell:
+        """The cell that trains the same network on the true labels."""
+        return replace(self, kind="condition", condition="Generalizing")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a cell's function gets.
+
+    Parameters
+    ----------
+    study : Study
+    cell : Cell
+    folder : Path
+        Where to write; it becomes the cell's folder once all is written.
+    start : Path or None
+        Folder of the cell whose weights this one starts from.
+    data_dir : str or None
+        See `ann2neo.training.load`.
+    """
+
+    study: Any
+    cell: Cell
+    folder: Path
+    start: Path | None = None
+    data_dir: str | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """How a cell ended: ``cell.json``.
+
+    Parameters
+    ----------
+    status : {"ok", "failed", "diverged"}
+    error : str
+        One line, empty if there is none.
+    seconds : float
+    rows : list of dict
+        What the cell's function returned.
+    settings : dict
+        What of the study the cell depends on.
+    versions : dict
+        Of Python and the packages that ran it.
+    """
+
+    status: str
+    error: str = ""
+    seconds: float = 0.0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def outcome(self) -> dict[str, Any]:
+        """The columns every cell has."""
+        return {"status": self.status, "error": self.error, "seconds": self.seconds}
+
+    def save(self, folder: Path) -> None:
+        """Write ``cell.json``."""
+        text = json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+        (folder / "cell.json").write_text(text, encoding="utf-8")
+
+
+def rng_of(seed: int, *parts: object) -> np.random.Generator:
+    """A generator for a purpose, the same wherever and whenever it is asked for.
+
+    Parameters
+    ----------
+    seed : int
+        Of the replicate.
+    *parts
+        What it is for. Other parts give an independent generator.
+
+    Examples
+    --------
+    >>> bool(rng_of(0, "weights", "mlp", 64).random() == rng_of(0, "weights", "mlp", 64).random())
+    True
+    """
+    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
+    words = np.frombuffer(digest, "<u4").tolist()
+    return np.random.default_rng(np.random.SeedSequence([seed, *words]))
+
+
+def folder_of(cell: Cell, out: Path) -> Path:
+    """Where a cell's files are once it is whole."""
+    return out / "cells" / cell.key
+
+
+def state_of(folder: Path) -> State | None:
+    """How the cell of a folder ended; None if it has not.
+
+    Raises
+    ------
+    ValueError
+        If its ``cell.json`` cannot be read.
+    """
+    file = folder / "cell.json"
+    if not file.is_file():
+        return None
+    try:
+        return State(**json.loads(file.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{file} must say how a cell ended, but cannot be read: {error}; run the study again"
+        ) from error
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, of what numbers depend on, and the kind of machine; no name of it."""
+    found = {"Python": platform.python_version()}
+    for name in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return {**found, "system": f"{platform.system()} {platform.machine()}"}
+
+
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` write a file under another name, and rename it when it is whole."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        write(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,190 @@
+"""A cell that trains a network under a condition and records what its units do."""
+
+from __future__ import annotations
+
+import functools
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ann2neo.recording.record import record
+from ann2neo.significance.assumptions import PoissonAssumptions, poisson_assumptions
+from ann2neo.statistics.fano import fanofactor
+from ann2neo.statistics.rates import firing_rate
+from ann2neo.statistics.summary import summarize
+from ann2neo.study.cells.cell_files import Work, rng_of
+
+if TYPE_CHECKING:
+    from ann2neo.spikes.raster import SpikeRaster
+    from ann2neo.training.datasets import Dataset
+    from ann2neo.training.training_run import Trained
+
+LAYER = "hidden"
+N_SPIKES = 200
+"""Samples of each recording that are kept as spike trains."""
+ALPHA = 0.05
+_REJECTING = ("fano_poisson", "fano_bernoulli", "ljung_box", "runs")
+
+
+def run(work: Work) -> list[dict[str, Any]]:
+    """Train, record each split, and write ``history.csv``, ``units.csv`` and the first spikes."""
+    from ann2neo.training.training_run import train
+
+    study, cell = work.study, work.cell
+    data = data_of(work)
+    _check_window(study, data)
+    network = initial_network(work, data)
+    if work.start is not None:
+        load_weights(network, work.start / "weights.npz")
+    trained = train(
+        study.condition_of(cell),
+        network,
+        data,
+        rng=rng_of(cell.seed, "training", *cell.place().values()),
+        learning_rate=study.training.learning_rate,
+        batch_size=study.training.batch_size,
+        validation_split=study.training.validation_split,
+    )
+    trained.history.to_csv(work.folder / "history.csv", index=False)
+    if study.keep_weights or cell.condition == "Generalizing":
+        save_weights(trained.network, work.folder / "weights.npz")
+    about = _about(trained, data)
+    rows, units = [], []
+    for split in study.splits:
+        raster = _recorded(work, trained, data, split)
+        raster.select(samples=np.arange(min(N_SPIKES, raster.n_samples))).save(
+            work.folder / f"spikes_{split}.zarr.zip"
+        )
+        rows.append({"split": split, **_indicators(raster, study.window), **about})
+        units.append(_units(raster, split, study.window))
+    pd.concat(units).to_csv(work.folder / "units.csv", index=False)
+    return rows
+
+
+def data_of(work: Work) -> Dataset:
+    """The cell's data set, or its part; replicates have different parts."""
+    data = _loaded(work.cell.dataset, work.data_dir)
+    part = work.study.subset
+    if part is None:
+        return data
+    rng = rng_of(work.cell.seed, "subset", work.cell.dataset)
+    return data.subset(part.n_train, part.n_test, rng=rng).downscaled(part.downscale)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(name: str, data_dir: str | None) -> Dataset:
+    """A worker's cells mostly share a data set, and decoding one may take ten seconds."""
+    from ann2neo.training.datasets import load
+
+    return load(name, data_dir)
+
+
+def initial_network(work: Work, data: Dataset) -> Any:
+    """The untrained network, the same for all cells of its place in the grid."""
+    from ann2neo.networks.builders import build
+
+    cell = work.cell
+    return build(
+        cell.network,
+        cell.width,
+        input_shape=data.input_shape,
+        n_classes=data.n_classes,
+        rng=rng_of(cell.seed, "weights", cell.network, cell.width, cell.dataset),
+    )
+
+
+def save_weights(network: Any, file: Path) -> None:
+    """Write a network's weights, in its own order."""
+    arrays = {f"weight_{number}": value for number, value in enumerate(network.get_weights())}
+    np.savez(file, **arrays)
+
+
+def load_weights(network: Any, file: Path) -> None:
+    """Give a network the weights that `save_weights` wrote."""
+    with np.load(file, allow_pickle=False) as arrays:
+        network.set_weights([arrays[f"weight_{number}"] for number in range(len(arrays))])
+
+
+def _check_window(study: Any, data: Dataset) -> None:
+    """Refuse a single window before hours of training: counts in it vary by nothing, and F is 0."""
+    for split in study.splits:
+        size = len(getattr(data, f"x_{split}"))
+        if size < 2 * study.window:
+            raise ValueError(
+                f"window must be at most half of the {size} samples of split {split!r}, "
+                f"got {study.window}"
+            )
+
+
+def _recorded(work: Work, trained: Trained, data: Dataset, split: str) -> SpikeRaster:
+    cell = work.cell
+    rng = rng_of(cell.seed, "order", *cell.place().values(), split)
+    # What `record` notes itself.
+    said = {k: v for k, v in trained.provenance.items() if k not in ("backend", "weights_hash")}
+    return record(
+        trained.network,
+        getattr(data, f"x_{split}"),
+        layers=LAYER,
+        labels=getattr(data, f"y_{split}"),
+        rng=rng if work.study.order == "permutation" else None,
+        dataset_split=split,
+        annotations={**said, **cell.place(), "study": work.study.name},
+        progress=False,
+    )
+
+
+def _about(trained: Trained, data: Dataset) -> dict[str, Any]:
+    """What is the same for each split."""
+    said = trained.provenance
+    training, validation = _number(said["training_accuracy"]), _number(said["validation_accuracy"])
+    return {
+        "training_accuracy": training,
+        "validation_accuracy": validation,
+        "test_accuracy": test_accuracy(trained.network, data),
+        "generalization_gap": None if training is None or validation is None else training - validation,
+        "epochs_run": said["epochs_run"],
+        "stopped_by": said["stopped_by"],
+        "weights_hash": said["weights_hash"],
+    }
+
+
+def test_accuracy(network: Any, data: Dataset) -> float:
+    """Share of the test images that the network gives their true label."""
+    outputs = network.predict(data.x_test, batch_size=1000, verbose=0)
+    return float(np.mean(outputs.argmax(axis=-1) == data.y_test))
+
+
+def _indicators(raster: SpikeRaster, window: int) -> dict[str, Any]:
+    summary = summarize(raster, window=window).iloc[0]
+    battery = poisson_assumptions(raster, window, ALPHA)
+    row: dict[str, Any] = {str(k): _number(v) for k, v in summary.items()}
+    row |= {"n_units": raster.n_units, "n_samples": raster.n_samples}
+    row |= {f"{name}_rejecting": _share(battery, name) for name in _REJECTING}
+    adf = _share(battery, "adf")
+    return {**row, "adf_not_rejecting": None if adf is None else 1 - adf}
+
+
+def _share(battery: PoissonAssumptions, test: str) -> float | None:
+    """Of the units that could be tested, the share with p ≤ α, each by itself."""
+    pvalue = battery.tests[test].pvalue
+    tested = pvalue[~np.isnan(pvalue)]
+    return float(np.mean(tested <= ALPHA)) if tested.size else None
+
+
+def _units(raster: SpikeRaster, split: str, window: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "split": split,
+            "unit_index": raster.units["unit_index"].to_numpy(),
+            "firing_rate": firing_rate(raster),
+            "fanofactor": fanofactor(raster, window),
+        }
+    )
+
+
+def _number(value: Any) -> float | None:
+    """A float as JSON has it: None for NaN."""
+    return None if value is None or math.isnan(value) else float(value)

@@ -1,0 +1,109 @@
+"""The progress of a study: passes over training data done, of those planned, and the time left."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from types import TracebackType
+
+from tqdm.auto import tqdm
+
+from ann2neo.study.cells.cell_files import Cell
+from ann2neo.study.config.study import Study
+
+_DONE = re.compile(r"(\d+)/(\d+) \[")
+"""What a progress bar of tqdm shows of itself."""
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| "
+_STARTING = 60.0
+"""Seconds without an estimate: at first, importing frameworks and short cells take most of the time."""
+
+
+class Progress:
+    """A progress bar over the cells to run, each as long as its passes over the training data.
+
+    A context manager. A worker's own progress bars, which come as lines, move it within a cell. The time
+    left is told after a minute.
+
+    Parameters
+    ----------
+    study : Study
+    todo : list of Cell
+    shown : bool
+    """
+
+    def __init__(self, study: Study, todo: list[Cell], *, shown: bool) -> None:
+        self._length = {cell: _length(study, cell) for cell in todo}
+        self._cell: dict[int, Cell] = {}
+        self._within: dict[Cell, float] = {}
+        self._ended: set[Cell] = set()
+        self._lock = threading.Lock()
+        self._bar = tqdm(
+            total=sum(self._length.values()),
+            desc=study.name,
+            disable=not shown,
+            smoothing=0,  # cells differ: the mean speed tells more than the last one
+            bar_format=_BAR + "[{elapsed}] {postfix}",
+        )
+        self._estimates_from = time.monotonic() + _STARTING
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+
+    def begins(self, worker: int, cell: Cell) -> None:
+        """A worker starts with a cell."""
+        with self._lock:
+            self._cell[worker] = cell
+            self._within[cell] = 0.0
+            self._show()
+
+    def heard(self, worker: int, line: str) -> None:
+        """A worker shows a line."""
+        found = _DONE.search(line)
+        with self._lock:
+            cell = self._cell.get(worker)
+            if found and cell is not None and int(found[2]):
+                self._within[cell] = int(found[1]) / int(found[2])
+                self._show()
+
+    def ends(self, cell: Cell) -> None:
+        """A cell is done."""
+        with self._lock:
+            self._ended.add(cell)
+            self._within.pop(cell, None)
+            self._cell = {worker: now for worker, now in self._cell.items() if now != cell}
+            self._show()
+
+    def _show(self) -> None:
+        done = sum(self._length[cell] for cell in self._ended)
+        done += sum(share * self._length[cell] for cell, share in self._within.items())
+        names = [f"{cell.key} {self._within[cell]:.0%}" for cell in self._cell.values()]
+        ended = f"{len(self._ended)}/{len(self._length)} cells"
+        self._bar.set_postfix_str(", ".join([ended, *names]), refresh=False)
+        if time.monotonic() >= self._estimates_from:
+            self._bar.bar_format = _BAR + "[{elapsed}<{remaining}] {postfix}"
+        self._bar.update(done - self._bar.n)
+        self._bar.refresh()
+
+
+def _length(study: Study, cell: Cell) -> float:
+    """How long a cell takes, in units of nothing: its passes, and as much as two for recording.
+
+    A pass takes about as long as the observed layer is wide; of residual networks, as there are blocks.
+    """
+    if cell.kind == "patterns" and study.patterns is not None:
+        return (study.patterns.epochs + 2) * cell.width * study.pattern_network(cell)[1]
+    passes = 0
+    if cell.kind == "condition":
+        passes = study.condition_of(cell).stop.epochs
+    elif study.switch is not None:
+        passes = study.switch.epochs_true + study.switch.epochs_random
+    return (passes + 2) * cell.width

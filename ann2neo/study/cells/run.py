@@ -1,0 +1,265 @@
+"""`run`: run the cells of a study that are not there yet, and collect the results."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from ann2neo.extras import needed
+from ann2neo.study.cells import cell_files as cell_files
+from ann2neo.study.cells.cell_files import KINDS, Cell, State
+from ann2neo.study.cells.progress import Progress
+from ann2neo.study.cells.result_tables import Results, gathered
+from ann2neo.study.cells.worker import Worker, WorkerDiedError
+from ann2neo.study.config.study import Study
+from ann2neo.training.conditions import CONDITIONS
+
+_LOG = logging.getLogger(__name__)
+
+
+def run(
+    study: Study,
+    out: str | Path,
+    *,
+    resume: bool = True,
+    workers: int = 1,
+    data_dir: str | Path | None = None,
+    progress: bool = True,
+) -> Results:
+    """Run the cells of a study.
+
+    Parameters
+    ----------
+    study : Study
+    out : str or Path
+        Folder for ``study.toml``, a folder a cell in ``cells/``, and at the end ``results.csv``,
+        ``results.parquet``, ``units.parquet``, ``switch.csv`` and ``patterns.csv`` as far as there are
+        such cells (`Results.load` reads them).
+    resume : bool
+        Keep the cells that are there, ended or diverged; those that failed or cannot be read are run
+        again. False: run all again, each replacing the old one when it is whole.
+    workers : int
+        Processes, each of one thread. Results do not depend on it.
+    data_dir : str or Path, optional
+        Folder with data sets; see `ann2neo.training.load`.
+    progress : bool
+        Show progress, and after a minute the time left.
+
+    Returns
+    -------
+    Results
+        Also of what failed or diverged: a cell that does is marked with its error and the others go on.
+
+    Raises
+    ------
+    ImportError
+        If a package of the extra ``study`` is not installed.
+    ValueError
+        If `out` holds other files than a study's or cells that were run with other settings, or
+        `workers` is below 1.
+    RuntimeError
+        If another run is at work in `out`.
+
+    Notes
+    -----
+    A cell is in its folder whole or not at all: a study that is killed loses the cells at work alone.
+    What a cell draws depends on its seed and place alone, not on order, workers or interruptions: two
+    runs on one machine write the same ``results.csv`` but for its seconds.
+
+    Examples
+    --------
+    >>> from ann2neo import study
+    >>> results = study.run(study.Study.from_toml("digits-quick"), "out")  # doctest: +SKIP
+    """
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise ValueError(f"workers must be an int of at least 1, got {workers!r:.80}")
+    # What only `save` uses: missed there, it would end a study after all its hours.
+    needed("pyarrow", extra="study")
+    out = Path(out)
+    _check_folder(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with _alone_in(out):
+        ended = _ended(study, out) if resume else {}
+        _check_settings(study, out, ended)
+        (out / "cells").mkdir(exist_ok=True)
+        cell_files.write_whole(
+            out / "study.toml", lambda path: path.write_text(study.to_toml(), encoding="utf-8")
+        )
+        for kind in KINDS:
+            for part in (out / "cells").glob(f".{kind}-*"):
+                shutil.rmtree(part, ignore_errors=True)
+        todo = [cell for cell in study.cells() if cell not in ended]
+        data = None if data_dir is None else str(Path(data_dir).resolve())
+        with Progress(study, todo, shown=progress) as bar:
+            _Run(study, out, data, bar).all(todo, workers)
+        results = gathered(study, out)
+        results.save(out)
+    return results
+
+
+def _check_folder(out: Path) -> None:
+    """Refuse what is no folder, or holds the files of something else."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise ValueError(f"out must be a folder, got the file {out}")
+    # A run that was killed at once has left hidden files, or no more than `cells`.
+    names = {file.name for file in out.iterdir() if not file.name.startswith(".")}
+    if names - {"cells"} and not {"cells", "study.toml"} <= names:
+        raise ValueError(
+            f"out must be new, empty or the folder of a study, but {out} holds "
+            f"{', '.join(sorted(names)):.80}"
+        )
+
+
+@contextmanager
+def _alone_in(out: Path) -> Iterator[None]:
+    filelock = needed("filelock", extra="study")
+    lock = filelock.FileLock(out / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise RuntimeError(f"out must be free, but another run is at work in {out}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _ended(study: Study, out: Path) -> dict[Cell, State]:
+    """The cells that need not be run: there, readable, and not failed."""
+    ended = {}
+    for cell in study.cells():
+        try:
+            state = cell_files.state_of(cell_files.folder_of(cell, out))
+        except ValueError as error:
+            _LOG.warning("%s is run again: %s", cell.key, error)
+            continue
+        # What failed may have failed for its settings: they are not looked at.
+        if state is not None and state.status != "failed":
+            ended[cell] = state
+    return ended
+
+
+def _check_settings(study: Study, out: Path, ended: dict[Cell, State]) -> None:
+    """Refuse a folder whose cells were run in another way, before anything is changed in it."""
+    for cell, state in ended.items():
+        settings = study.settings(cell)
+        for key in {**settings, **state.settings}:
+            there, wanted = state.settings.get(key), settings.get(key)
+            if there != wanted:
+                raise ValueError(
+                    f"out must be new or made by the same study, but {cell.key} in {out} was run with "
+                    f"{key} = {there}, not {wanted}"
+                )
+
+
+def start_of(cell: Cell) -> Cell | None:
+    """The cell whose weights a cell starts from."""
+    if cell.kind == "condition" and CONDITIONS[cell.condition].start == "generalizing":
+        return cell.generalizing()
+    return None
+
+
+class _Run:
+    """Hands cells to workers as soon as those they start from are done."""
+
+    def __init__(self, study: Study, out: Path, data_dir: str | None, bar: Progress) -> None:
+        self._study, self._out, self._data_dir, self._bar = study, out, data_dir, bar
+        self._free: SimpleQueue[int] = SimpleQueue()
+        self._processes: dict[int, Worker] = {}
+        self._closed = False
+
+    def all(self, todo: list[Cell], workers: int) -> None:
+        waiting, running = list(todo), dict[Future[State], Cell]()
+        for number in range(workers):
+            self._free.put(number)
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                while waiting or running:
+                    undone = {*waiting, *running.values()}
+                    ready = [cell for cell in waiting if start_of(cell) not in undone]
+                    for cell in ready[: workers - len(running)]:
+                        waiting.remove(cell)
+                        running[pool.submit(self._run_cell, cell)] = cell
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        self._report(running.pop(future), future.result())
+            finally:
+                # Before the pool closes: that waits for its threads, and they wait for the workers.
+                self._close()
+
+    def _run_cell(self, cell: Cell) -> State:
+        number = self._free.get()
+        try:
+            return self._put_in_place(cell, self._ran(cell, number))
+        finally:
+            self._free.put(number)
+
+    def _ran(self, cell: Cell, number: int) -> Path:
+        """Run a cell in worker `number`; gives the folder it wrote."""
+        folder = self._out / "cells" / f".{cell.key}.{os.getpid()}"
+        folder.mkdir()
+        start = start_of(cell)
+        start_folder = None if start is None else cell_files.folder_of(start, self._out)
+        if start is not None and start_folder is not None:
+            state = cell_files.state_of(start_folder)
+            if state is None or state.status != "ok":
+                self._fail(cell, folder, f"it starts from {start.key}, which did not end well")
+                return folder
+        try:
+            if number not in self._processes:
+                self._processes[number] = Worker(lambda line: self._bar.heard(number, line))
+            self._bar.begins(number, cell)
+            self._processes[number].run(self._job(cell, folder, start_folder))
+        except WorkerDiedError as error:
+            if self._closed:
+                raise
+            self._processes.pop(number).close()
+            self._fail(cell, folder, str(error))
+        return folder
+
+    def _job(self, cell: Cell, folder: Path, start: Path | None) -> dict[str, Any]:
+        return {
+            "study": self._study.to_toml(),
+            "cell": asdict(cell),
+            "function": KINDS[cell.kind],
+            "folder": str(folder.resolve()),
+            "start": None if start is None else str(start.resolve()),
+            "data_dir": self._data_dir,
+        }
+
+    def _fail(self, cell: Cell, folder: Path, error: str) -> None:
+        State("failed", error, settings=self._study.settings(cell)).save(folder)
+
+    def _put_in_place(self, cell: Cell, folder: Path) -> State:
+        # Only the process that has the lock renames: a worker it leaves behind cannot.
+        target = cell_files.folder_of(cell, self._out)
+        if target.exists():
+            replaced = folder.with_name(f"{folder.name}.replaced")
+            os.replace(target, replaced)
+            os.replace(folder, target)
+            shutil.rmtree(replaced, ignore_errors=True)
+        else:
+            os.replace(folder, target)
+        state = cell_files.state_of(target)
+        if state is None:
+            raise RuntimeError(f"{target} has no cell.json")
+        return state
+
+    def _report(self, cell: Cell, state: State) -> None:
+        self._bar.ends(cell)
+        if state.status != "ok":
+            _LOG.warning("%s %s: %s", cell.key, state.status, state.error)
+
+    def _close(self) -> None:
+        self._closed = True
+        for worker in list(self._processes.values()):
+            worker.close()

@@ -1,0 +1,172 @@
+"""A process that runs cells: one a line on its standard input, how each ended on its standard output.
+
+A process of its own, not a thread or a fork: TensorFlow's results may depend on its number of threads,
+which can be set only before it starts, and what a cell leaks or breaks does not reach the next run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from ann2neo.study.cells.cell_files import Cell, State, Work, versions
+from ann2neo.study.config.study import Study
+
+_ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
+_SAID = 2000
+"""Characters of a process' last words that are kept."""
+
+
+class WorkerDiedError(RuntimeError):
+    """The process ended in the midst of a cell."""
+
+
+class Worker:
+    """The other end: starts the process and gives it cells.
+
+    Parameters
+    ----------
+    say : callable
+        Called with each line that the process shows, such as a progress bar, from another thread.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1")}
+        environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        environment.setdefault("TQDM_MININTERVAL", "1")
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from ann2neo.study.cells.worker import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            env=environment,
+        )
+        self._said = ""
+        self._listener = threading.Thread(target=self._listen, args=(say,), daemon=True)
+        self._listener.start()
+
+    def run(self, job: Mapping[str, Any]) -> None:
+        """Have a cell run; its ``cell.json`` says how it ended.
+
+        Raises
+        ------
+        WorkerDiedError
+            If the process ended, with its last words.
+        """
+        commands, answers = self._process.stdin, self._process.stdout
+        if commands is None or answers is None:  # for type checkers
+            raise WorkerDiedError("no pipes")
+        self._said = ""
+        try:
+            commands.write(json.dumps(job) + "\n")
+            commands.flush()
+            answered = answers.readline()
+        except OSError:
+            answered = ""
+        if not answered:
+            status = self._process.wait()
+            self._listener.join(1)
+            said = " ".join(self._said.split())[-300:]
+            raise WorkerDiedError(f"the process ended with status {status}; it said last: {said}")
+
+    def close(self) -> None:
+        """End the process, also in the midst of a cell."""
+        self._process.kill()
+        self._process.wait()
+        self._listener.join()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                # What could not be sent need not be.
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def _listen(self, say: Callable[[str], None]) -> None:
+        # Text mode reads progress bars' carriage returns as ends of lines.
+        for line in self._process.stderr or ():
+            self._said = (self._said + line)[-_SAID:]
+            say(line.strip())
+
+
+def main() -> None:
+    """Run cells until the input ends."""
+    answers = _take_output()
+    jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(jobs,), daemon=True).start()
+    while True:
+        job = json.loads(jobs.get())
+        run_job(**job)
+        answers.write("done\n")
+        answers.flush()
+
+
+def _take_output() -> IO[str]:
+    """Standard output for answers alone: what libraries print goes to standard error."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
+
+
+def _read(jobs: queue.SimpleQueue[str]) -> None:
+    for line in sys.stdin:
+        jobs.put(line)
+    # Whoever started this process has ended: nobody waits for the cell.
+    os._exit(1)
+
+
+def run_job(
+    study: str,
+    cell: Mapping[str, Any],
+    function: str,
+    folder: str,
+    start: str | None,
+    data_dir: str | None,
+) -> None:
+    """Run a cell and write how it ended beside what it wrote."""
+    from ann2neo.training.training_loop import DivergedError
+
+    work = Work(
+        Study.from_text(study),
+        Cell(**cell),
+        Path(folder),
+        None if start is None else Path(start),
+        data_dir,
+    )
+    began = time.perf_counter()
+    status, error, rows = "ok", "", []
+    try:
+        module, name = function.split(":")
+        rows = getattr(importlib.import_module(module), name)(work)
+    except FloatingPointError as raised:
+        # Of `train`, with the history so far, or of a monitor.
+        status, error = "diverged", _one_line(raised)
+        if isinstance(raised, DivergedError):
+            raised.history.to_csv(work.folder / "history.csv", index=False)
+    except Exception as raised:
+        status, error = "failed", _one_line(raised)
+    seconds = round(time.perf_counter() - began, 3)
+    settings = work.study.settings(work.cell)
+    State(status, error, seconds, rows, settings, versions()).save(work.folder)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]

@@ -1,0 +1,1 @@
+"""What a study is: its TOML file, its settings, the cells these make."""

@@ -1,0 +1,27 @@
+"""The studies that come with the package."""
+
+from __future__ import annotations
+
+import importlib.resources
+from typing import Any
+
+
+def builtin_studies() -> list[str]:
+    """Names of the studies that come with the package.
+
+    Examples
+    --------
+    >>> from ann2neo.study import builtin_studies
+    >>> "digits-quick" in builtin_studies()
+    True
+    """
+    return sorted(file.name.removesuffix(".toml") for file in _folder().iterdir())
+
+
+def builtin_text(name: str) -> str:
+    """The TOML of one of them."""
+    return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _folder() -> Any:
+    return importlib.resources.files("ann2neo.study") / "configs"

@@ -1,0 +1,277 @@
+"""The tables of a study's TOML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ann2neo.networks.builders import NETWORKS
+from ann2neo.study.config.setting_checks import (
+    check_flag,
+    check_fraction,
+    check_int,
+    check_list,
+    check_positive,
+    check_word,
+)
+from ann2neo.training.conditions import CONDITIONS
+
+_SMALL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+DATASETS = ("digits", "mnist", "fashion_mnist", "cifar10")
+
+
+def check_dataset(value: object, key: str) -> None:
+    check_word(value, key, DATASETS)
+
+
+def check_condition(value: object, key: str) -> None:
+    check_word(value, key, CONDITIONS)
+
+
+def check_width(value: object, key: str) -> None:
+    check_int(value, key, least=1)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Networks of one kind.
+
+    Parameters
+    ----------
+    name : {"mlp", "cnn", "densenet121", "resnet", "pyramidnet"}
+        See `ann2neo.training.build`.
+    widths : tuple of int
+        Units of the observed layer.
+    datasets, conditions : tuple of str, optional
+        Those of the study's that these networks go through; default all.
+    """
+
+    name: str
+    widths: tuple[int, ...]
+    datasets: tuple[str, ...] | None = None
+    conditions: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_word(self.name, "name", NETWORKS)
+        check_list(self.widths, "widths", check_width)
+        if self.datasets is not None:
+            check_list(self.datasets, "datasets", check_dataset)
+        if self.conditions is not None:
+            check_list(self.conditions, "conditions", check_condition)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How every network is trained; see `ann2neo.training.train`."""
+
+    learning_rate: float = 0.1
+    batch_size: int = 256
+    validation_split: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_positive(self.learning_rate, "learning_rate")
+        check_int(self.batch_size, "batch_size", least=1)
+        check_fraction(self.validation_split, "validation_split", with_0=True)
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """When the training of some cells stops.
+
+    Parameters
+    ----------
+    condition : str
+        The condition the rule is for.
+    network, width, dataset : optional
+        Cells of the condition that the rule is for; default all.
+    epochs : int
+        Passes over the training data, at most.
+    accuracy : float or "published", optional
+        Training accuracy at which to stop, in (0, 1]; ``"published"``: the one in table 1 of the paper.
+    plateau : int, optional
+        Passes without a better training accuracy after which to stop.
+    """
+
+    condition: str
+    epochs: int
+    network: str | None = None
+    width: int | None = None
+    dataset: str | None = None
+    accuracy: float | Literal["published"] | None = None
+    plateau: int | None = None
+
+    def __post_init__(self) -> None:
+        check_condition(self.condition, "condition")
+        # Networks of the other two names would be something else, and their numbers look right.
+        check_int(self.epochs, "epochs", least=1 if self.condition == "Generalizing" else 0)
+        if self.condition == "Random" and self.epochs:
+            raise ValueError(f"epochs of condition 'Random' must be 0, got {self.epochs}")
+        if self.network is not None:
+            check_word(self.network, "network", NETWORKS)
+        if self.width is not None:
+            check_width(self.width, "width")
+        if self.dataset is not None:
+            check_dataset(self.dataset, "dataset")
+        if isinstance(self.accuracy, str):
+            check_word(self.accuracy, "accuracy, if it is not a number in (0, 1],", ["published"])
+        elif self.accuracy is not None:
+            check_fraction(self.accuracy, "accuracy", with_1=True)
+        if self.plateau is not None:
+            check_int(self.plateau, "plateau", least=1)
+
+    @property
+    def subject(self) -> tuple[str, str | None, int | None, str | None]:
+        """Which cells the rule is for."""
+        return (self.condition, self.network, self.width, self.dataset)
+
+    def is_for(self, cell: Any) -> bool:
+        """Whether the rule is for a `Cell`."""
+        found = (cell.condition, cell.network, cell.width, cell.dataset)
+        return all(want is None or want == have for want, have in zip(self.subject, found, strict=True))
+
+    @property
+    def specificity(self) -> tuple[bool, bool, bool]:
+        """Of two rules for a cell, the one greater here holds."""
+        return (self.network is not None, self.width is not None, self.dataset is not None)
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Training on the true labels, then on random ones, watched all along (figure 5 of the paper).
+
+    Parameters
+    ----------
+    epochs_true, epochs_random : int
+        Passes over the training data with each.
+    every : int
+        Batches from one look to the next.
+    n_probe : int
+        Samples of the training data looked at, and as many of the test data, which must have them.
+    """
+
+    epochs_true: int
+    epochs_random: int
+    every: int = 1
+    n_probe: int = 100
+
+    def __post_init__(self) -> None:
+        check_int(self.epochs_true, "epochs_true", least=1)
+        check_int(self.epochs_random, "epochs_random", least=1)
+        check_int(self.every, "every", least=1)
+        check_int(self.n_probe, "n_probe", least=1)
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Activation patterns of the study's `PatternNetwork`s, followed through their training.
+
+    Batch normalization is by the averages of the samples looked at; see
+    `ann2neo.monitoring.batch_norm_statistics`.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training data.
+    n_looks : int
+        Looks at the network, evenly spaced in the logarithm of the step. Ten more are evenly spaced in
+        the step itself; three are at the untrained network, after a tenth of a pass and before the
+        learning rate of ``"multistep"`` falls.
+    n_probe : int
+        Training samples looked at, none of those held out; the data set must have them.
+    """
+
+    epochs: int
+    n_looks: int = 30
+    n_probe: int = 500
+
+    def __post_init__(self) -> None:
+        check_int(self.epochs, "epochs", least=1)
+        check_int(self.n_looks, "n_looks", least=2)
+        check_int(self.n_probe, "n_probe", least=2)
+
+
+@dataclass(frozen=True)
+class PatternNetwork:
+    """Networks whose activation patterns are followed; see `ann2neo.training.build`.
+
+    Parameters
+    ----------
+    name : str
+        What the results call them: small letters, digits and ``_``.
+    network : {"resnet", "pyramidnet"}
+    width : int
+        Channels of the first stage.
+    blocks : tuple of int
+        Blocks a stage: a network each.
+    shortcuts, normalization : optional
+        Of a ``"resnet"``.
+    activation : {"relu", "leaky_relu", "prelu"}
+    schedule : {"constant", "multistep", "cyclic", "one-cycle"}
+        How the learning rate goes: a tenth after half and a hundredth after three quarters of the steps;
+        three times up from a tenth and down again; once (`ann2neo.training.OneCycleRate`).
+    learning_rate : float, optional
+        The largest one, of gradient descent with momentum 0.9; default the study's.
+    """
+
+    name: str
+    network: str
+    width: int
+    blocks: tuple[int, ...]
+    shortcuts: bool = True
+    normalization: str = "batch"
+    activation: str = "relu"
+    schedule: str = "multistep"
+    learning_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name or set(self.name) - _SMALL:
+            raise ValueError(f"name must be made of small letters, digits and _, got {self.name!r:.80}")
+        check_word(self.network, "network", ("resnet", "pyramidnet"))
+        check_width(self.width, "width")
+        check_list(self.blocks, "blocks", check_width)
+        check_flag(self.shortcuts, "shortcuts")
+        check_word(self.normalization, "normalization", ("batch", "fixup"))
+        check_word(self.activation, "activation", ("relu", "leaky_relu", "prelu"))
+        check_word(self.schedule, "schedule", ("constant", "multistep", "cyclic", "one-cycle"))
+        if self.learning_rate is not None:
+            check_positive(self.learning_rate, "learning_rate")
+        if self.network == "pyramidnet" and (not self.shortcuts or self.normalization != "batch"):
+            raise ValueError(
+                "shortcuts and normalization must be left out for network 'pyramidnet', got "
+                f"{self.shortcuts} and {self.normalization!r}"
+            )
+        if self.normalization == "fixup" and not self.shortcuts:
+            raise ValueError("shortcuts must be true for normalization 'fixup', got False")
+
+    def key(self, blocks: int) -> str:
+        """What the network of so many blocks a stage is called."""
+        return f"{self.name}_{blocks}"
+
+    def options(self, blocks: int) -> dict[str, Any]:
+        """The options of the builder."""
+        options: dict[str, Any] = {"blocks": blocks, "activation": self.activation}
+        if self.network == "resnet":
+            options |= {"shortcuts": self.shortcuts, "normalization": self.normalization}
+        return options
+
+
+@dataclass(frozen=True)
+class Subset:
+    """A random part of each data set.
+
+    Parameters
+    ----------
+    n_train, n_test : int
+        Samples.
+    downscale : int
+        Side of the squares of pixels that become one, their mean; it must divide height and width.
+    """
+
+    n_train: int
+    n_test: int
+    downscale: int = 1
+
+    def __post_init__(self) -> None:
+        check_int(self.n_train, "n_train", least=2)
+        check_int(self.n_test, "n_test", least=2)
+        check_int(self.downscale, "downscale", least=1)

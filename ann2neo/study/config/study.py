@@ -1,0 +1,299 @@
+"""A study and its TOML file: networks, data sets, conditions, seeds, and how networks are trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ann2neo.study.cells.cell_files import Cell
+from ann2neo.study.config.builtin import builtin_studies, builtin_text
+from ann2neo.study.config.setting_checks import check_flag, check_int, check_list, check_word
+from ann2neo.study.config.settings import (
+    Network,
+    PatternNetwork,
+    Patterns,
+    StopRule,
+    Subset,
+    Switch,
+    Training,
+    check_condition,
+    check_dataset,
+)
+from ann2neo.study.config.toml_tables import from_table, from_tables, lines, plain
+from ann2neo.training.conditions import CONDITIONS, Condition, StoppingRule
+
+_TABLES = {"training": Training, "switch": Switch, "patterns": Patterns, "subset": Subset}
+_LISTS = {"networks": Network, "pattern_networks": PatternNetwork, "stop": StopRule}
+_SPLITS = ("train", "test")
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A grid of networks × widths × data sets × conditions × seeds.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits, ``-``, ``_`` and ``.``.
+    networks : tuple of Network
+    datasets : tuple of {"digits", "mnist", "fashion_mnist", "cifar10"}
+    conditions : tuple of str
+        What these go through: names of `ann2neo.training.conditions.CONDITIONS`.
+    seeds : tuple of int
+        Each is a replicate: other weights, random labels and orders.
+    splits : tuple of {"train", "test"}
+        Data recorded: all training images (those kept for validation too), all test images.
+    order : {"permutation", "data set"}
+        Order in which the samples are shown while recording.
+    window : int
+        Samples a window of the Fano factor; a split has to hold two windows.
+    training : Training
+    stop : tuple of StopRule
+        For a cell, the rule holds that names most of it: of those for its condition one with its network
+        before one with its width before one with its data set. A condition without a rule stops as
+        `ann2neo.training` says.
+    switch : Switch, optional
+    patterns : Patterns, optional
+    pattern_networks : tuple of PatternNetwork, optional
+        With `patterns`; a study may have these, `networks` or both.
+    subset : Subset, optional
+        Default: the whole data sets.
+    keep_weights : bool
+        Keep every trained network's weights, ``weights.npz`` of its cell.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is not of its domain or two do not fit; the message names it.
+
+    Examples
+    --------
+    >>> from ann2neo.study import Study
+    >>> study = Study.from_toml("digits-quick")
+    >>> [cell.key for cell in study.cells()][0]
+    'condition-mlp-64-digits-Random-0'
+    """
+
+    name: str
+    networks: tuple[Network, ...] = ()
+    datasets: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    splits: tuple[str, ...] = _SPLITS
+    order: str = "permutation"
+    window: int = 100
+    training: Training = field(default_factory=Training)
+    stop: tuple[StopRule, ...] = ()
+    switch: Switch | None = None
+    patterns: Patterns | None = None
+    pattern_networks: tuple[PatternNetwork, ...] = ()
+    subset: Subset | None = None
+    keep_weights: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name or set(self.name) - _NAME:
+            raise ValueError(f"name must be made of letters, digits, -, _ and ., got {self.name!r:.80}")
+        check_list(self.datasets, "datasets", check_dataset)
+        check_list(self.seeds, "seeds", check_int)
+        check_list(self.splits, "splits", lambda value, key: check_word(value, key, _SPLITS))
+        check_word(self.order, "order", ("permutation", "data set"))
+        check_int(self.window, "window", least=1)
+        check_flag(self.keep_weights, "keep_weights")
+        if self.networks or not self.pattern_networks:
+            self._check_networks()
+        elif self.conditions or self.switch is not None:
+            got = f"{self.conditions!r:.80} and {self.switch}"
+            raise ValueError(f"conditions and switch must be left out without networks, got {got}")
+        self._check_patterns()
+        self._check_stops()
+
+    def _check_patterns(self) -> None:
+        if bool(self.pattern_networks) != (self.patterns is not None):
+            raise ValueError(
+                "patterns and pattern_networks must both be there or both be left out, got "
+                f"{self.patterns} and {len(self.pattern_networks)} networks"
+            )
+        self._check_cells("pattern_networks")
+        names = [network.name for network in self.pattern_networks]
+        if len(set(names)) < len(names):
+            raise ValueError(f"pattern_networks must differ in name, got {names}")
+
+    def _check_networks(self) -> None:
+        if not isinstance(self.networks, tuple) or not self.networks:
+            raise ValueError(f"networks must have one [[networks]] or more, got {self.networks!r:.80}")
+        check_list(self.conditions, "conditions", check_condition)
+        for network in self.networks:
+            for key in ("datasets", "conditions"):
+                own, all_ = getattr(network, key) or (), getattr(self, key)
+                if set(own) - set(all_):
+                    raise ValueError(
+                        f"{key} of network {network.name!r} must be among the study's, {all_}, got {own}"
+                    )
+            conditions = network.conditions or self.conditions
+            for name in conditions:
+                if CONDITIONS[name].start == "generalizing" and "Generalizing" not in conditions:
+                    raise ValueError(
+                        f"conditions must hold 'Generalizing', from which {name!r} starts, "
+                        f"got {conditions}"
+                    )
+        self._check_cells("networks")
+
+    def _check_cells(self, name: str) -> None:
+        seen = set()
+        for cell in self.cells():
+            if cell in seen:
+                raise ValueError(f"{name} must name each cell once, got {cell.key} twice")
+            seen.add(cell)
+
+    def _check_stops(self) -> None:
+        subjects = [rule.subject for rule in self.stop]
+        for subject in subjects:
+            if subjects.count(subject) > 1:
+                raise ValueError(f"stop must have one rule for the same cells, got two for {subject}")
+        cells = [cell for cell in self.cells() if cell.kind == "condition"]
+        for rule in self.stop:
+            if not any(rule.is_for(cell) for cell in cells):
+                wanted = ", ".join(f"{value!r}" for value in rule.subject if value is not None)
+                raise ValueError(f"stop must be for cells of the study, got a rule for {wanted}")
+        for cell in cells:
+            self.condition_of(cell)
+
+    def cells(self) -> list[Cell]:
+        """What is to be run, in the order of the results."""
+        places = [
+            (network, width, dataset, seed)
+            for network in self.networks
+            for width in network.widths
+            for dataset in network.datasets or self.datasets
+            for seed in self.seeds
+        ]
+        cells = [
+            Cell("condition", network.name, width, dataset, condition, seed)
+            for network, width, dataset, seed in places
+            for condition in network.conditions or self.conditions
+        ]
+        if self.switch is not None:
+            cells += [
+                Cell("switch", network.name, width, dataset, "", seed)
+                for network, width, dataset, seed in places
+            ]
+        return cells + [
+            Cell("patterns", network.key(blocks), network.width, dataset, "", seed)
+            for network in self.pattern_networks
+            for blocks in network.blocks
+            for dataset in self.datasets
+            for seed in self.seeds
+        ]
+
+    def pattern_network(self, cell: Cell) -> tuple[PatternNetwork, int]:
+        """What the network of a cell is, and its blocks a stage."""
+        name, _, blocks = cell.network.rpartition("_")
+        found = {network.name: network for network in self.pattern_networks}
+        return found[name], int(blocks)
+
+    def condition_of(self, cell: Cell) -> Condition:
+        """A cell's condition with the stopping rule that holds for it."""
+        condition = CONDITIONS[cell.condition]
+        rules = [rule for rule in self.stop if rule.is_for(cell)]
+        if not rules:
+            return condition
+        rule = max(rules, key=lambda rule: rule.specificity)
+        accuracy = rule.accuracy
+        if accuracy == "published":
+            from ann2neo.study.analysis.published import accuracy_to_reach
+
+            accuracy = accuracy_to_reach(cell)
+        return dataclasses.replace(condition, stop=StoppingRule(rule.epochs, accuracy, rule.plateau))
+
+    def settings(self, cell: Cell) -> dict[str, Any]:
+        """All of the study that a cell's results depend on, JSON-able."""
+        said: dict[str, Any] = {
+            "training": dataclasses.asdict(self.training),
+            "subset": None if self.subset is None else dataclasses.asdict(self.subset),
+        }
+        if cell.kind == "condition":
+            stop = dataclasses.asdict(self.condition_of(cell).stop)
+            said |= {"stop": stop, "order": self.order, "window": self.window}
+            said["splits"] = list(self.splits)
+            if CONDITIONS[cell.condition].start == "generalizing":
+                start = self.condition_of(cell.generalizing())
+                said["stop of Generalizing"] = dataclasses.asdict(start.stop)
+        if cell.kind == "switch" and self.switch is not None:
+            said["switch"] = dataclasses.asdict(self.switch)
+        if cell.kind == "patterns" and self.patterns is not None:
+            network, blocks = self.pattern_network(cell)
+            said["patterns"] = dataclasses.asdict(self.patterns)
+            said["network"] = {**dataclasses.asdict(network), "blocks": blocks}
+        return said
+
+    @classmethod
+    def from_toml(cls, source: str | Path) -> Study:
+        """Read a study.
+
+        Parameters
+        ----------
+        source : str or Path
+            A file, or the name of a study that comes with the package (`shipped`).
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is neither.
+        TypeError, ValueError
+            If the file is not TOML, or has a key or value that is not understood; the message names
+            file, key, domain and value.
+        """
+        if str(source) in builtin_studies():
+            return cls.from_text(builtin_text(str(source)), f"{source}")
+        path = Path(source)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"no study {str(source)!r}: neither a TOML file nor one of "
+                f"{', '.join(builtin_studies())}"
+            )
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is not TOML: {error}") from error
+        return cls.from_text(text, str(path))
+
+    @classmethod
+    def from_text(cls, text: str, file: str = "study") -> Study:
+        """The study that a TOML text says; `file` is how messages call it."""
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{file} is not TOML: {error}") from error
+        try:
+            for key, part in _TABLES.items():
+                if key in table:
+                    table[key] = from_table(part, table[key], f"[{key}]")
+            for key, part in _LISTS.items():
+                if key in table:
+                    table[key] = from_tables(part, table[key], key)
+            return from_table(cls, table, "")
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{file}: {error}") from error
+
+    def to_toml(self) -> str:
+        """The study as TOML; `from_toml` of it is an equal study.
+
+        Examples
+        --------
+        >>> from ann2neo.study import Study
+        >>> print(Study.from_toml("digits-quick").to_toml().splitlines()[0])
+        name = "digits-quick"
+        """
+        own = {key: value for key, value in plain(self).items() if key not in {*_TABLES, *_LISTS}}
+        text = lines(own)
+        for key in _LISTS:
+            for part in getattr(self, key):
+                text += ["", f"[[{key}]]", *lines(plain(part))]
+        for key in _TABLES:
+            if getattr(self, key) is not None:
+                text += ["", f"[{key}]", *lines(plain(getattr(self, key)))]
+        return "\n".join(text) + "\n"

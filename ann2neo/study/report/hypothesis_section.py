@@ -1,0 +1,67 @@
+"""The hypotheses' part of the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ann2neo.study.analysis.hypotheses import ASSUMES, Hypothesis, hypotheses
+from ann2neo.study.report.html import Markup, element, heads, pvalue, significant, table, text
+
+if TYPE_CHECKING:
+    from ann2neo.study.cells.result_tables import Results
+
+
+def hypothesis_section(results: Results) -> Markup:
+    """Verdicts in a table, then each hypothesis with its numbers."""
+    judged = hypotheses(results)
+    overview = table(
+        "The hypotheses of the paper's section 3.2, judged by this study and by the paper.",
+        [heads("hypothesis", "this study", "the paper", "deciding number")],
+        [(f"{one.number}. {one.statement}", _verdicts(one)) for one in judged],
+        words=True,
+    )
+    return Markup(
+        element("h2", "Hypotheses")
+        + overview
+        + element("p", ASSUMES)
+        + "".join(_details(one) for one in judged)
+    )
+
+
+def _verdicts(one: Hypothesis) -> list[Markup]:
+    verdict = element("strong", one.verdict, class_=one.verdict.split()[0])
+    main = "–"
+    if one.verdict != "not in this study":
+        row = one.numbers.iloc[0]
+        main = f"{row['quantity']}: {_median(row)}, n = {row['n']:.0f}"
+    return [text(verdict), text(one.paper), text(main)]
+
+
+def _details(one: Hypothesis) -> Markup:
+    shown = element("p", one.rule)
+    if len(one.numbers):
+        shown = Markup(
+            shown
+            + table(
+                "Medians with 95 % interval and the p-value of the null; plain numbers only describe.",
+                [heads("number", "value [interval]", "null", "p", "n")],
+                [(row["quantity"], _cells(row)) for _, row in one.numbers.iterrows()],
+            )
+        )
+    return element("details", element("summary", f"{one.number}. {one.statement}"), shown)
+
+
+def _cells(row: pd.Series[Any]) -> list[str]:
+    if pd.isna(row["null"]):
+        return [significant(row["value"]), "", "", f"{row['n']:.0f}"]
+    return [_median(row), significant(row["null"]), pvalue(row["pvalue"]), f"{row['n']:.0f}"]
+
+
+def _median(row: pd.Series[Any]) -> str:
+    if not row["n"]:
+        return "–"
+    if pd.isna(row["low"]):
+        return f"{significant(row['value'])} [too few for an interval]"
+    return f"{significant(row['value'])} [{significant(row['low'])}, {significant(row['high'])}]"

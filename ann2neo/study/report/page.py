@@ -1,0 +1,195 @@
+"""A study as one page that needs nothing else: findings, figures, tables, configuration."""
+
+from __future__ import annotations
+
+import importlib.resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from ann2neo.study.analysis.paper_order import LAYER, is_broken, title
+from ann2neo.study.analysis.published import QUANTITIES, published
+from ann2neo.study.cells.cell_files import versions, write_whole
+from ann2neo.study.figures.paper_figures import CAPTIONS, figures
+from ann2neo.study.report.html import Markup, element, heads, picture, table, text
+from ann2neo.study.report.hypothesis_section import hypothesis_section
+from ann2neo.study.report.pattern_section import followed_patterns, pattern_section, pattern_summary
+from ann2neo.study.report.table_section import table_section
+
+if TYPE_CHECKING:
+    from ann2neo.study.cells.result_tables import Results
+
+_MISSING = {
+    "figure2": "the results hold no spikes",
+    "figure3": "no network has a generalization gap",
+    "figure4": "no generalizing or memorizing network",
+    "figure5": "the study monitored no switch of labels",
+    "figure6": "no network has a firing rate and a Fano factor",
+}
+
+
+def report(results: Results, path: str | Path, overwrite: bool = False) -> Path:
+    """Write a study as one self-contained HTML page.
+
+    Parameters
+    ----------
+    results : Results
+    path : str or Path
+        Where to write, ending in ``.html``.
+    overwrite : bool
+        Replace an existing file.
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    ImportError
+        If Matplotlib is not installed.
+    ValueError
+        If `path` does not end in ``.html``.
+    FileExistsError
+        If `path` exists and `overwrite` is False.
+
+    Notes
+    -----
+    The page holds its pictures and its style, runs no script and loads nothing. Of conditions and of
+    activation patterns it speaks as far as the study has either. It names versions, operating system
+    and kind of processor of the machines that ran the cells and that writes the page, and no path or
+    host.
+
+    Examples
+    --------
+    >>> from ann2neo.study.report.page import report
+    >>> report(results, "report.html")  # doctest: +SKIP
+    """
+    path = Path(path)
+    if path.suffix != ".html":
+        raise ValueError(f"path must end in .html, got {str(path)!r}")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; pass overwrite=True to replace it")
+    page = _page(results)
+    write_whole(path, lambda part: part.write_text(page, encoding="utf-8"))
+    return path
+
+
+def _page(results: Results) -> str:
+    style = (importlib.resources.files("ann2neo.study") / "data" / "report.css").read_text("utf-8")
+    name = results.study.name if results.study else "results.csv"
+    head = element(
+        "head",
+        Markup(
+            '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        ),
+        Markup('<link rel="icon" href="data:,">'),
+        element("title", f"Study {name}"),
+        element("style", Markup(style)),
+    )
+    sections: dict[str, Markup] = {}
+    if _has_conditions(results):
+        sections["hypotheses"] = hypothesis_section(results)
+        sections["figures"] = _figure_section(results)
+        sections["tables"] = table_section(results)
+    if followed_patterns(results):
+        sections["patterns"] = pattern_section(results)
+    sections["cells"] = _broken_section(results)
+    sections["configuration"] = _configuration_section(results)
+    links = [element("li", element("a", key, href=f"#{key}")) for key in sections]
+    body = element(
+        "body",
+        element("h1", f"Study {name}"),
+        _summary(results) if _has_conditions(results) else "",
+        pattern_summary(results) if followed_patterns(results) else "",
+        element("nav", element("ul", *links)),
+        *(element("section", section, id=key) for key, section in sections.items()),
+    )
+    return f'<!DOCTYPE html>\n<html lang="en">{head}{body}</html>\n'
+
+
+def _has_conditions(results: Results) -> bool:
+    """Whether the page is about conditions: where there is nothing at all, it says so of them."""
+    return len(results.indicators) + len(results.switch) > 0 or not followed_patterns(results)
+
+
+def _summary(results: Results) -> Markup:
+    # Those whose patterns were followed have a paragraph of their own.
+    cells = results.cells[results.cells["kind"] != "patterns"]
+    count = len(cells)
+    if not count:
+        cells = results.indicators.drop_duplicates([*LAYER, "condition"])
+        count = len(cells) + len(results.switch.drop_duplicates(LAYER))
+    broken = int(is_broken(cells).sum())
+    names = ", ".join(title(name) for name in dict.fromkeys(cells["network"]))
+    data = ", ".join(title(name) for name in dict.fromkeys(cells["dataset"]))
+    return element(
+        "p",
+        f"{count} cells ({broken} without numbers) of {names} on {data}, {cells['seed'].nunique()} "
+        "seed(s): spike trains of the observed layer under the conditions of Lehmler et al., "
+        "Neurocomputing (2024), ",
+        element(
+            "a", "doi 10.1016/j.neucom.2024.128473", href="https://doi.org/10.1016/j.neucom.2024.128473"
+        ),
+        ", whose numbers stand beside those measured." if _is_published(cells) else ".",
+    )
+
+
+def _is_published(cells: pd.DataFrame) -> bool:
+    """Whether the paper has numbers of any of these cells."""
+    paper = pd.concat([published(name) for name in QUANTITIES])
+    place = ["network", "width", "dataset", "condition"]
+    there, known = (set(frame[place].itertuples(index=False, name=None)) for frame in (cells, paper))
+    return not there.isdisjoint(known)
+
+
+def _figure_section(results: Results) -> Markup:
+    made = figures(results)
+    parts = [element("h2", "Figures")]
+    for key, caption in CAPTIONS.items():
+        number = key.removeprefix("figure")
+        if key in made:
+            parts.append(picture(made[key], key, f"Figure {number}. {caption}"))
+        else:
+            parts.append(element("p", f"Figure {number} is not shown: {_MISSING[key]}."))
+    return Markup("".join(parts))
+
+
+def _broken_section(results: Results) -> Markup:
+    rows = results.cells if len(results.cells) else results.indicators
+    broken = rows[is_broken(rows)]
+    heading = element("h2", "Cells without numbers")
+    if not len(broken):
+        return Markup(heading + element("p", "None failed or diverged."))
+    place = [c for c in ("kind", "network", "width", "dataset", "condition", "seed") if c in broken]
+    once = broken.drop_duplicates(place)
+    shown = table(
+        "Cells that failed, and cells whose loss became NaN (diverged).",
+        [heads("cell", "status", "error")],
+        [
+            (" ".join(str(row[c]) for c in place), [text(row["status"]), text(row["error"])])
+            for _, row in once.iterrows()
+        ],
+        words=True,
+    )
+    return Markup(heading + shown)
+
+
+def _configuration_section(results: Results) -> Markup:
+    parts = [element("h2", "Configuration")]
+    if results.study is None:
+        parts.append(element("p", "Read from a table alone, without the study's configuration."))
+    else:
+        parts.append(element("pre", results.study.to_toml(), tabindex="0"))
+    return Markup("".join([*parts, element("h2", "Versions"), _version_table(results)]))
+
+
+def _version_table(results: Results) -> Markup:
+    page = versions()
+    names = list(dict.fromkeys(name for found in (*results.versions, page) for name in found))
+    return table(
+        "What cells were run with, as far as they say, and what this page was made with.",
+        [heads("package", *["cells"] * len(results.versions), "page")],
+        [(name, [found.get(name, "–") for found in (*results.versions, page)]) for name in names],
+    )

@@ -1,0 +1,145 @@
+"""The tables' part of the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ann2neo.study.analysis.paper_order import title
+from ann2neo.study.analysis.paper_tables import ALIKE, tables
+from ann2neo.study.report.html import Markup, element, heads, number, pvalue, table
+
+if TYPE_CHECKING:
+    from ann2neo.study.cells.result_tables import Results
+
+_TITLES = {
+    "accuracy": "Accuracy (the paper's table 1)",
+    "firing_rate": "Firing rates and their variation (table 2)",
+    "fano": "Mean Fano factors (table 5)",
+    "ks": "Firing rates between conditions (tests of table 2)",
+    "ks_splits": "Firing rates between training and test data (tests of table 2)",
+}
+_QUANTITIES = {
+    "accuracy_percent": ("%", 2),
+    "firing_rate": ("MFR", 3),
+    "cv_firing_rate_percent": ("CV %", 1),
+    "fanofactor": ("MF", 3),
+}
+_CAPTION = (
+    "Large: measured; mean ± standard deviation over seeds (how many), if there are several. Small: "
+    "published (difference measured − published)."
+)
+_STOPPED = (
+    "Some networks were trained until they had a given training accuracy (stopped_by is accuracy; see "
+    "the configuration). Where that is the published one, the two agree because they were made to."
+)
+_KS_CAPTION = (
+    "Kolmogorov–Smirnov distance of the firing rates, mean over seeds; small: the smallest p-value and "
+    f"the seeds whose p-value is at least {ALIKE}. The test takes units for independent, which those of "
+    "a trained layer are not"
+)
+
+
+def table_section(results: Results) -> Markup:
+    """Every table of `tables`, with the flags of published numbers as notes."""
+    parts = [element("h2", "Tables")]
+    for name, frame in tables(results).items():
+        parts.append(element("h3", _TITLES[name]))
+        if not len(frame):
+            parts.append(element("p", "The study has no such number."))
+        elif name in ("ks", "ks_splits"):
+            parts.append(_ks_table(name, frame))
+        else:
+            parts.append(_number_table(name, frame))
+        if name == "accuracy" and (results.indicators["stopped_by"] == "accuracy").any():
+            parts.append(element("p", _STOPPED))
+    if not len(results.units):
+        parts.append(
+            element("p", "Without the firing rates of units there are no tests between conditions.")
+        )
+    return Markup("".join(parts))
+
+
+def _number_table(name: str, frame: pd.DataFrame) -> Markup:
+    columns = list(dict.fromkeys((c[0], c[1]) for c in frame.columns.to_list()))
+    cells = {column: _records(frame, column) for column in columns}
+    notes: dict[str, int] = {}
+    rows = [
+        (
+            _heading(frame, place),
+            [_cell(cells[column][place], column[1], name, notes) for column in columns],
+        )
+        for place in range(len(frame))
+    ]
+    shown = table(_CAPTION, _head(columns), rows)
+    listed = [
+        element("li", element("span", text, class_="flag"), id=f"{name}-{count}")
+        for text, count in notes.items()
+    ]
+    about = element("p", "Published numbers that cannot be right, or are doubtful:") if listed else ""
+    return Markup(shown + element("div", about, element("ol", *listed), class_="notes"))
+
+
+def _records(frame: pd.DataFrame, above: Any) -> list[dict[str, Any]]:
+    """What stands below a heading, a row each."""
+    below: pd.DataFrame = frame[above]
+    return [{str(part): value for part, value in row.items()} for row in below.to_dict("records")]
+
+
+def _head(columns: list[tuple[str, str]]) -> list[list[Markup]]:
+    groups: dict[str, int] = {}
+    for condition, _ in columns:
+        groups[condition] = groups.get(condition, 0) + 1
+    upper = [element("th", "", rowspan=2)]
+    upper += [element("th", c, colspan=n, scope="colgroup", class_="group") for c, n in groups.items()]
+    return [upper, heads(*(_QUANTITIES[quantity][0] for _, quantity in columns))]
+
+
+def _heading(frame: pd.DataFrame, place: int) -> Markup:
+    """A row's name: network and width, then data set and split."""
+    values = dict(zip(frame.index.names, frame.index[place], strict=True))
+    data = " ".join([title(values["dataset"]), values.get("split", "")]).strip()
+    network = f"{title(values['network'])} {values['width']}"
+    return Markup(f"{element('span', network)} {element('small', data)}")
+
+
+def _cell(parts: dict[str, Any], quantity: str, name: str, notes: dict[str, int]) -> Markup:
+    decimals = _QUANTITIES[quantity][1]
+    if not parts["n"] > 0 and pd.isna(parts["published"]):
+        return element("td", "–")
+    measured = number(parts["mean"], decimals)
+    if parts["n"] > 1:
+        measured += f" ± {number(parts['sd'], decimals)} ({parts['n']:.0f})"
+    if pd.isna(parts["published"]):
+        return element("td", measured)
+    difference = number(parts["difference"], min(2, decimals), sign=True)
+    paper: list[object] = [f"{number(parts['published'], 2)} ({difference})"]
+    if not parts["flag"]:
+        return element("td", measured, element("small", *paper))
+    note = notes.setdefault(parts["flag"], len(notes) + 1)
+    kind = parts["flag"].split(":")[0]
+    paper += [" ", element("a", f"{kind} [{note}]", href=f"#{name}-{note}")]
+    return element("td", measured, element("small", *paper), class_="flagged")
+
+
+def _ks_table(name: str, frame: pd.DataFrame) -> Markup:
+    columns = list(dict.fromkeys(column[0] for column in frame.columns.to_list()))
+    cells = {column: _records(frame, column) for column in columns}
+    rows = [
+        (_heading(frame, place), [_ks_cell(cells[column][place]) for column in columns])
+        for place in range(len(frame))
+    ]
+    more = "; both splits are of the same units besides." if name == "ks_splits" else "."
+    return table(_KS_CAPTION + more, [heads("", *columns)], rows)
+
+
+def _ks_cell(parts: dict[str, Any]) -> Markup:
+    if not parts["n"] > 0:
+        return element("td", "–")
+    p = pvalue(parts["pvalue"])
+    small = f"p {p if p.startswith('<') else f'= {p}'}; alike {parts['alike']:.0f} of {parts['n']:.0f}"
+    shown: list[object] = [number(parts["distance"], 3), element("small", small)]
+    if "mean_difference" in parts:
+        shown.append(element("small", f"ΔMFR {number(parts['mean_difference'], 4, sign=True)}"))
+    return element("td", *shown)

@@ -1,0 +1,34 @@
+"""A cell that trains nothing, for the tests of what runs cells; workers import it by name.
+
+How it behaves is said by the environment: ``FAKE_SECONDS`` it takes, ``FAKE_<CONDITION>`` what it does
+instead of ending well: ``raise``, ``exit`` or ``diverge``.
+"""
+
+import os
+import sys
+import time
+
+import pandas as pd
+
+from ann2neo.study.cells.cell_files import rng_of
+from ann2neo.training.training_loop import DivergedError
+
+
+def run(work):
+    cell = work.cell
+    print("a library's chatter")
+    print(" 40%|####      | 40/100 [00:01<00:01]", file=sys.stderr)
+    time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
+    mishap = os.environ.get(f"FAKE_{cell.condition.upper()}")
+    if mishap == "raise":
+        raise RuntimeError("two\nlines")
+    if mishap == "exit":
+        print("last words", file=sys.stderr)
+        os._exit(3)
+    if mishap == "diverge":
+        raise DivergedError("loss is nan", pd.DataFrame({"training_epoch": [1], "loss": [float("nan")]}))
+    value = rng_of(cell.seed, *cell.place().values()).random()
+    start = float((work.start / "value.txt").read_text()) if work.start else 0.0
+    (work.folder / "value.txt").write_text(str(value))
+    (work.folder / "units.csv").write_text(f"split,unit_index,firing_rate,fanofactor\ntest,0,{value},\n")
+    return [{"split": split, "firing_rate": value, "isi_cv": start} for split in work.study.splits]
