@@ -14,7 +14,7 @@ from elephant.conversion import BinnedSpikeTrain
 from elephant.statistics import cv, isi, mean_firing_rate
 from tqdm.auto import tqdm
 
-from ann2neo.exchange.neo import to_block
+from ann2neo.exchange.neo.block import to_block
 from ann2neo.extras import needed
 from ann2neo.recording.record import record
 

@@ -38,7 +38,9 @@ FORMATS = {
     "zarr": Format(
         (".zarr", ".zip"), "ann2neo.exchange.formats:read_store", "ann2neo.spikes.store:save"
     ),
-    "nwb": Format((".nwb",), "ann2neo.exchange.nwb:read_nwb", "ann2neo.exchange.nwb:write_nwb"),
+    "nwb": Format(
+        (".nwb",), "ann2neo.exchange.nwb.file:read_nwb", "ann2neo.exchange.nwb.file:write_nwb"
+    ),
     "nix": Format((".nix",), "ann2neo.exchange.nix:read_nix", "ann2neo.exchange.nix:write_nix"),
     "netcdf": Format(
         (".nc",), "ann2neo.exchange.xarray:read_netcdf", "ann2neo.exchange.xarray:write_netcdf"

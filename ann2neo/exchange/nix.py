@@ -10,8 +10,8 @@ from typing import Any
 import neo
 import numpy as np
 
-from ann2neo.exchange.neo import chosen_segment, raster_from_neo, to_block
-from ann2neo.exchange.neo_segments import SAMPLES
+from ann2neo.exchange.neo.block import chosen_segment, raster_from_neo, to_block
+from ann2neo.exchange.neo.segments import SAMPLES
 from ann2neo.exchange.recordings import named_recordings, printable, storable
 from ann2neo.extras import needed
 from ann2neo.spikes.raster import SpikeRaster

@@ -8,8 +8,8 @@ from typing import Any
 
 import neo
 
-from ann2neo.exchange.neo import from_block, named
-from ann2neo.exchange.neo_segments import SAMPLES
+from ann2neo.exchange.neo.block import from_block, named
+from ann2neo.exchange.neo.segments import SAMPLES
 from ann2neo.spikes.raster import SpikeRaster
 
 _REFUSED = re.compile("[\0\ud800-\udfff]")

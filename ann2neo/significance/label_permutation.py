@@ -11,9 +11,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ann2neo.significance.combine import adjust_pvalues
-from ann2neo.significance.label_permutation_kernels import label_sum, permuted_sums
+from ann2neo.significance.kernels.label_permutation import label_sum, permuted_sums
+from ann2neo.significance.kernels.rng import random_state
 from ann2neo.significance.result import TestResult
-from ann2neo.significance.rng_kernels import random_state
 from ann2neo.spikes.argument_checks import checked_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.significance import surrogate_kernels as draws
+from ann2neo.significance.kernels import surrogates as draws
 from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_choice, checked_count
 from ann2neo.spikes.raster import SpikeRaster

@@ -13,9 +13,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ann2neo.significance.combine import adjust_pvalues
-from ann2neo.significance.fano_permutation_kernels import window_sums
+from ann2neo.significance.kernels.fano_permutation import window_sums
+from ann2neo.significance.kernels.rng import random_state
 from ann2neo.significance.result import TestResult
-from ann2neo.significance.rng_kernels import random_state
 from ann2neo.significance.statistic_arguments import ALTERNATIVES, name_of, values_of
 from ann2neo.significance.surrogates import from_state
 from ann2neo.spikes.argument_checks import check_choice, checked_count

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.significance.rng_kernels import random_state
+from ann2neo.significance.kernels.rng import random_state
 from ann2neo.significance.surrogate_methods import Draw, chosen
 from ann2neo.spikes.argument_checks import checked_count
 from ann2neo.spikes.as_raster import as_raster

@@ -11,7 +11,7 @@ from ann2neo.spikes.argument_checks import checked_period
 from ann2neo.spikes.raster import SpikeRaster
 
 CONVERTERS = {
-    "neo": "ann2neo.exchange.neo:raster_from_neo",
+    "neo": "ann2neo.exchange.neo.block:raster_from_neo",
     "pynapple": "ann2neo.exchange.pynapple:raster_from_pynapple",
     "spikeinterface": "ann2neo.exchange.spikeinterface:raster_from_spikeinterface",
     "xarray": "ann2neo.exchange.xarray:raster_from_xarray",

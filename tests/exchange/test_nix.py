@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ann2neo import SpikeRaster, as_raster, read_nix, to_block, write_nix
 from ann2neo.exchange.nix import _size_bound
-from tests.exchange.test_nwb import with_columns
+from tests.exchange.nwb.test_file import with_columns
 from tests.strategies import rasters
 
 # NixIO collects garbage whenever it closes a file.

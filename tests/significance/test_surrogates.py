@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from ann2neo import SpikeRaster
-from ann2neo.significance import fano_permutation_kernels, rng_kernels, surrogate_kernels
+from ann2neo.significance.kernels import fano_permutation
+from ann2neo.significance.kernels import rng as rng_kernels
+from ann2neo.significance.kernels import surrogates as draws
 from ann2neo.significance.surrogate_methods import METHODS, _profiles
 from ann2neo.significance.surrogates import surrogates
 from ann2neo.statistics.fano import fanofactor
@@ -343,7 +345,7 @@ def test_every_choice_of_k_of_n_is_equally_likely(n, k):
     places = {choice: i for i, choice in enumerate(combinations(range(n), k))}
     counts = np.full(50 * len(places) + 5000, k)
     words = np.zeros((counts.size, -(-n // 64)), np.uint64)
-    surrogate_kernels.permute(counts, n, state(n), words)
+    draws.permute(counts, n, state(n), words)
     dense = SpikeRaster(words, n).to_dense()
     found = np.bincount(
         [places[tuple(np.flatnonzero(column))] for column in dense.T], minlength=len(places)
@@ -354,7 +356,7 @@ def test_every_choice_of_k_of_n_is_equally_likely(n, k):
 def test_every_order_is_equally_likely():
     generator, orders, order = state(), {}, np.empty(4, np.int64)
     for _ in range(12000):
-        surrogate_kernels.random_order(generator, order)
+        draws.random_order(generator, order)
         orders[tuple(order)] = orders.get(tuple(order), 0) + 1
     assert len(orders) == 24
     assert stats.chisquare(list(orders.values())).pvalue > 0.001
@@ -376,7 +378,7 @@ def test_bernoulli_bits_have_their_probability_and_are_independent(numerator, de
     n = 640_000
     words = np.zeros((1, n // 64), np.uint64)
     fraction = np.array([[numerator]], np.uint64), np.array([denominator], np.uint64)
-    surrogate_kernels.bernoulli(*fraction, n, n, state(1), words)
+    draws.bernoulli(*fraction, n, n, state(1), words)
     bits = SpikeRaster(words, n).to_dense()[:, 0]
     p = numerator / denominator
     assert abs(bits.mean() - p) < 3.3 * np.sqrt(p * (1 - p) / n)
@@ -398,7 +400,7 @@ def test_window_sums_have_the_law_of_permutations(n, window, k):
         law[key] = law.get(key, 0) + 1
     draws = 40_000
     sums, squares = np.empty((2, draws, 1), np.int64)
-    fano_permutation_kernels.window_sums(np.array([k]), n, window, state(n + k), sums, squares)
+    fano_permutation.window_sums(np.array([k]), n, window, state(n + k), sums, squares)
     keys, found = np.unique(np.hstack([sums, squares]), axis=0, return_counts=True)
     expected = np.array(list(law.values())) / sum(law.values()) * draws
     observed = dict(zip(map(tuple, keys.tolist()), found, strict=True))
@@ -416,7 +418,7 @@ def test_window_sums_agree_with_shuffling(n, window, k):
     shuffled = np.array([rng.permutation(train)[: n_windows * window] for _ in range(4000)])
     brute = shuffled.reshape(4000, n_windows, window).sum(axis=2)
     sums, squares = np.empty((2, 4000, 1), np.int64)
-    fano_permutation_kernels.window_sums(np.array([k]), n, window, state(n), sums, squares)
+    fano_permutation.window_sums(np.array([k]), n, window, state(n), sums, squares)
     assert stats.ks_2samp(sums[:, 0], brute.sum(axis=1)).pvalue > 0.001
     assert stats.ks_2samp(squares[:, 0], (brute**2).sum(axis=1)).pvalue > 0.001
 
@@ -428,7 +430,7 @@ def test_permuted_rasters_and_permuted_counts_have_one_law():
     (surrogate,) = made(many, "permutation")
     whole = fanofactor(surrogate, window=50)
     sums, squares = np.empty((2, 3000, 1), np.int64)
-    fano_permutation_kernels.window_sums(k, 2000, 50, state(4), sums, squares)
+    fano_permutation.window_sums(k, 2000, 50, state(4), sums, squares)
     mean = sums / 40
     assert stats.ks_2samp(whole, ((squares / 40 - mean**2) / mean)[:, 0]).pvalue > 0.001
     # The exact mean (ddof=0): (1 − 1/W)(n − K)/(n − 1).

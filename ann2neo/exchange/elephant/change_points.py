@@ -12,7 +12,7 @@ import quantities as pq
 from elephant import change_point_detection as mft
 from tqdm.auto import tqdm
 
-from ann2neo.exchange.elephant_methods import seeded_globals
+from ann2neo.exchange.elephant.methods import seeded_globals
 from ann2neo.spikes.argument_checks import checked_count, checked_level
 from ann2neo.spikes.as_raster import as_raster
 
@@ -86,7 +86,7 @@ def change_point_test(
     Examples
     --------
     >>> import numpy as np
-    >>> from ann2neo.exchange.change_points import change_point_test
+    >>> from ann2neo.exchange.elephant.change_points import change_point_test
     >>> rate = np.where(np.arange(4000) < 2500, 0.2, 0.6)
     >>> active = np.random.default_rng(0).random(4000) < rate
     >>> rng = np.random.default_rng(1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from ann2neo.significance.rng_kernels import ALL, ONE, below, bernoulli_word, next_bits
+from ann2neo.significance.kernels.rng import ALL, ONE, below, bernoulli_word, next_bits
 from ann2neo.spikes.kernels import spike_indices
 
 

@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ann2neo import SpikeRaster, from_block, read_nwb, read_nwb_block, to_block, write_nwb
-from ann2neo.exchange import nwb_reading, nwb_writing
 from tests.strategies import rasters
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=timezone(timedelta(hours=2)))
@@ -103,8 +102,8 @@ class TestRoundTrip:
 
     @pytest.mark.parametrize("block", [64, 128, 192])
     def test_blocks_of_spikes_join(self, raster, tmp_path, monkeypatch, block):
-        monkeypatch.setattr(nwb_writing, "BLOCK", block)
-        monkeypatch.setattr(nwb_reading, "BLOCK", block)
+        monkeypatch.setattr(writing, "BLOCK", block)
+        monkeypatch.setattr(reading, "BLOCK", block)
         path = write_nwb(raster, tmp_path / "one.nwb", progress=False)
         assert read_nwb(path) == raster
 
@@ -353,7 +352,7 @@ def test_a_failure_in_the_second_of_two_files_leaves_neither(raster, tmp_path, m
             raise OSError(28, "No space left on device")
         yield from []
 
-    monkeypatch.setattr(nwb_writing, "_spike_times", spike_times)
+    monkeypatch.setattr(writing, "_spike_times", spike_times)
     with pytest.raises(OSError, match=r"ses-b\.nwb could not be written: .*No space left"):
         write_nwb({"a": raster, "b": raster}, tmp_path)
     assert not list(tmp_path.iterdir())

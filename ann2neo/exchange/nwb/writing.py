@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ann2neo.exchange.configuration import CONFIGURATION, configuration
-from ann2neo.exchange.nwb_metadata import network_of
+from ann2neo.exchange.nwb.metadata import network_of
 from ann2neo.exchange.recordings import printable, storable
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels

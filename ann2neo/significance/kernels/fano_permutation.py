@@ -12,7 +12,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from ann2neo.significance.rng_kernels import ALL, ONE, below, next_bits
+from ann2neo.significance.kernels.rng import ALL, ONE, below, next_bits
 
 
 @numba.njit(nogil=True, cache=True)

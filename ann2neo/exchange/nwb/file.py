@@ -12,16 +12,16 @@ from typing import Any
 
 import neo
 
-from ann2neo.exchange.neo import to_block
-from ann2neo.exchange.nwb_metadata import (
+from ann2neo.exchange.neo.block import to_block
+from ann2neo.exchange.nwb.metadata import (
     checked_metadata,
     network_of,
     nwb_file,
     path_name,
     subject_fields,
 )
-from ann2neo.exchange.nwb_reading import Recording, read_recording
-from ann2neo.exchange.nwb_writing import write_recording
+from ann2neo.exchange.nwb.reading import Recording, read_recording
+from ann2neo.exchange.nwb.writing import write_recording
 from ann2neo.exchange.recordings import named_recordings
 from ann2neo.extras import needed
 from ann2neo.spikes.argument_checks import checked_period

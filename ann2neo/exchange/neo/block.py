@@ -13,7 +13,7 @@ import quantities as pq
 
 from ann2neo.exchange.columns import plain_array
 from ann2neo.exchange.configuration import CONFIGURATION, configuration_of_all, description
-from ann2neo.exchange.neo_segments import (
+from ann2neo.exchange.neo.segments import (
     SAMPLE_ARGUMENTS,
     SAMPLES,
     SEGMENT_ARGUMENTS,
@@ -22,7 +22,7 @@ from ann2neo.exchange.neo_segments import (
     from_segment,
     neo_keys,
 )
-from ann2neo.exchange.neo_trains import from_trains
+from ann2neo.exchange.neo.trains import from_trains
 from ann2neo.spikes import kernels
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster

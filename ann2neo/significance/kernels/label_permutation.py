@@ -6,7 +6,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from ann2neo.significance.rng_kernels import below
+from ann2neo.significance.kernels.rng import below
 
 
 @numba.njit(nogil=True, cache=True)

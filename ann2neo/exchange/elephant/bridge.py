@@ -9,10 +9,10 @@ import neo
 import numpy as np
 import quantities as pq
 
-from ann2neo.exchange.elephant_methods import PROCESSES, SURROGATES, chosen, generated, seeded_globals
+from ann2neo.exchange.elephant.methods import PROCESSES, SURROGATES, chosen, generated, seeded_globals
 from ann2neo.exchange.grid import OFF_GRID
-from ann2neo.exchange.neo import to_spiketrains
-from ann2neo.exchange.neo_trains import milliseconds
+from ann2neo.exchange.neo.block import to_spiketrains
+from ann2neo.exchange.neo.trains import milliseconds
 from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_choice, checked_count
 from ann2neo.spikes.as_raster import as_raster
@@ -101,7 +101,7 @@ def elephant_surrogates(
     Examples
     --------
     >>> import numpy as np, quantities as pq
-    >>> from ann2neo.exchange.elephant import elephant_surrogates
+    >>> from ann2neo.exchange.elephant.bridge import elephant_surrogates
     >>> active = np.tile([[0], [1], [1], [0], [0]], (20, 1))
     >>> rng = np.random.default_rng(0)
     >>> (made,) = elephant_surrogates(
@@ -162,7 +162,7 @@ def elephant_process(
     Examples
     --------
     >>> import numpy as np
-    >>> from ann2neo.exchange.elephant import elephant_process
+    >>> from ann2neo.exchange.elephant.bridge import elephant_process
     >>> active = np.random.default_rng(0).random((2000, 1)) < 0.5
     >>> (made,) = elephant_process(active, rng=np.random.default_rng(1), on_grid="round")
     >>> print(active.sum(), made.n_spikes, made.n_collisions)

@@ -14,7 +14,7 @@ import pandas as pd
 from ann2neo.exchange.columns import unit_table
 from ann2neo.exchange.configuration import CONFIGURATION, known_period, read_configuration
 from ann2neo.exchange.grid import OFF_GRID, SampleGrid
-from ann2neo.exchange.nwb_writing import BLOCK
+from ann2neo.exchange.nwb.writing import BLOCK
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import checked_period

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ann2neo import SpikeRaster, as_raster, to_spiketrains
-from ann2neo.exchange.change_points import change_point_test
-from ann2neo.exchange.elephant import elephant_process, elephant_surrogates
-from ann2neo.exchange.elephant_methods import PROCESSES, SURROGATES, seeded_globals
+from ann2neo.exchange.elephant.bridge import elephant_process, elephant_surrogates
+from ann2neo.exchange.elephant.change_points import change_point_test
+from ann2neo.exchange.elephant.methods import PROCESSES, SURROGATES, seeded_globals
 from tests.strategies import rasters
 
 OPTIONS = {

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from numpy.testing import assert_array_equal
 
 from ann2neo import SpikeRaster, as_raster, from_block, to_block, to_spiketrains
-from ann2neo.exchange.neo import SAMPLES
+from ann2neo.exchange.neo.block import SAMPLES
 from tests.strategies import rasters
 
 
@@ -249,7 +249,7 @@ def test_errors_quote_long_things_shortly(raster):
 
 @pytest.mark.parametrize("block", [1, 40, 2**20])
 def test_trains_are_as_neo_would_make_them_one_by_one(monkeypatch, block):
-    monkeypatch.setattr("ann2neo.exchange.neo._BLOCK", block)
+    monkeypatch.setattr("ann2neo.exchange.neo.block._BLOCK", block)
     active = np.random.default_rng(0).random((130, 9)) < [0, 0, 0.1, 0.5, 1, 0, 0.9, 0.2, 0]
     for period in (0.001, 1 / 3):
         raster = SpikeRaster.from_dense(active, sampling_period=period)

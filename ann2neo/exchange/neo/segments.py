@@ -12,7 +12,7 @@ import pandas as pd
 
 from ann2neo.exchange.configuration import CONFIGURATION, known_period, read_configuration_of_all
 from ann2neo.exchange.grid import OFF_GRID
-from ann2neo.exchange.neo_trains import from_trains, milliseconds
+from ann2neo.exchange.neo.trains import from_trains, milliseconds
 from ann2neo.spikes.raster import SpikeRaster, default_samples
 from ann2neo.spikes.raster_tables import checked_annotations
 

@@ -58,9 +58,9 @@ def analyze(
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from ann2neo import __version__
+        import importlib.metadata
 
-        typer.echo(f"ann2neo {__version__}")
+        typer.echo(f"ann2neo {importlib.metadata.version('ann2neo')}")
         raise typer.Exit
 
 

@@ -13,7 +13,6 @@ import pytest
 from neo.io import NWBIO
 
 from ann2neo import SpikeRaster, read_nwb, read_nwb_block, to_block, write_nwb
-from ann2neo.exchange import nwb_reading
 
 TRAINS = [[0.001, 0.002, 0.009], [], [0.0, 0.004]]
 
@@ -106,7 +105,7 @@ class TestForeign:
             read_nwb(path, sampling_period=0.001)
 
     def test_two_spikes_in_a_sample_that_are_read_apart(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(nwb_reading, "BLOCK", 2)
+        monkeypatch.setattr(reading, "BLOCK", 2)
         with pytest.raises(ValueError, match=r"'units/0' has 2 spikes in the sample at 0\.003 s"):
             read_nwb(foreign(tmp_path / "a.nwb", [[0.003, 0.001, 0.003]]), sampling_period=0.001)
 

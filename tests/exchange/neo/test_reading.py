@@ -13,7 +13,7 @@ from neo.core.spiketrainlist import SpikeTrainList
 from numpy.testing import assert_array_equal
 
 from ann2neo import SpikeRaster, as_raster, from_block, to_block, to_spiketrains
-from ann2neo.exchange.neo import CONFIGURATION, SAMPLES
+from ann2neo.exchange.neo.block import CONFIGURATION, SAMPLES
 
 SILENT, ENDS = 0, 2
 

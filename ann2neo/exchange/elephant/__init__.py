@@ -1,0 +1,1 @@
+"""Elephant's own surrogates, generators and change-point test."""

@@ -1,0 +1,1 @@
+"""Neo's Blocks, Segments and SpikeTrains."""
