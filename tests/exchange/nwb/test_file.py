@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ann2neo import SpikeRaster, from_block, read_nwb, read_nwb_block, to_block, write_nwb
+from ann2neo.exchange.nwb import reading, writing
 from tests.strategies import rasters
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=timezone(timedelta(hours=2)))

@@ -13,6 +13,7 @@ import pytest
 from neo.io import NWBIO
 
 from ann2neo import SpikeRaster, read_nwb, read_nwb_block, to_block, write_nwb
+from ann2neo.exchange.nwb import reading
 
 TRAINS = [[0.001, 0.002, 0.009], [], [0.0, 0.004]]
 
