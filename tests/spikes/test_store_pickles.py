@@ -45,14 +45,10 @@ def bomb(tmp_path, monkeypatch):
     monkeypatch.setattr(numcodecs.pickles, "ALLOW_UNSAFE_PICKLE_DECODE", True, raising=False)
     told = {"array.allow_unsafe_pickle_decode": True}
     with zarr.config.set(told) if hasattr(zarr, "config") else contextlib.nullcontext():
-        yield from _armed(marker, payload)
-
-
-def _armed(marker, payload):
-    numcodecs.Pickle().decode(payload)
-    assert marker.is_dir()
-    marker.rmdir()
-    yield payload, marker
+        numcodecs.Pickle().decode(payload)
+        assert marker.is_dir()
+        marker.rmdir()
+        yield payload, marker
 
 
 def arm(array, payload, **changes):
