@@ -114,8 +114,8 @@ def find_mutations(file: Path) -> Iterator[Mutation]:
             # Numbers in pictures are distances and sizes: nothing to be right or wrong.
             yield from [] if drawing else _change_constant(source, node)
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            start, stop = source.place(node)[0], source.place(node.operand)[0]
-            yield source.change(node.lineno, start, stop, "")
+            start = source.place(node)[0]
+            yield source.change(node.lineno, start, start + len("not"), "")
 
 
 def _change_constant(source: Source, node: ast.Constant) -> Iterator[Mutation]:
