@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.spikes.raster_tables import normalized
+from ann2neo.spikes.raster_tables import normalize_table
 
 
 def plain_array(column: pd.Series, table: str) -> np.ndarray:
@@ -55,7 +55,7 @@ def _fitting(columns: pd.DataFrame) -> pd.DataFrame:
     fitting: dict[str, Any] = {}
     for name in columns:
         try:
-            one = normalized(columns[[name]], name="columns", n_rows=len(columns), required={})
+            one = normalize_table(columns[[name]], name="columns", n_rows=len(columns), required={})
         except (TypeError, ValueError):
             continue
         fitting[str(name)] = one[name]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ann2neo.spikes.argument_checks import checked_period
+from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.raster import SpikeRaster
 
 CONFIGURATION = "ann2neo"
@@ -69,6 +69,6 @@ def _read(
 
 def known_period(given: float | None, stored: float, where: str) -> float:
     """The sampling period that is stored, if the one given does not contradict it."""
-    if given is not None and checked_period(given) != stored:
+    if given is not None and check_period(given) != stored:
         raise ValueError(f"sampling_period is {stored} s in this {where}, got {given}")
     return stored

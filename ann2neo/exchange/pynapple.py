@@ -12,9 +12,10 @@ from ann2neo.exchange.columns import sample_table, unit_table
 from ann2neo.exchange.grid import OFF_GRID, SampleGrid
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels
-from ann2neo.spikes.argument_checks import checked_period
+from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.raster import SpikeRaster, frozen, n_words
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.words import freeze, n_words
 
 _IF_OUTSIDE = (
     "if the span was never said, pynapple takes that from first to last spike: "
@@ -140,14 +141,14 @@ def from_pynapple(
     nap = needed("pynapple", extra="pynapple")
     if not isinstance(units, nap.TsGroup):
         raise TypeError(f"units must be a pynapple.TsGroup, got a {type(units).__name__}")
-    period = checked_period(sampling_period)
+    period = check_period(sampling_period)
     grid = _grid(units.time_support, period)
     words = np.zeros((len(units), n_words(grid.n_samples)), np.uint64)
     for row, key in zip(words, units.keys(), strict=True):
         times = np.asarray(units[key].index, np.float64)
         kernels.set_bits(row, grid.samples(times, repr(int(key)), if_outside=_IF_OUTSIDE))
     return SpikeRaster(
-        frozen(words),
+        freeze(words),
         grid.n_samples,
         unit_table(_columns(units, leave_out="rate").rename(columns=_unescaped)),
         None if samples is None else _sample_table(samples, grid, nap),

@@ -12,9 +12,10 @@ from ann2neo.exchange.configuration import CONFIGURATION, configuration, known_p
 from ann2neo.exchange.grid import SampleGrid
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels
-from ann2neo.spikes.argument_checks import checked_count, checked_period
+from ann2neo.spikes.argument_checks import check_count, check_period
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.raster import SpikeRaster, frozen, n_words
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.words import freeze, n_words
 
 
 def to_spikeinterface(raster: Any) -> Any:
@@ -118,7 +119,7 @@ def from_spikeinterface(
     grid = SampleGrid(0, 1, _n_samples(sorting, n_samples, kept, core), "frames")
     if kept is None:
         said = 1 / float(sorting.get_sampling_frequency())
-        period = checked_period(said if sampling_period is None else sampling_period)
+        period = check_period(said if sampling_period is None else sampling_period)
     else:
         period = known_period(sampling_period, kept["sampling_period"], "sorting")
     words = np.zeros((len(sorting.unit_ids), n_words(grid.n_samples)), np.uint64)
@@ -126,7 +127,7 @@ def from_spikeinterface(
         frames = sorting.get_unit_spike_train(unit, segment_index=0)
         kernels.set_bits(row, grid.samples(frames, repr(unit.item()), if_outside="give n_samples"))
     return SpikeRaster(
-        frozen(words),
+        freeze(words),
         grid.n_samples,
         _units(sorting, kept),
         samples,
@@ -158,7 +159,7 @@ def _n_samples(sorting: Any, given: Any, kept: dict[str, Any] | None, core: Any)
         raise ValueError("n_samples must be given: this sorting does not say how many frames it has")
     if None not in (given, known) and given != known:
         raise ValueError(f"n_samples is {known} in this sorting, got {given!r}")
-    return checked_count(known if given is None else given, "n_samples")
+    return check_count(known if given is None else given, "n_samples")
 
 
 def _sliced(sorting: Any, core: Any) -> bool:

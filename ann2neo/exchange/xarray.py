@@ -14,7 +14,7 @@ import pandas as pd
 from ann2neo.exchange.columns import sample_table, unit_table
 from ann2neo.exchange.configuration import CONFIGURATION, configuration, known_period, read_configuration
 from ann2neo.extras import needed
-from ann2neo.spikes.argument_checks import checked_period
+from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.whole_file import Sink, new_file
@@ -104,7 +104,7 @@ def from_xarray(array: Any, *, sampling_period: float | None = None) -> SpikeRas
     kept = _configuration(array)
     if kept is None:
         said = array.attrs.get("sampling_period", 0.001)
-        period = checked_period(said if sampling_period is None else sampling_period)
+        period = check_period(said if sampling_period is None else sampling_period)
         units, samples = tables(array)
         annotations = None
     else:

@@ -16,7 +16,7 @@ from ann2neo.monitoring.table_files import write_table
 from ann2neo.recording.observation import ConvUnits, NonFiniteWeightError, Site
 from ann2neo.recording.repeated_observation import watch
 from ann2neo.recording.thresholds import thresholds
-from ann2neo.spikes.argument_checks import check_choice, checked_count
+from ann2neo.spikes.argument_checks import check_choice, check_count
 from ann2neo.statistics.windows import checked_window
 
 
@@ -87,10 +87,10 @@ class ActivityMonitor:
         batch_size: int = 1024,
     ) -> None:
         check_choice(conv_units, "conv_units", ("all", "channels"))
-        self._probes = Probes(probes, checked_count(batch_size, "batch_size"))
+        self._probes = Probes(probes, check_count(batch_size, "batch_size"))
         self._layers = layers
         self._threshold = threshold
-        self._window = checked_count(window, "window")
+        self._window = check_count(window, "window")
         self._table = IndicatorTable(self._probes.ranges, self._window, statistics)
         self._by_channel = conv_units == "channels"
         if not self._by_channel:
@@ -158,9 +158,9 @@ class ActivityMonitor:
         TypeError, ValueError
             If an argument does not fit.
         """
-        step = checked_count(step, "step", self._last_step + 1)
+        step = check_count(step, "step", self._last_step + 1)
         if training_epoch is not None:
-            training_epoch = checked_count(training_epoch, "training_epoch", 0)
+            training_epoch = check_count(training_epoch, "training_epoch", 0)
         try:
             if network is not self._network:
                 self.attach(network)

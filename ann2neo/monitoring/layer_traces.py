@@ -10,7 +10,8 @@ from ann2neo.recording.observation import Site
 from ann2neo.recording.thresholds import evaluated
 from ann2neo.spikes import kernels
 from ann2neo.spikes.packing import pack
-from ann2neo.spikes.raster import SpikeRaster, default_samples, frozen, n_words
+from ann2neo.spikes.raster import SpikeRaster, default_samples
+from ann2neo.spikes.words import freeze, n_words
 from ann2neo.statistics.fano import fano_from_sums
 
 _BUFFER_BYTES = 4 * 2**20
@@ -90,7 +91,7 @@ class LayerTrace:
             samples = samples.loc[samples.index.repeat(self.per_sample)].reset_index(drop=True)
             for axis in self._positions:
                 samples[axis] = np.tile(self._positions[axis], stop - start)
-        return SpikeRaster(frozen(words), order.size, self._units, samples)
+        return SpikeRaster(freeze(words), order.size, self._units, samples)
 
     def _counts(self, slots: slice, start: int, window: int, n_windows: int) -> np.ndarray:
         words = self.words[slots]

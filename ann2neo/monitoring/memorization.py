@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ann2neo.spikes.argument_checks import checked_count, checked_level
+from ann2neo.spikes.argument_checks import check_count, check_level
 
 
 class RateDrop:
@@ -40,10 +40,10 @@ class RateDrop:
     def __init__(
         self, drop: float = 0.2, *, smoothing: int = 20, memory: int = 400, warm_up: int = 100
     ) -> None:
-        self.drop = checked_level(drop, "drop")
-        self._recent: deque[float] = deque(maxlen=checked_count(smoothing, "smoothing"))
-        self._means: deque[float] = deque(maxlen=checked_count(memory, "memory"))
-        self._left = checked_count(warm_up, "warm_up")
+        self.drop = check_level(drop, "drop")
+        self._recent: deque[float] = deque(maxlen=check_count(smoothing, "smoothing"))
+        self._means: deque[float] = deque(maxlen=check_count(memory, "memory"))
+        self._left = check_count(warm_up, "warm_up")
 
     def update(self, rate: float) -> bool:
         """Take the next rate, spikes a sample; whether it has fallen."""

@@ -18,7 +18,7 @@ from ann2neo.monitoring.table_files import write_table
 from ann2neo.recording.observation import ConvUnits, NonFiniteWeightError, Site
 from ann2neo.recording.repeated_observation import watch
 from ann2neo.recording.thresholds import thresholds
-from ann2neo.spikes.argument_checks import check_choice, checked_count
+from ann2neo.spikes.argument_checks import check_choice, check_count
 from ann2neo.statistics.patterns.counts import coded
 
 
@@ -96,7 +96,7 @@ class PatternMonitor:
         batch_size: int = 250,
     ) -> None:
         check_choice(conv_units, "conv_units", ("all", "channels"))
-        self._probes = Probes(probes, checked_count(batch_size, "batch_size"), labels)
+        self._probes = Probes(probes, check_count(batch_size, "batch_size"), labels)
         self._coded = {probe: coded(values) for probe, values in self._probes.labels.items()}
         self._layers = layers
         self._threshold = threshold
@@ -171,9 +171,9 @@ class PatternMonitor:
         TypeError, ValueError
             If an argument does not fit.
         """
-        step = checked_count(step, "step", self._last_step + 1)
+        step = check_count(step, "step", self._last_step + 1)
         if training_epoch is not None:
-            training_epoch = checked_count(training_epoch, "training_epoch", 0)
+            training_epoch = check_count(training_epoch, "training_epoch", 0)
         try:
             if network is not self._network:
                 self.attach(network)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.spikes.argument_checks import checked_count
+from ann2neo.spikes.argument_checks import check_count
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def checked_schedule(every: Any) -> Schedule:
             raise ValueError(f"every must be an int, 'training_epoch' or steps, got {every!r:.60}")
         return Schedule(training_epochs=True)
     if not isinstance(every, Iterable):
-        return Schedule(every=checked_count(every, "every"))
+        return Schedule(every=check_count(every, "every"))
     steps = np.asarray(list(every))
     if steps.ndim != 1 or steps.size == 0 or steps.dtype.kind not in "iu":
         raise TypeError(f"every must be an int, 'training_epoch' or steps as int, got {every!r:.60}")
@@ -89,7 +89,7 @@ def log_spaced(last: int, n_steps: int = 100) -> np.ndarray:
     >>> monitoring.log_spaced(1000, 7)
     array([   1,    3,   10,   32,  100,  316, 1000])
     """
-    last, n_steps = checked_count(last, "last"), checked_count(n_steps, "n_steps")
+    last, n_steps = check_count(last, "last"), check_count(n_steps, "n_steps")
     if n_steps == 1:
         return np.array([last])
     return np.unique(np.geomspace(1, last, n_steps).round().astype(np.int64))

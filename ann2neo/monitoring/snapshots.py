@@ -17,7 +17,8 @@ from ann2neo.monitoring.pattern_measures import Moment, measures, table
 from ann2neo.monitoring.snapshot_files import LABELS, described, loaded, step_file
 from ann2neo.recording.observation import Site
 from ann2neo.spikes.argument_checks import check_choice
-from ann2neo.spikes.raster import SpikeRaster, n_words
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.words import n_words
 from ann2neo.statistics.patterns.counts import coded
 
 _STEP = re.compile(r"step_(\d{12,})\.npz")

@@ -15,7 +15,7 @@ import numpy as np
 from ann2neo.extras import needed
 from ann2neo.networks.initialization import checked_image, checked_shape, drawn
 from ann2neo.networks.residual import pyramidnet, resnet
-from ann2neo.spikes.argument_checks import check_choice, checked_count, checked_rng
+from ann2neo.spikes.argument_checks import check_choice, check_count, check_rng
 
 
 def build(
@@ -71,7 +71,7 @@ def mlp(width: int, *, input_shape: tuple[int, ...], n_classes: int, rng: np.ran
     artificial neural networks by exploring stochastic processes" (2023).
     """
     keras = needed("keras", extra="tensorflow")
-    rng = checked_rng(rng)
+    rng = check_rng(rng)
     layers = [keras.Input(checked_shape(input_shape)), *_head(width, n_classes)]
     return drawn(keras.Sequential(layers, name=f"mlp{width}"), rng)
 
@@ -79,7 +79,7 @@ def mlp(width: int, *, input_shape: tuple[int, ...], n_classes: int, rng: np.ran
 def cnn(width: int, *, input_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator) -> Any:
     """A convolution (32 channels, 3 × 3, ReLU) and then `mlp`; see `build`. Source: as for `mlp`."""
     keras = needed("keras", extra="tensorflow")
-    rng = checked_rng(rng)
+    rng = check_rng(rng)
     convolution = keras.layers.Conv2D(32, 3, activation="relu", name="convolution")
     layers = [keras.Input(checked_image(input_shape, 3)), convolution, *_head(width, n_classes)]
     return drawn(keras.Sequential(layers, name=f"cnn{width}"), rng)
@@ -113,7 +113,7 @@ def densenet121(
     Huang et al., "Densely connected convolutional networks" (CVPR 2017).
     """
     keras = needed("keras", extra="tensorflow")
-    rng = checked_rng(rng)
+    rng = check_rng(rng)
     shape = checked_image(input_shape, 32)
     if weights == "imagenet" and shape[2] != 3:
         raise ValueError(f"input_shape must have 3 channels for weights='imagenet', got {shape}")
@@ -141,7 +141,7 @@ NETWORKS: dict[str, Callable[..., Any]] = {
 
 def _head(width: int, n_classes: int) -> list[Any]:
     layers = needed("keras", extra="tensorflow").layers
-    width, n_classes = checked_count(width, "width"), checked_count(n_classes, "n_classes")
+    width, n_classes = check_count(width, "width"), check_count(n_classes, "n_classes")
     return [
         layers.Flatten(name="flatten"),
         layers.Dense(width, activation="relu", name="hidden"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.spikes.argument_checks import checked_count
+from ann2neo.spikes.argument_checks import check_count
 
 
 def drawn(network: Any, rng: np.random.Generator, only: list[Any] | None = None) -> Any:
@@ -23,7 +23,7 @@ def drawn(network: Any, rng: np.random.Generator, only: list[Any] | None = None)
 def checked_shape(value: Any) -> tuple[int, ...]:
     if not isinstance(value, (tuple, list)) or not value:
         raise TypeError(f"input_shape must be a non-empty tuple of int, got {value!r:.60}")
-    return tuple(checked_count(size, "input_shape") for size in value)
+    return tuple(check_count(size, "input_shape") for size in value)
 
 
 def checked_image(value: Any, smallest: int) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ann2neo.extras import needed
 from ann2neo.networks.initialization import checked_image, drawn
-from ann2neo.spikes.argument_checks import check_choice, checked_count, checked_rng
+from ann2neo.spikes.argument_checks import check_choice, check_count, check_rng
 
 _ACTIVATIONS = ("relu", "leaky_relu", "prelu")
 
@@ -74,8 +74,8 @@ def resnet(
     >>> network.name
     'resnet8_4_fixup'
     """
-    rng = checked_rng(rng)
-    width, blocks = checked_count(width, "width"), checked_count(blocks, "blocks")
+    rng = check_rng(rng)
+    width, blocks = check_count(width, "width"), check_count(blocks, "blocks")
     if not isinstance(shortcuts, bool):
         raise TypeError(f"shortcuts must be True or False, got {shortcuts!r:.60}")
     if normalization == "fixup" and not shortcuts:
@@ -152,9 +152,9 @@ def pyramidnet(
     >>> network.get_layer("hidden").output.shape
     (None, 2, 2, 16)
     """
-    rng = checked_rng(rng)
-    width, blocks = checked_count(width, "width"), checked_count(blocks, "blocks")
-    widening = 3 * width if widening is None else checked_count(widening, "widening")
+    rng = check_rng(rng)
+    width, blocks = check_count(width, "width"), check_count(blocks, "blocks")
+    widening = 3 * width if widening is None else check_count(widening, "widening")
     parts = _Parts(activation, "batch", 3 * blocks)
     keras = needed("keras", extra="tensorflow")
     inputs = keras.Input(checked_image(input_shape, 4))
@@ -237,7 +237,7 @@ class _Parts:
         tensor = layers.GlobalAveragePooling2D(name="mean")(tensor)
         tensor = self.shifted(tensor, "output_shift")
         return layers.Dense(
-            checked_count(n_classes, "n_classes"),
+            check_count(n_classes, "n_classes"),
             activation="softmax",
             kernel_initializer=self.last_kernel() or "glorot_uniform",
             name="output",

@@ -15,9 +15,9 @@ import numpy as np
 from ann2neo.recording.batches import Batch, batches
 from ann2neo.recording.observation import ConvUnits, Observe
 from ann2neo.recording.recorder import Recorder
-from ann2neo.spikes.argument_checks import checked_count, checked_period, checked_rng
+from ann2neo.spikes.argument_checks import check_count, check_period, check_rng
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.raster_tables import checked_annotations
+from ann2neo.spikes.raster_tables import check_annotations
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -177,7 +177,7 @@ def record(
     """
     _check_options(rng, conv_units, dataset_split, annotations)
     about = {
-        "sampling_period": checked_period(sampling_period),
+        "sampling_period": check_period(sampling_period),
         "dataset_split": dataset_split,
         "annotations": {
             "order": "data set" if rng is None else "permutation",
@@ -186,7 +186,7 @@ def record(
         },
     }
     observe, samples = adapter(network, samples)
-    source = batches(samples, labels=labels, batch_size=checked_count(batch_size, "batch_size"), rng=rng)
+    source = batches(samples, labels=labels, batch_size=check_count(batch_size, "batch_size"), rng=rng)
     if rng is not None and source.order is None and store is not None:
         raise ValueError("rng with store needs samples in arrays: others can only be read as they come")
     stream = iter(source)
@@ -231,11 +231,11 @@ def _check_options(
     rng: Any, conv_units: Any, dataset_split: Any, annotations: Mapping[str, Any] | None
 ) -> None:
     if rng is not None:
-        checked_rng(rng)
+        check_rng(rng)
     if conv_units not in ("all", "channels"):
         raise ValueError(f"conv_units must be 'all' or 'channels', got {conv_units!r}")
     if dataset_split is not None and not isinstance(dataset_split, str):
         raise TypeError(f"dataset_split must be a str, got {dataset_split!r:.60}")
-    for key in checked_annotations(annotations):
+    for key in check_annotations(annotations):
         if key in _OWN_ANNOTATIONS:
             raise ValueError(f"annotations must not set {key!r}: the recording says it itself")

@@ -16,7 +16,7 @@ from ann2neo.recording.observation import ConvUnits, NonFiniteSampleError, Obser
 from ann2neo.recording.thresholds import described, evaluated, thresholds
 from ann2neo.spikes.packing import NonFiniteActivation, Packer
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.raster_tables import stacked
+from ann2neo.spikes.raster_tables import stack_tables
 from ann2neo.spikes.store import StoreWriter
 
 
@@ -46,7 +46,7 @@ class Recorder:
         if any(not isinstance(level, float) or level != self._levels[0] for level in self._levels):
             for table, level in zip(tables, self._levels, strict=True):
                 table["threshold"] = np.nan if callable(level) else level
-        self._units = stacked(tables, name="units")
+        self._units = stack_tables(tables, name="units")
         self._n_shown = 0
         self._levels_tried = False
         self._labels: list[np.ndarray] = []

@@ -14,7 +14,7 @@ from ann2neo.significance.dispersion import fano_of_counts
 from ann2neo.significance.independence import ljung_box_test, runs_test
 from ann2neo.significance.result import TestResult, beside_units
 from ann2neo.significance.stationarity import adf_test
-from ann2neo.spikes.argument_checks import checked_level
+from ann2neo.spikes.argument_checks import check_level
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.statistics.windows import checked_window, counted
 
@@ -203,7 +203,7 @@ def poisson_assumptions(
     4    fano_poisson             0.85  violated
     """
     raster = as_raster(raster)
-    alpha = checked_level(alpha, "alpha")
+    alpha = check_level(alpha, "alpha")
     adjust_pvalues([1.0], adjust)
     n_windows = checked_window(raster.n_samples, window, at_least=2)
     counts = counted(raster, window, n_windows)

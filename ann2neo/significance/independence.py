@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from ann2neo.significance.result import TestResult
-from ann2neo.spikes.argument_checks import checked_count
+from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import LaggedCounts
 from ann2neo.statistics.autocorrelation import autocorrelation_from_counts
@@ -81,7 +81,7 @@ def ljung_box_test(raster: Any, max_lag: int = 10) -> TestResult:
     array([0.295, 0.   ])
     """
     raster = as_raster(raster)
-    max_lag = checked_count(max_lag, "max_lag")
+    max_lag = check_count(max_lag, "max_lag")
     if max_lag >= raster.n_samples:
         raise ValueError(
             f"max_lag must lie in [1, {raster.n_samples - 1}] for {raster.n_samples} samples, "

@@ -14,7 +14,7 @@ from ann2neo.significance.combine import adjust_pvalues
 from ann2neo.significance.kernels.label_permutation import label_sum, permuted_sums
 from ann2neo.significance.kernels.rng import random_state
 from ann2neo.significance.result import TestResult
-from ann2neo.spikes.argument_checks import checked_count
+from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.patterns.counts import coded_labels, groups_of, words_of
@@ -88,7 +88,7 @@ def mutual_information_test(
     0.118 0.011 0.001
     """
     raster = as_raster(raster)
-    n_surrogates = checked_count(n_surrogates, "n_surrogates")
+    n_surrogates = check_count(n_surrogates, "n_surrogates")
     state = random_state(rng)
     item, codes = _labels_of_items(raster, "label" if labels is None else labels)
     groups = groups_of(raster, by)

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import special
 
 from ann2neo.significance.result import beside_units
-from ann2neo.spikes.argument_checks import checked_level
+from ann2neo.spikes.argument_checks import check_level
 from ann2neo.spikes.as_raster import as_raster
 
 _COLUMNS = ("n_intervals", "geometric", "geometric_pvalue", "exponential", "exponential_pvalue")
@@ -82,7 +82,7 @@ def fit_poisson(raster: Any, confidence: float = 0.95) -> pd.DataFrame:
     0             0.548                 0.0
     """
     raster = as_raster(raster)
-    confidence = checked_level(confidence, "confidence")
+    confidence = check_level(confidence, "confidence")
     spikes, n = raster.spike_counts, raster.n_samples
     tail = (1 - confidence) / 2
     fits = [_fits(np.diff(raster.spike_indices(unit))) for unit in range(raster.n_units)]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ann2neo.extras import needed
 from ann2neo.spikes import raster_tables
-from ann2neo.spikes.argument_checks import checked_level
+from ann2neo.spikes.argument_checks import check_level
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,7 +68,7 @@ class TestResult:
     def __post_init__(self) -> None:
         if not isinstance(self.units, pd.DataFrame):
             raise TypeError(f"units must be a pandas.DataFrame, got {type(self.units).__name__}")
-        units = raster_tables.normalized(
+        units = raster_tables.normalize_table(
             self.units, name="units", n_rows=len(self.units), required=raster_tables.UNITS
         )
         statistic = _a_row_a_unit(self.statistic, "statistic", len(units), np.float64)
@@ -127,7 +127,7 @@ class TestResult:
         """
         from ann2neo.significance.combine import adjust_pvalues
 
-        alpha = checked_level(alpha, "alpha")
+        alpha = check_level(alpha, "alpha")
         pvalue = self.pvalue if adjust is None else adjust_pvalues(self.pvalue, adjust)
         return pvalue <= alpha
 
@@ -205,7 +205,7 @@ def beside_units(units: pd.DataFrame, results: Mapping[str, np.ndarray]) -> pd.D
             f"units must have no column named as a result, got {twice}; "
             "rename it in the raster's unit table"
         )
-    return raster_tables.guarded(units).assign(
+    return raster_tables.copy_table(units).assign(
         **{name: values.copy() for name, values in results.items()}
     )
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from ann2neo.significance.kernels import surrogates as draws
 from ann2neo.spikes import kernels
-from ann2neo.spikes.argument_checks import check_choice, checked_count
+from ann2neo.spikes.argument_checks import check_choice, check_count
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.statistics.accumulator_checks import checked_number
+from ann2neo.statistics.accumulator_checks import check_number
 from ann2neo.statistics.windows import counted
 
 Draw = Callable[[], np.ndarray]
@@ -60,7 +60,7 @@ def bin_shuffling(raster: SpikeRaster, state: np.ndarray, *, bin_size: int) -> D
     Preserves the spike count of each unit in each bin. Destroys the order of samples within bins and
     what ties units to one another there.
     """
-    bin_size = min(checked_count(bin_size, "bin_size"), raster.n_samples)
+    bin_size = min(check_count(bin_size, "bin_size"), raster.n_samples)
     counts = _bin_counts(raster, bin_size)
     return _into_zeros(raster, state, draws.permute_in_bins, counts, bin_size, raster.n_samples)
 
@@ -116,7 +116,7 @@ def inhomogeneous(
         )
     if bandwidth is not None:
         return _into_zeros(raster, state, draws.bernoulli_profile, _profiles(raster, bandwidth))
-    bin_size = min(checked_count(window, "window"), raster.n_samples)
+    bin_size = min(check_count(window, "window"), raster.n_samples)
     counts = _bin_counts(raster, bin_size)
     sizes = np.full(counts.shape[1], bin_size)
     sizes[-1] = raster.n_samples - bin_size * (counts.shape[1] - 1)
@@ -168,7 +168,7 @@ def _profiles(raster: SpikeRaster, bandwidth: float) -> np.ndarray:
     n_samples = raster.n_samples
     most = n_samples * raster.sampling_period
     domain = f"a positive number of seconds, up to the recording's {most:.6g}"
-    bandwidth = checked_number(bandwidth, "bandwidth", domain, above=0)
+    bandwidth = check_number(bandwidth, "bandwidth", domain, above=0)
     if bandwidth > most:
         raise ValueError(f"bandwidth must be {domain}, got {bandwidth!r}")
     sigma = bandwidth / raster.sampling_period

@@ -18,7 +18,7 @@ from ann2neo.significance.kernels.rng import random_state
 from ann2neo.significance.result import TestResult
 from ann2neo.significance.statistic_arguments import ALTERNATIVES, name_of, values_of
 from ann2neo.significance.surrogates import from_state
-from ann2neo.spikes.argument_checks import check_choice, checked_count
+from ann2neo.spikes.argument_checks import check_choice, check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.fano import fano_from_sums, fanofactor
@@ -141,7 +141,7 @@ def surrogate_test(
     6.0 0.50 0.001
     """
     raster = as_raster(raster)
-    n_surrogates = checked_count(n_surrogates, "n_surrogates")
+    n_surrogates = check_count(n_surrogates, "n_surrogates")
     check_choice(alternative, "alternative", ALTERNATIVES)
     state = random_state(rng)
     rasters = from_state(raster, method, n_surrogates, state, options)

@@ -9,9 +9,10 @@ import numpy as np
 
 from ann2neo.significance.kernels.rng import random_state
 from ann2neo.significance.surrogate_methods import Draw, chosen
-from ann2neo.spikes.argument_checks import checked_count
+from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.raster import SpikeRaster, frozen
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.words import freeze
 
 
 def surrogates(
@@ -95,7 +96,7 @@ def surrogates(
     [1 1 1 1 1] circular_shift
     """
     raster = as_raster(raster)
-    n_surrogates = checked_count(n_surrogates, "n_surrogates")
+    n_surrogates = check_count(n_surrogates, "n_surrogates")
     return from_state(raster, method, n_surrogates, random_state(rng), options)
 
 
@@ -116,7 +117,7 @@ def _rasters(
     units, samples = raster.units, raster.samples
     for _ in range(n_surrogates):
         yield SpikeRaster(
-            frozen(draw()),
+            freeze(draw()),
             raster.n_samples,
             units,
             samples,

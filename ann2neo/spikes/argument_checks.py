@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 
-def checked_count(value: Any, name: str, least: int = 1) -> int:
+def check_count(value: Any, name: str, least: int = 1) -> int:
     """`value` as an int of at least `least`."""
     problem = f"{name} must be an int of at least {least}, got {value!r:.80}"
     if isinstance(value, (bool, np.bool_)):
@@ -25,7 +25,7 @@ def checked_count(value: Any, name: str, least: int = 1) -> int:
     return count
 
 
-def checked_level(value: Any, name: str) -> float:
+def check_level(value: Any, name: str) -> float:
     """`value` as a float strictly between 0 and 1."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number in (0, 1), got {value!r:.80}")
@@ -41,14 +41,14 @@ def check_choice(value: Any, name: str, choices: Iterable[str]) -> None:
         raise ValueError(f"{name} must be one of {tuple(choices)}, got {value!r:.80}")
 
 
-def checked_rng(rng: Any) -> np.random.Generator:
+def check_rng(rng: Any) -> np.random.Generator:
     """`rng`, if it is a Generator: seeds and NumPy's older RandomState are refused."""
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be a numpy.random.Generator, got {rng!r:.60}; use default_rng(seed)")
     return rng
 
 
-def checked_period(value: Any) -> float:
+def check_period(value: Any) -> float:
     """`value` as a positive, finite number of seconds."""
     number = (int, float, np.integer, np.floating)
     if isinstance(value, bool) or not isinstance(value, number):
@@ -62,7 +62,7 @@ def checked_period(value: Any) -> float:
     return period
 
 
-def checked_range(start: Any, stop: Any, size: int) -> tuple[int, int]:
+def check_range(start: Any, stop: Any, size: int) -> tuple[int, int]:
     """`start` and `stop` (None: the end) of a non-empty range among `size` samples."""
     try:
         first, last = operator.index(start), size if stop is None else operator.index(stop)

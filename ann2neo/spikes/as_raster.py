@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.spikes.argument_checks import checked_period
+from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.raster import SpikeRaster
 
 CONVERTERS = {
@@ -53,7 +53,7 @@ def as_raster(source: Any, *, sampling_period: float | None = None) -> SpikeRast
     4
     """
     if sampling_period is not None:
-        sampling_period = checked_period(sampling_period)
+        sampling_period = check_period(sampling_period)
     if isinstance(source, SpikeRaster):
         if sampling_period not in (None, source.sampling_period):
             raise ValueError(

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ann2neo.spikes import kernels, raster_tables
-from ann2neo.spikes.raster import SpikeRaster, frozen, n_words
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.words import freeze, n_words
 
 
 def concat(
@@ -59,14 +60,14 @@ def _over_layers(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) -> 
     for raster in rasters[1:]:
         if not raster_tables.same(raster._samples, first._samples):
             raise ValueError("over='layers' needs the same samples table in every raster")
-    units = raster_tables.stacked([raster._units for raster in rasters], name="units")
+    units = raster_tables.stack_tables([raster._units for raster in rasters], name="units")
     twice = units.duplicated(["layer", "unit_index"])
     if twice.any():
         unit = units[twice].iloc[0]
         raise ValueError(f"unit {unit.unit_index} of layer {unit.layer!r} appears twice in rasters")
     words = np.concatenate([raster.words for raster in rasters])
     return SpikeRaster(
-        frozen(words),
+        freeze(words),
         first.n_samples,
         units,
         first._samples,
@@ -87,10 +88,10 @@ def _over_samples(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) ->
         kernels.append(raster.words, raster.n_samples, words, start)
         start += raster.n_samples
     return SpikeRaster(
-        frozen(words),
+        freeze(words),
         n_samples,
         first._units,
-        raster_tables.stacked([raster._samples for raster in rasters], name="samples"),
+        raster_tables.stack_tables([raster._samples for raster in rasters], name="samples"),
         sampling_period=first.sampling_period,
         annotations=annotations,
     )

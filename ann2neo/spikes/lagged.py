@@ -45,11 +45,11 @@ class LaggedCounts:
     @classmethod
     def of(cls, raster: SpikeRaster, max_lag: int) -> LaggedCounts:
         """Count a raster; `max_lag` at least 0."""
-        max_lag = checked_lag(max_lag)
+        max_lag = check_lag(max_lag)
         counts = kernels.lag_products(raster.words, max_lag)
         edge = min(max_lag, raster.n_samples)
-        head = unpacked(raster.words, 0, edge)
-        tail = unpacked(raster.words, raster.n_samples - edge, raster.n_samples)
+        head = unpack_samples(raster.words, 0, edge)
+        tail = unpack_samples(raster.words, raster.n_samples - edge, raster.n_samples)
         return cls(raster.n_samples, counts, head, tail)
 
     @property
@@ -98,7 +98,7 @@ class LaggedCounts:
         return np.count_nonzero(both, axis=1).astype(np.int64, copy=False)
 
 
-def checked_lag(value: Any) -> int:
+def check_lag(value: Any) -> int:
     """`value` as an int of at least 0."""
     try:
         lag = operator.index(value)
@@ -109,7 +109,7 @@ def checked_lag(value: Any) -> int:
     return lag
 
 
-def unpacked(words: np.ndarray, start: int, stop: int) -> np.ndarray:
+def unpack_samples(words: np.ndarray, start: int, stop: int) -> np.ndarray:
     """Samples `start` to `stop` of every unit as booleans."""
     first = start >> 6
     part = np.ascontiguousarray(words[:, first : (stop + 63) >> 6])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes import kernels
-from ann2neo.spikes.raster import WORD, frozen, n_words
+from ann2neo.spikes.words import WORD, freeze, n_words
 
 _BUFFER_BYTES = 16 * 2**20
 
@@ -66,7 +66,7 @@ class Packer:
         NonFiniteActivation
             If an activation is NaN or infinite; what was packed is then worthless.
         """
-        n_batch = self._checked_length(blocks)
+        n_batch = self._batch_length(blocks)
         done = 0
         while done < n_batch:
             free = self._words.shape[1] * WORD - self._start
@@ -80,13 +80,13 @@ class Packer:
                 part = block[done : done + size]
                 level = threshold[done : done + size] if np.ndim(threshold) == 2 else threshold
                 if not pack(part, level, rows, self._start):
-                    raise _located(index, block)
+                    raise _locate(index, block)
                 first += block.shape[1]
             self._start += size
             self.n_samples += size
             done += size
 
-    def _checked_length(self, blocks: Sequence[np.ndarray]) -> int:
+    def _batch_length(self, blocks: Sequence[np.ndarray]) -> int:
         # The kernel writes where it is told to: a wrong shape must not get that far.
         shapes = [np.shape(block) for block in blocks]
         fits = all(len(shape) == 2 and shape[0] == shapes[0][0] for shape in shapes)
@@ -104,7 +104,7 @@ class Packer:
             if self._start:
                 self._flush(used)
             return None
-        return frozen(np.array(used)) if used.shape != self._words.shape else frozen(self._words)
+        return freeze(np.array(used)) if used.shape != self._words.shape else freeze(self._words)
 
     def _make_room(self) -> None:
         if self._flush is not None:
@@ -195,7 +195,7 @@ def _precisions(dtype: np.dtype) -> tuple[np.dtype, np.dtype]:
     raise TypeError(f"activations must be real numbers of at most 64 bits, got dtype {dtype}")
 
 
-def _located(index: int, block: np.ndarray) -> NonFiniteActivation:
+def _locate(index: int, block: np.ndarray) -> NonFiniteActivation:
     values = np.asarray(block, np.float64)
     row, column = np.argwhere(~np.isfinite(values))[0]
     return NonFiniteActivation(index, int(row), int(column), float(values[row, column]))

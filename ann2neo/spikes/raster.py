@@ -1,4 +1,4 @@
-"""SpikeRaster, the one type everything shares, and `as_raster`, the door to it."""
+"""SpikeRaster, the one type everything shares."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.spikes import kernels, raster_tables
-from ann2neo.spikes.argument_checks import as_bits, as_indices, checked_count, checked_period
-
-WORD = 64
+from ann2neo.spikes.argument_checks import as_bits, as_indices, check_count, check_period
+from ann2neo.spikes.words import WORD, freeze, is_frozen, n_words
 
 
 class SpikeRaster:
@@ -74,11 +73,11 @@ class SpikeRaster:
         sampling_period: float = 0.001,
         annotations: Mapping[str, Any] | None = None,
     ) -> None:
-        n_samples = checked_count(n_samples, "n_samples")
+        n_samples = check_count(n_samples, "n_samples")
         words = np.asarray(words)
         _check_words(words, n_samples)
-        if not _is_frozen(words):
-            words = frozen(np.array(words, order="C"))
+        if not is_frozen(words):
+            words = freeze(np.array(words, order="C"))
         if units is None:
             units = default_units(len(words))
         if samples is None:
@@ -86,14 +85,14 @@ class SpikeRaster:
         # A view: unlike the array itself, it cannot be made writeable again.
         self._words = words.view()
         self._n_samples = n_samples
-        self._units = raster_tables.normalized(
+        self._units = raster_tables.normalize_table(
             units, name="units", n_rows=len(words), required=raster_tables.UNITS
         )
-        self._samples = raster_tables.normalized(
+        self._samples = raster_tables.normalize_table(
             samples, name="samples", n_rows=n_samples, required=raster_tables.SAMPLES
         )
-        self._sampling_period = checked_period(sampling_period)
-        self._annotations = raster_tables.checked_annotations(annotations)
+        self._sampling_period = check_period(sampling_period)
+        self._annotations = raster_tables.check_annotations(annotations)
 
     @property
     def words(self) -> np.ndarray:
@@ -113,12 +112,12 @@ class SpikeRaster:
     @property
     def units(self) -> pd.DataFrame:
         """A row a unit. A copy: changing it does not change the raster."""
-        return raster_tables.guarded(self._units)
+        return raster_tables.copy_table(self._units)
 
     @property
     def samples(self) -> pd.DataFrame:
         """A row a sample. A copy: changing it does not change the raster."""
-        return raster_tables.guarded(self._samples)
+        return raster_tables.copy_table(self._samples)
 
     @property
     def sampling_period(self) -> float:
@@ -128,7 +127,7 @@ class SpikeRaster:
     @property
     def annotations(self) -> Mapping[str, Any]:
         """Description of the recording, a read-only copy."""
-        return raster_tables.guarded_annotations(self._annotations)
+        return raster_tables.copy_annotations(self._annotations)
 
     @property
     def layers(self) -> list[str]:
@@ -170,7 +169,7 @@ class SpikeRaster:
         words = np.zeros((bits.shape[1], n_words(bits.shape[0])), np.uint64)
         kernels.pack_above(bits, np.zeros(bits.shape[1], np.uint8), words, 0)
         return cls(
-            frozen(words),
+            freeze(words),
             bits.shape[0],
             units,
             samples,
@@ -246,7 +245,7 @@ class SpikeRaster:
             kernels.gather(words, order, gathered)
             words = gathered
         return SpikeRaster(
-            frozen(words),
+            freeze(words),
             n_samples,
             self._units.iloc[chosen],
             sample_table,
@@ -325,11 +324,6 @@ class SpikeRaster:
         return _rebuilt, (*state, self._sampling_period, dict(self._annotations))
 
 
-def n_words(n_samples: int) -> int:
-    """Words that hold `n_samples` bits."""
-    return -(-n_samples // WORD)
-
-
 def default_units(n_units: int, layer: str = "units") -> pd.DataFrame:
     """A unit table of one layer without coordinates."""
     return pd.DataFrame({"layer": [layer] * n_units, "unit_index": np.arange(n_units)})
@@ -352,24 +346,6 @@ def _check_words(words: np.ndarray, n_samples: int) -> None:
         raise ValueError(f"words has bits set beyond n_samples = {n_samples}")
 
 
-def frozen(words: np.ndarray) -> np.ndarray:
-    """Hand a fresh array over: the constructor takes read-only words without copying them."""
-    words.flags.writeable = False
-    return words
-
-
-def _is_frozen(words: np.ndarray) -> bool:
-    """Whether nobody can write to `words` without making read-only data writeable first."""
-    owner = words if words.base is None else words.base
-    return (
-        words.flags.c_contiguous
-        and isinstance(owner, np.ndarray)
-        and owner.flags.owndata
-        and not owner.flags.writeable
-        and not words.flags.writeable
-    )
-
-
 def _shortened(items: list[str], limit: int = 6) -> str:
     shown = ", ".join(items[:limit])
     return shown if len(items) <= limit else f"{shown}, … ({len(items) - limit} more)"
@@ -384,7 +360,7 @@ def _rebuilt(
     annotations: dict[str, Any],
 ) -> SpikeRaster:
     return SpikeRaster(
-        frozen(words),
+        freeze(words),
         n_samples,
         units,
         samples,

@@ -27,13 +27,13 @@ SAMPLES = {"sample_index": "int"}
 _KINDS = {"i": "int", "f": "float", "b": "bool", "O": "str"}
 
 
-def guarded(table: pd.DataFrame) -> pd.DataFrame:
+def copy_table(table: pd.DataFrame) -> pd.DataFrame:
     """A copy that can be changed without changing `table`."""
     # Deep: pandas' copy-on-write does not guard the arrays of text columns.
     return table.copy(deep=True)
 
 
-def normalized(table: Any, *, name: str, n_rows: int, required: Mapping[str, str]) -> pd.DataFrame:
+def normalize_table(table: Any, *, name: str, n_rows: int, required: Mapping[str, str]) -> pd.DataFrame:
     """`table` checked and brought to int64, float64, bool and str columns with a plain row index."""
     if not isinstance(table, pd.DataFrame):
         raise TypeError(f"{name} must be a pandas.DataFrame, got {type(table).__name__}")
@@ -47,7 +47,7 @@ def normalized(table: Any, *, name: str, n_rows: int, required: Mapping[str, str
     for column in table.columns:
         if not isinstance(column, str) or not column:
             raise TypeError(f"{name} column names must be non-empty str, got {column!r}")
-    columns = {c: _normalized_column(table[c], f"{name}[{c!r}]") for c in table.columns}
+    columns = {c: _normalize_column(table[c], f"{name}[{c!r}]") for c in table.columns}
     for column, kind in required.items():
         found = _KINDS[columns[column].dtype.kind]
         if found != kind:
@@ -58,7 +58,7 @@ def normalized(table: Any, *, name: str, n_rows: int, required: Mapping[str, str
     return pd.DataFrame(columns, index=pd.RangeIndex(n_rows))
 
 
-def _normalized_column(column: pd.Series, name: str) -> np.ndarray | pd.Series:
+def _normalize_column(column: pd.Series, name: str) -> np.ndarray | pd.Series:
     real = isinstance(column.dtype, np.dtype) and column.dtype.kind == "f"
     if not real and column.isna().any():
         raise ValueError(f"{name} has missing values; give every row a value")
@@ -89,7 +89,7 @@ def same(a: pd.DataFrame, b: pd.DataFrame) -> bool:
     return bool(list(a.columns) == list(b.columns) and a.equals(b))
 
 
-def checked_annotations(annotations: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def check_annotations(annotations: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Annotations as plain JSON values: scalars and flat lists, read-only."""
     if annotations is not None and not isinstance(annotations, Mapping):
         raise TypeError(f"annotations must be a mapping, got {annotations!r:.60}")
@@ -101,7 +101,7 @@ def checked_annotations(annotations: Mapping[str, Any] | None) -> Mapping[str, A
     return MappingProxyType(plain)
 
 
-def guarded_annotations(annotations: Mapping[str, Any]) -> Mapping[str, Any]:
+def copy_annotations(annotations: Mapping[str, Any]) -> Mapping[str, Any]:
     """A read-only copy whose lists can be changed without changing `annotations`."""
     copied = {key: list(v) if isinstance(v, list) else v for key, v in annotations.items()}
     return MappingProxyType(copied)
@@ -126,7 +126,7 @@ def _plain(value: Any, key: str, nested: bool = False) -> Any:
     )
 
 
-def stacked(tables: list[pd.DataFrame], *, name: str) -> pd.DataFrame:
+def stack_tables(tables: list[pd.DataFrame], *, name: str) -> pd.DataFrame:
     """Rows of several tables under one another.
 
     A coordinate that one of them lacks becomes −1, a real-valued column NaN; any other difference in
@@ -135,7 +135,7 @@ def stacked(tables: list[pd.DataFrame], *, name: str) -> pd.DataFrame:
     columns = list(dict.fromkeys(column for table in tables for column in table.columns))
     filled = []
     for table in tables:
-        table = guarded(table)
+        table = copy_table(table)
         for column in columns:
             if column in table.columns:
                 continue

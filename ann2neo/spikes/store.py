@@ -19,15 +19,16 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.spikes import kernels, raster_tables
-from ann2neo.spikes.argument_checks import checked_count, checked_period, checked_range
+from ann2neo.spikes.argument_checks import check_count, check_period, check_range
 from ann2neo.spikes.packing import buffer_words
-from ann2neo.spikes.raster import WORD, SpikeRaster, n_words
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.words import WORD, n_words
 from ann2neo.spikes.zarr_arrays import (
     PlainStore,
     checksum,
     new_array,
     new_group,
-    opened,
+    open_store,
     write_table,
 )
 
@@ -102,9 +103,9 @@ def load(path: str | Path, *, start: int = 0, stop: int | None = None) -> SpikeR
     if not path.exists():
         raise FileNotFoundError(f"no raster at {path}")
     try:
-        with opened(path) as stored:
-            attributes = _checked_attributes(path, stored)
-            first, last = checked_range(start, stop, attributes["n_samples"])
+        with open_store(path) as stored:
+            attributes = _read_attributes(path, stored)
+            first, last = check_range(start, stop, attributes["n_samples"])
             try:
                 return _read(stored, attributes, first, last)
             except (MemoryError, PermissionError):
@@ -133,7 +134,7 @@ def _read(stored: PlainStore, attributes: Mapping[str, Any], start: int, stop: i
     )
 
 
-def _checked_attributes(path: Path, stored: PlainStore) -> dict[str, Any]:
+def _read_attributes(path: Path, stored: PlainStore) -> dict[str, Any]:
     try:
         attributes = stored.attributes()
     except (MemoryError, PermissionError):
@@ -149,7 +150,7 @@ def _checked_attributes(path: Path, stored: PlainStore) -> dict[str, Any]:
             "upgrade ann2neo to read it"
         )
     try:
-        checked_count(attributes.get("n_samples"), "n_samples")
+        check_count(attributes.get("n_samples"), "n_samples")
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     return attributes
@@ -169,7 +170,7 @@ class StoreWriter:
         self._check_target()
         if not self.path.parent.is_dir():
             raise FileNotFoundError(f"the directory {self.path.parent} does not exist")
-        self._n_units = checked_count(n_units, "n_units")
+        self._n_units = check_count(n_units, "n_units")
         self._block = buffer_words(n_units)
         self._n_words = 0
         self._checksums: list[int] = []
@@ -222,12 +223,12 @@ class StoreWriter:
         annotations: Mapping[str, Any],
     ) -> None:
         """Write the tables and put the store in its place; arguments as for `SpikeRaster`."""
-        if n_words(checked_count(n_samples, "n_samples")) != self._n_words:
+        if n_words(check_count(n_samples, "n_samples")) != self._n_words:
             raise ValueError(f"n_samples is {n_samples}, but {self._n_words} words of 64 were written")
-        units = raster_tables.normalized(
+        units = raster_tables.normalize_table(
             units, name="units", n_rows=self._n_units, required=raster_tables.UNITS
         )
-        samples = raster_tables.normalized(
+        samples = raster_tables.normalize_table(
             samples, name="samples", n_rows=n_samples, required=raster_tables.SAMPLES
         )
         self._words.attrs.put({"crc32": self._checksums})
@@ -237,12 +238,12 @@ class StoreWriter:
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "n_samples": int(n_samples),
-            "sampling_period": checked_period(sampling_period),
-            "annotations": dict(raster_tables.checked_annotations(annotations)),
+            "sampling_period": check_period(sampling_period),
+            "annotations": dict(raster_tables.check_annotations(annotations)),
         }
         self._group.attrs.put(attributes)
         whole = self._folder / "store"
-        self._put_in_place(_zipped(whole) if self.path.suffix.lower() == ".zip" else whole)
+        self._put_in_place(_zip_folder(whole) if self.path.suffix.lower() == ".zip" else whole)
 
     def _check_target(self) -> None:
         if not self.path.exists():
@@ -270,13 +271,13 @@ class StoreWriter:
 
 def _is_store(path: Path) -> bool:
     try:
-        with opened(path) as stored:
+        with open_store(path) as stored:
             return stored.attributes().get("format") == FORMAT
     except (FileNotFoundError, KeyError, ValueError, zipfile.BadZipFile):
         return False
 
 
-def _zipped(folder: Path) -> Path:
+def _zip_folder(folder: Path) -> Path:
     target = folder.with_suffix(".zip")
     # Chunks are compressed already, and Zarr reads stored members in place.
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:

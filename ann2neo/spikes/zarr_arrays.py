@@ -68,7 +68,7 @@ def write_table(group: Any, name: str, table: pd.DataFrame) -> None:
 
 
 class PlainStore:
-    """A store opened for reading, a directory or a zip archive; see `opened`.
+    """A store opened for reading, a directory or a zip archive; see `open_store`.
 
     Attributes are read here and arrays are opened one by one, each after a look at its metadata: Zarr
     would decode an array with whatever codec the metadata name, pickle among them.
@@ -138,7 +138,7 @@ class PlainStore:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[PlainStore]:
+def open_store(path: Path) -> Iterator[PlainStore]:
     """Open a store for reading.
 
     Raises

@@ -7,7 +7,7 @@ import numbers
 from typing import Any
 
 
-def checked_number(value: Any, name: str, domain: str, *, above: float | None = None) -> float:
+def check_number(value: Any, name: str, domain: str, *, above: float | None = None) -> float:
     """`value` as a finite float of at least 0, or larger than `above`.
 
     A quantity with a unit is refused: as a float, 5 ms would pass for 5 seconds.

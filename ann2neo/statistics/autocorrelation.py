@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.lagged import LaggedCounts, checked_lag
+from ann2neo.spikes.lagged import LaggedCounts, check_lag
 
 
 def autocorrelation(raster: Any, max_lag: int) -> np.ndarray:
@@ -45,7 +45,7 @@ def autocorrelation(raster: Any, max_lag: int) -> np.ndarray:
     array([[ 1.  ,  0.25, -0.5 ]])
     """
     raster = as_raster(raster)
-    _check_room(checked_lag(max_lag), raster.n_samples)
+    _check_room(check_lag(max_lag), raster.n_samples)
     return Autocorrelation(max_lag).update(raster).result()
 
 
@@ -64,7 +64,7 @@ class Autocorrelation:
     """
 
     def __init__(self, max_lag: int) -> None:
-        self.max_lag = checked_lag(max_lag)
+        self.max_lag = check_lag(max_lag)
         self.table: LaggedCounts | None = None
 
     def update(self, chunk: Any) -> Autocorrelation:

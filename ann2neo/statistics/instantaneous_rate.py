@@ -10,8 +10,8 @@ import numpy as np
 from scipy import signal, special
 
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.lagged import unpacked
-from ann2neo.statistics.accumulator_checks import checked_number
+from ann2neo.spikes.lagged import unpack_samples
+from ann2neo.statistics.accumulator_checks import check_number
 
 _VALUES_AT_ONCE = 2**21
 
@@ -110,14 +110,14 @@ def instantaneous_rate(
     shape = _checked_shape(kernel, cutoff)
     if border_correction and kernel != "gaussian":
         raise ValueError(f"border_correction must be False but for the gaussian kernel, got {kernel!r}")
-    bandwidth = checked_number(bandwidth, "bandwidth", "a positive number of seconds", above=0)
+    bandwidth = check_number(bandwidth, "bandwidth", "a positive number of seconds", above=0)
     raster = as_raster(raster)
     sigma = bandwidth / raster.sampling_period
     weights = _weights(shape, sigma, cutoff, center_kernel, raster.n_samples) / bandwidth
     rates = np.empty((raster.n_units, raster.n_samples))
     at_once = max(1, _VALUES_AT_ONCE // raster.n_samples)
     for first in range(0, raster.n_units, at_once):
-        active = unpacked(raster.words[first : first + at_once], 0, raster.n_samples)
+        active = unpack_samples(raster.words[first : first + at_once], 0, raster.n_samples)
         part = signal.oaconvolve(active.astype(float), weights[None], mode="same", axes=1)
         # Of numbers that are not negative; the transform leaves some at −1e-16.
         np.maximum(part, 0, out=rates[first : first + at_once])
@@ -131,7 +131,7 @@ def _checked_shape(kernel: str, cutoff: float) -> _Shape:
         raise ValueError(f"kernel must be one of {KERNELS}, got {kernel!r:.80}")
     shape = _SHAPES[kernel]
     lowest = f"a finite number of at least {shape.min_cutoff:.4g} for the {kernel} kernel"
-    if checked_number(cutoff, "cutoff", lowest) < shape.min_cutoff:
+    if check_number(cutoff, "cutoff", lowest) < shape.min_cutoff:
         raise ValueError(f"cutoff must be {lowest}, got {cutoff!r}")
     return shape
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ann2neo.spikes import kernels
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.statistics.accumulator_checks import check_units, checked_number
+from ann2neo.statistics.accumulator_checks import check_number, check_units
 from ann2neo.statistics.moments import centred
 
 _ONE = 2.0**-61  # the kernels add up multiples of this
@@ -126,7 +126,7 @@ def lvr(raster: Any, *, R: float = 0.0) -> np.ndarray:  # noqa: N803
     >>> a2n.lvr(np.array([[1], [0], [0], [1], [1]]), R=0.001)
     array([1.5])
     """
-    refractoriness = checked_number(R, "R", "a finite number of seconds, at least 0")
+    refractoriness = check_number(R, "R", "a finite number of seconds, at least 0")
     raster = as_raster(raster)
     return _seen(raster).lvr(refractoriness / raster.sampling_period)
 

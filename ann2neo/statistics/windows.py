@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes import kernels
-from ann2neo.spikes.argument_checks import checked_count
+from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.accumulator_checks import check_units
@@ -62,7 +62,7 @@ def checked_window(n_samples: int, window: int, *, at_least: int = 1) -> int:
     ValueError
         If there are fewer than `at_least` windows.
     """
-    window = checked_count(window, "window")
+    window = check_count(window, "window")
     n_windows, left = divmod(n_samples, window)
     if n_windows < at_least:
         raise ValueError(
@@ -100,7 +100,7 @@ class CutWindows:
     """
 
     def __init__(self, window: int, start: int = 0) -> None:
-        self.window = checked_count(window, "window")
+        self.window = check_count(window, "window")
         self.start = self.stop = start
         self._n_units: int | None = None
         # Windows of which only a part was seen: number → (spikes, samples).

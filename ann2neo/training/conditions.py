@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from ann2neo.spikes.argument_checks import check_choice, checked_count
+from ann2neo.spikes.argument_checks import check_choice, check_count
 
 STARTS = ("initial", "generalizing")
 LABELS = ("true", "random")
@@ -45,11 +45,11 @@ class StoppingRule:
     plateau: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "epochs", checked_count(self.epochs, "epochs", least=0))
+        object.__setattr__(self, "epochs", check_count(self.epochs, "epochs", least=0))
         if self.accuracy is not None:
             object.__setattr__(self, "accuracy", _checked_accuracy(self.accuracy))
         if self.plateau is not None:
-            object.__setattr__(self, "plateau", checked_count(self.plateau, "plateau"))
+            object.__setattr__(self, "plateau", check_count(self.plateau, "plateau"))
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _checked_trainable(value: Any) -> Any:
         if not value or not all(isinstance(name, str) for name in value):
             raise ValueError(f"trainable must name at least one layer, by str, got {value!r:.60}")
         return tuple(value)
-    return checked_count(value, "trainable")
+    return check_count(value, "trainable")
 
 
 # The paper's passes for memorizing end at the training accuracy of its table 1, which differs from

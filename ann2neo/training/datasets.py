@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.spikes.argument_checks import check_choice, checked_count, checked_rng
+from ann2neo.spikes.argument_checks import check_choice, check_count, check_rng
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Dataset:
     n_classes: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "n_classes", checked_count(self.n_classes, "n_classes"))
+        object.__setattr__(self, "n_classes", check_count(self.n_classes, "n_classes"))
         for part in ("train", "test"):
             x = _checked_samples(getattr(self, f"x_{part}"), f"x_{part}")
             y = _checked_labels(getattr(self, f"y_{part}"), f"y_{part}", self.n_classes)
@@ -101,12 +101,12 @@ class Dataset:
         >>> load("digits").subset(100, 20, rng=np.random.default_rng(0))
         Dataset('digits', 100 training and 20 test samples of shape (8, 8, 1), 10 classes)
         """
-        rng = checked_rng(rng)
+        rng = check_rng(rng)
         wanted = {"n_train": (n_train, self.x_train), "n_test": (n_test, self.x_test)}
         drawn = []
         for name, (count, samples) in wanted.items():
             # An empty test part is allowed.
-            if (name == "n_train" or count != 0) and checked_count(count, name) > len(samples):
+            if (name == "n_train" or count != 0) and check_count(count, name) > len(samples):
                 raise ValueError(f"{name} must be at most {len(samples)}, got {count}")
             drawn.append(rng.permutation(len(samples))[:count])
         train, test = drawn
@@ -132,7 +132,7 @@ class Dataset:
         >>> load("digits").downscaled(2).input_shape
         (4, 4, 1)
         """
-        side, shape = checked_count(side, "side"), self.input_shape
+        side, shape = check_count(side, "side"), self.input_shape
         if len(shape) != 3 or shape[0] % side or shape[1] % side:
             raise ValueError(f"side must divide height and width of samples {shape}, got {side}")
         small = [
@@ -236,7 +236,7 @@ def random_labels(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     >>> random_labels(np.array([0, 0, 1, 1]), np.random.default_rng(0))
     array([1, 0, 0, 1])
     """
-    return checked_rng(rng).permutation(_checked_labels(y, "y"))
+    return check_rng(rng).permutation(_checked_labels(y, "y"))
 
 
 def _checked_samples(value: Any, name: str) -> np.ndarray:

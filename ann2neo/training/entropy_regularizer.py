@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ann2neo.spikes.argument_checks import checked_count
+from ann2neo.spikes.argument_checks import check_count
 
 _TINY = 1e-30
 # Before (keras-team/keras, pull request 22021) it said so and did not.
@@ -116,7 +116,7 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):
         self.threshold = _checked_number(threshold, "threshold")
         self.temperature = _checked_number(temperature, "temperature", above=0.0)
         self.blur = _checked_number(blur, "blur", above=0.0, below=0.5)
-        self.max_patterns = checked_count(max_patterns, "max_patterns")
+        self.max_patterns = check_count(max_patterns, "max_patterns")
         if self.max_patterns < 2:
             raise ValueError(f"max_patterns must be at least 2, got {max_patterns}")
 

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ann2neo.spikes.argument_checks import checked_count
+from ann2neo.spikes.argument_checks import check_count
 
 
 @keras.saving.register_keras_serializable("ann2neo")
@@ -49,7 +49,7 @@ class TriangularRate(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(self, lowest: float, highest: float, *, half_cycle: int) -> None:
         self.lowest = _checked_rate(lowest, "lowest")
         self.highest = _checked_rate(highest, "highest", at_least=self.lowest)
-        self.half_cycle = checked_count(half_cycle, "half_cycle")
+        self.half_cycle = check_count(half_cycle, "half_cycle")
 
     def __call__(self, step: Any) -> Any:
         """The rate at a step, counted from 0."""
@@ -99,7 +99,7 @@ class OneCycleRate(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, highest: float, *, n_steps: int) -> None:
         self.highest = _checked_rate(highest, "highest")
-        self.n_steps = checked_count(n_steps, "n_steps")
+        self.n_steps = check_count(n_steps, "n_steps")
         if self.n_steps < 10:
             raise ValueError(f"n_steps must be at least 10, got {n_steps}")
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from ann2neo.spikes.argument_checks import checked_count
+from ann2neo.spikes.argument_checks import check_count
 from ann2neo.training.conditions import Condition, StoppingRule
 from ann2neo.training.datasets import Dataset, random_labels
 
@@ -65,7 +65,7 @@ def planned(
         labels = random_labels(labels, rng)
         labels.flags.writeable = False
     n_train = n_trained_on(len(labels), validation_split)
-    return Plan(condition, data.x_train, labels, n_train, checked_count(batch_size, "batch_size"))
+    return Plan(condition, data.x_train, labels, n_train, check_count(batch_size, "batch_size"))
 
 
 class Passes:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.extras import needed
-from ann2neo.spikes.argument_checks import checked_rng
+from ann2neo.spikes.argument_checks import check_rng
 from ann2neo.training.conditions import CONDITIONS, Condition
 from ann2neo.training.datasets import as_dataset
 from ann2neo.training.training_loop import Passes, Plan, planned
@@ -124,7 +124,7 @@ def train(
     from ann2neo.recording.keras.adapter import weights_hash
     from ann2neo.training import clone, compiling, data_checks
 
-    rng, data = checked_rng(rng), as_dataset(data)
+    rng, data = check_rng(rng), as_dataset(data)
     drawn_from, start = _described(rng), _start(condition, network)
     plan = planned(condition, data, batch_size, validation_split, rng)
     fast = _is_fast(fast, callbacks)
@@ -202,7 +202,7 @@ def train_conditions(
     later = [condition.name for condition in chosen if condition.start == "generalizing"]
     if later and source is None:
         raise ValueError(f"conditions {later} start from generalizing weights: add GENERALIZING")
-    children = dict(zip(names, checked_rng(rng).spawn(len(chosen)), strict=True))
+    children = dict(zip(names, check_rng(rng).spawn(len(chosen)), strict=True))
     trained: dict[str, Trained] = {}
     for condition in sorted(chosen, key=lambda condition: condition.name in later):
         start = trained[str(source)] if condition.name in later else network

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from ann2neo import SpikeRaster
 from ann2neo.spikes import kernels
-from ann2neo.spikes.raster import n_words
+from ann2neo.spikes.words import n_words
 from tests.strategies import dense
 
 

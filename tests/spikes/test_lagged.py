@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ann2neo import SpikeRaster
-from ann2neo.spikes.lagged import LaggedCounts, unpacked
+from ann2neo.spikes.lagged import LaggedCounts, unpack_samples
 from tests.statistics.chunking import cut_rasters
 from tests.strategies import dense
 
@@ -79,7 +79,7 @@ def test_backwards_swaps_the_ends(active, max_lag):
 def test_unpacked_takes_any_stretch(active, data):
     start = data.draw(st.integers(0, len(active)))
     stop = data.draw(st.integers(start, len(active)))
-    found = unpacked(SpikeRaster.from_dense(active).words, start, stop)
+    found = unpack_samples(SpikeRaster.from_dense(active).words, start, stop)
     np.testing.assert_array_equal(found, active[start:stop].T)
 
 

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from ann2neo import SpikeRaster
 from ann2neo.spikes import packing
 from ann2neo.spikes.packing import NonFiniteActivation, Packer
-from ann2neo.spikes.raster import n_words
+from ann2neo.spikes.words import n_words
 
 DTYPES = ["f2", "f4", "f8", ">f4", ">f8", "i1", "u2", "i4", "u8", "?"]
 try:

@@ -9,7 +9,7 @@ from ann2neo.spikes import raster_tables
 
 def normalized(table, **options):
     options = {"name": "units", "n_rows": len(table), "required": {}, **options}
-    return raster_tables.normalized(table, **options)
+    return raster_tables.normalize_table(table, **options)
 
 
 STR = normalized(pd.DataFrame({"a": ["x"]}))["a"].dtype
@@ -159,7 +159,7 @@ def test_same_whatever_widths_they_came_with(change, same):
 
 
 def stacked(*columns):
-    return raster_tables.stacked([normalized(pd.DataFrame(c)) for c in columns], name="units")
+    return raster_tables.stack_tables([normalized(pd.DataFrame(c)) for c in columns], name="units")
 
 
 def test_stacked_rows_stand_under_one_another():
@@ -196,5 +196,5 @@ def test_stacked_refuses_to_mix_types(values):
 
 def test_stacked_leaves_its_arguments_alone():
     parts = [normalized(pd.DataFrame({"a": [1]})), normalized(pd.DataFrame({"a": [2], "row": [3]}))]
-    raster_tables.stacked(parts, name="units")
+    raster_tables.stack_tables(parts, name="units")
     assert [list(part.columns) for part in parts] == [["a"], ["a", "row"]]

@@ -14,9 +14,10 @@ from ann2neo.exchange.grid import OFF_GRID
 from ann2neo.exchange.neo.block import to_spiketrains
 from ann2neo.exchange.neo.trains import milliseconds
 from ann2neo.spikes import kernels
-from ann2neo.spikes.argument_checks import check_choice, checked_count
+from ann2neo.spikes.argument_checks import check_choice, check_count
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.raster import SpikeRaster, frozen
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.words import freeze
 
 ON_GRID = ("raise", "round", "keep")
 
@@ -111,7 +112,7 @@ def elephant_surrogates(
     (array([39]), array([39]), array([39]))
     """
     raster = as_raster(raster)
-    n_surrogates = checked_count(n_surrogates, "n_surrogates")
+    n_surrogates = check_count(n_surrogates, "n_surrogates")
     make = chosen(SURROGATES, method, "method")
     check_choice(on_grid, "on_grid", ON_GRID)
     originals = to_spiketrains(raster)
@@ -169,7 +170,7 @@ def elephant_process(
     1007 [1044] [235]
     """
     raster = as_raster(raster)
-    n_surrogates = checked_count(n_surrogates, "n_surrogates")
+    n_surrogates = check_count(n_surrogates, "n_surrogates")
     make = chosen(PROCESSES, process, "process")
     check_choice(on_grid, "on_grid", ON_GRID)
     originals = to_spiketrains(raster)
@@ -233,7 +234,7 @@ def _refuse(
 
 def _like(raster: SpikeRaster, words: np.ndarray, annotations: dict[str, Any]) -> SpikeRaster:
     return SpikeRaster(
-        frozen(words),
+        freeze(words),
         raster.n_samples,
         raster.units,
         raster.samples,

@@ -13,7 +13,7 @@ from elephant import change_point_detection as mft
 from tqdm.auto import tqdm
 
 from ann2neo.exchange.elephant.methods import seeded_globals
-from ann2neo.spikes.argument_checks import checked_count, checked_level
+from ann2neo.spikes.argument_checks import check_count, check_level
 from ann2neo.spikes.as_raster import as_raster
 
 
@@ -96,8 +96,8 @@ def change_point_test(
     """
     raster = as_raster(raster)
     sizes, step = _checked_windows(window_sizes, time_step, raster.n_samples)
-    alpha = checked_level(alpha, "alpha")
-    n_surrogates = checked_count(n_surrogates, "n_surrogates")
+    alpha = check_level(alpha, "alpha")
+    n_surrogates = check_count(n_surrogates, "n_surrogates")
     if n_surrogates < 2:
         raise ValueError(f"n_surrogates must be at least 2, got {n_surrogates}")
     common = {
@@ -165,7 +165,7 @@ def _checked_windows(
         raise TypeError(
             f"window_sizes must be a sequence of int, such as [200], got {window_sizes!r:.80}"
         )
-    sizes = [checked_count(size, "window_sizes") for size in window_sizes]
+    sizes = [check_count(size, "window_sizes") for size in window_sizes]
     if not sizes or sizes != sorted(set(sizes)) or 2 * sizes[-1] >= n_samples:
         raise ValueError(
             f"window_sizes must ascend and lie below n_samples / 2 = {n_samples / 2:g}, got {sizes}"
@@ -174,7 +174,7 @@ def _checked_windows(
     if time_step is None:
         most = max(1, sizes[0] // 20)
         time_step = max(step for step in range(1, most + 1) if common % step == 0)
-    time_step = checked_count(time_step, "time_step")
+    time_step = check_count(time_step, "time_step")
     if common % time_step:
         raise ValueError(f"time_step must divide every window size, {sizes}, got {time_step}")
     return np.array(sizes, dtype=np.float64), time_step

@@ -14,7 +14,7 @@ from elephant import spike_train_generation as generation
 from elephant import spike_train_surrogates as methods
 from elephant.conversion import BinnedSpikeTrain
 
-from ann2neo.spikes.argument_checks import check_choice, checked_rng
+from ann2neo.spikes.argument_checks import check_choice, check_rng
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def seeded_globals(rng: np.random.Generator) -> Iterator[None]:
 
     Not for several threads at once: they share these generators.
     """
-    seeds = [int(seed) for seed in checked_rng(rng).integers(2**63, size=2)]
+    seeds = [int(seed) for seed in check_rng(rng).integers(2**63, size=2)]
     before = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002 (Elephant's)
     fresh = np.random.RandomState(np.random.MT19937(seeds[0]))
     try:

@@ -14,7 +14,7 @@ from ann2neo.exchange.configuration import CONFIGURATION, known_period, read_con
 from ann2neo.exchange.grid import OFF_GRID
 from ann2neo.exchange.neo.trains import from_trains, milliseconds
 from ann2neo.spikes.raster import SpikeRaster, default_samples
-from ann2neo.spikes.raster_tables import checked_annotations
+from ann2neo.spikes.raster_tables import check_annotations
 
 SAMPLES = "samples"
 """Name of the Epoch that holds the sample table."""
@@ -108,7 +108,7 @@ def _plain_annotations(segment: neo.Segment) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for key, value in segment.annotations.items():
         try:
-            plain |= checked_annotations({key: value})
+            plain |= check_annotations({key: value})
         except (TypeError, ValueError):
             continue
     return plain

@@ -12,8 +12,9 @@ import quantities as pq
 
 from ann2neo.exchange.grid import OFF_GRID, SampleGrid
 from ann2neo.spikes import kernels
-from ann2neo.spikes.argument_checks import checked_period
-from ann2neo.spikes.raster import SpikeRaster, frozen, n_words
+from ann2neo.spikes.argument_checks import check_period
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.words import freeze, n_words
 
 # In Hz, what neo fills in where nothing was said: nobody can know whether it is meant.
 _UNSAID = 1.0
@@ -38,7 +39,7 @@ def from_trains(trains: list[Any], sampling_period: float | None) -> SpikeRaster
             raise TypeError(f"expected SpikeTrains, got a {type(train).__name__} among them")
     if sampling_period is not None:
         _check_rates(trains, sampling_period)
-    period = checked_period(_period_of(trains) if sampling_period is None else sampling_period)
+    period = check_period(_period_of(trains) if sampling_period is None else sampling_period)
     dt = period * 1000
     start, stop = _span(trains, dt)
     grid = SampleGrid.spanning(start, stop, dt, "ms")
@@ -46,7 +47,7 @@ def from_trains(trains: list[Any], sampling_period: float | None) -> SpikeRaster
     for row, train in zip(words, trains, strict=True):
         times = milliseconds(train, f"train {_name(train)}")
         kernels.set_bits(row, grid.samples(times, _name(train), if_outside=_IF_OUTSIDE))
-    return SpikeRaster(frozen(words), grid.n_samples, _unit_table(trains), sampling_period=period)
+    return SpikeRaster(freeze(words), grid.n_samples, _unit_table(trains), sampling_period=period)
 
 
 def milliseconds(quantity: Any, what: str) -> np.ndarray:

@@ -24,7 +24,7 @@ from ann2neo.exchange.nwb.reading import Recording, read_recording
 from ann2neo.exchange.nwb.writing import write_recording
 from ann2neo.exchange.recordings import named_recordings
 from ann2neo.extras import needed
-from ann2neo.spikes.argument_checks import checked_period
+from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.whole_file import new_file, new_folder
 
@@ -256,7 +256,7 @@ def _targets(path: Path, subject_id: str, names: list[str]) -> list[Path]:
 
 
 def _recordings_in(path: Path, sampling_period: float | None, *, only_one: bool) -> list[Recording]:
-    period = None if sampling_period is None else checked_period(sampling_period)
+    period = None if sampling_period is None else check_period(sampling_period)
     if not path.is_dir():
         return [read_recording(path, period)]
     pattern = "sub-*_ses-*.nwb"

@@ -17,8 +17,9 @@ from ann2neo.exchange.grid import OFF_GRID, SampleGrid
 from ann2neo.exchange.nwb.writing import BLOCK
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels
-from ann2neo.spikes.argument_checks import checked_period
-from ann2neo.spikes.raster import SpikeRaster, default_samples, frozen, n_words
+from ann2neo.spikes.argument_checks import check_period
+from ann2neo.spikes.raster import SpikeRaster, default_samples
+from ann2neo.spikes.words import freeze, n_words
 
 _RAGGED = {"spike_times", "obs_intervals"}
 _IF_OUTSIDE = "the file was changed since, or its times do not start at 0 s"
@@ -123,7 +124,7 @@ def _foreign(path: Path, file: Any, sampling_period: float | None) -> Recording:
             f"{path} does not say on which sample grid its spikes lie (its units have no resolution): "
             "use read_nwb(path, sampling_period=…), in seconds"
         )
-    period = checked_period(resolution if sampling_period is None else sampling_period)
+    period = check_period(resolution if sampling_period is None else sampling_period)
     n_samples = _n_samples(path, file["units"], period)
     units = _foreign_units(file["units"], len(ends))
     words = _words(times, ends, units, period, n_samples)
@@ -179,4 +180,4 @@ def _words(
         if np.bitwise_count(row).sum() < last - first:
             # Two spikes in a sample, each in another block: here they come together.
             grid.samples(times[first:last], repr(name), if_outside=_IF_OUTSIDE)
-    return frozen(words)
+    return freeze(words)

@@ -17,8 +17,9 @@ from ann2neo.exchange.nwb.metadata import network_of
 from ann2neo.exchange.recordings import printable, storable
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels
-from ann2neo.spikes.raster import WORD, SpikeRaster
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.whole_file import Sink
+from ann2neo.spikes.words import WORD
 
 BLOCK = 2**20
 """Spikes written or read at a time: 8 MB of times."""

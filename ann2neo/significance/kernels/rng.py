@@ -10,7 +10,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from ann2neo.spikes.argument_checks import checked_rng
+from ann2neo.spikes.argument_checks import check_rng
 
 # Numba's cache looks only at the file a function stands in. The kernels here are inlined into those of
 # other files, which would go on with the old code: after an edit touch those files, or clear the caches
@@ -23,7 +23,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 
 def random_state(rng: np.random.Generator) -> np.ndarray:
     """State of the compiled loops' generator, drawn from `rng`."""
-    return checked_rng(rng).integers(2**64, size=4, dtype=np.uint64)
+    return check_rng(rng).integers(2**64, size=4, dtype=np.uint64)
 
 
 @numba.njit(nogil=True, cache=True, inline="always")

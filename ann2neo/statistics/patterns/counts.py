@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.spikes.argument_checks import checked_count
+from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.patterns.histogram import PatternHistogram, check_mergeable, histogram
@@ -119,7 +119,7 @@ class PatternCounts:
         max_patterns: int | None = None,
     ) -> None:
         self.by = by
-        self.max_patterns = None if max_patterns is None else checked_count(max_patterns, "max_patterns")
+        self.max_patterns = None if max_patterns is None else check_count(max_patterns, "max_patterns")
         self.fingerprint = bool(fingerprint)
         self._parts: dict[Hashable, list[PatternHistogram]] = {}
 

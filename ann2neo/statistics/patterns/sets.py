@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ann2neo.spikes import pattern_kernels as kernels
-from ann2neo.spikes.argument_checks import checked_count
+from ann2neo.spikes.argument_checks import check_count
 from ann2neo.statistics.patterns.counts import as_histogram
 from ann2neo.statistics.patterns.histogram import PatternHistogram, check_alike, check_complete
 
@@ -102,7 +102,7 @@ def jaccard(before: Any, after: Any, *, min_count: int = 1) -> float:
     >>> a2n.patterns.jaccard(np.array([[1, 0], [1, 1]]), np.array([[1, 1], [1, 1]]))
     0.5
     """
-    min_count = checked_count(min_count, "min_count")
+    min_count = check_count(min_count, "min_count")
     n_before, n_after, n_both = _set_sizes(as_histogram(before), as_histogram(after), min_count)
     n_either = n_before + n_after - n_both
     return n_both / n_either if n_either else math.nan

@@ -1,0 +1,34 @@
+"""Words of 64 samples: what the raster, the packing and the store share."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+WORD = 64
+
+
+def n_words(n_samples: int) -> int:
+    """Words that hold `n_samples` bits."""
+    return -(-n_samples // WORD)
+
+
+def freeze(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Hand a fresh array over: `SpikeRaster` takes read-only words without copying them.
+
+    For arrays that were just made here, never for an array of the caller's.
+    """
+    words.flags.writeable = False
+    return words
+
+
+def is_frozen(words: npt.NDArray[np.uint64]) -> bool:
+    """Whether nobody can write to `words` without making read-only data writeable first."""
+    owner = words if words.base is None else words.base
+    return (
+        words.flags.c_contiguous
+        and isinstance(owner, np.ndarray)
+        and owner.flags.owndata
+        and not owner.flags.writeable
+        and not words.flags.writeable
+    )
