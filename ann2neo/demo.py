@@ -23,7 +23,7 @@ WINDOW = 100
 
 _BATCH = 128
 
-COLOURS = {"generalizing": "#0072b2", "memorizing": "#d55e00", "random": "#666666"}
+COLORS = {"generalizing": "#0072b2", "memorizing": "#d55e00", "random": "#666666"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Activity:
 
 
 def run(out: Path, *, seed: int = 0, progress: bool = True) -> tuple[pd.DataFrame, list[Path]]:
-    """Train, record, analyse and draw.
+    """Train, record, analyze and draw.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def run(out: Path, *, seed: int = 0, progress: bool = True) -> tuple[pd.DataFram
         )
         files.append(raster.save(out / f"{name}.zarr.zip", overwrite=True))
         blocks[name] = to_block(raster)
-        activities[name] = analysed(blocks[name])
+        activities[name] = analyze(blocks[name])
         rows.append({"network": name, "training_accuracy": accuracy, **_summary(activities[name])})
     table = pd.DataFrame(rows)
     table.to_csv(out / "indicators.csv", index=False)
@@ -83,7 +83,7 @@ def run(out: Path, *, seed: int = 0, progress: bool = True) -> tuple[pd.DataFram
     return table, files
 
 
-def analysed(block: neo.Block) -> Activity:
+def analyze(block: neo.Block) -> Activity:
     """Firing rate, windowed Fano factor and CV of the inter-spike intervals, by Elephant's functions."""
     trains = block.segments[0].spiketrains
     dt = (1 / trains[0].sampling_rate).rescale(pq.ms)
@@ -172,7 +172,7 @@ def _rasters(blocks: dict[str, neo.Block], path: Path) -> Path:
     axes = figure.subplots(len(blocks), 1, sharex=True)
     for axis, (name, block) in zip(axes, blocks.items(), strict=True):
         trains = [train.time_slice(None, 150 * pq.ms) for train in block.segments[0].spiketrains]
-        rasterplot(trains, axes=axis, color=COLOURS[name], marker="|", s=9)
+        rasterplot(trains, axes=axis, color=COLORS[name], marker="|", s=9)
         axis.set(title=name, xlabel="", ylabel="unit", xlim=(-1, 151), ylim=(-1, len(trains)))
     axes[-1].set_xlabel("sample (1 ms each)")
     figure.savefig(path, dpi=150)
@@ -186,7 +186,7 @@ def _distributions(activities: dict[str, Activity], path: Path) -> Path:
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     rate, fano, both = figure.subplots(1, 3)
     for name, activity in activities.items():
-        style: dict[str, Any] = {"color": COLOURS[name], "label": name}
+        style: dict[str, Any] = {"color": COLORS[name], "label": name}
         _outline(rate, activity.firing_rate, np.linspace(0, 1, 26), style)
         _outline(fano, activity.fano_factor, np.linspace(0, 2, 26), style)
         both.plot(activity.firing_rate, activity.fano_factor, "o", ms=3.5, alpha=0.7, **style)

@@ -37,7 +37,7 @@ import pandas as pd
 
 import ann2neo as a2n
 from ann2neo import training
-from ann2neo.study.figures.palette import COLOURS
+from ann2neo.study.figures.palette import COLORS
 
 rng = np.random.default_rng(0)
 
@@ -82,7 +82,7 @@ pd.DataFrame(
 figure, axes = plt.subplots(figsize=(8, 3.8), layout="constrained")
 for name, one in trained.items():
     if len(one.history):
-        axes.plot(one.history.training_epoch, one.history.accuracy, color=COLOURS[name], label=name)
+        axes.plot(one.history.training_epoch, one.history.accuracy, color=COLORS[name], label=name)
 axes.axhline(0.1, color="black", linewidth=0.8, linestyle=":")
 axes.text(1, 0.115, "chance", fontsize=9)
 axes.set(xscale="log", ylim=(0, 1), xlabel="training epoch", ylabel="training accuracy")
@@ -128,9 +128,9 @@ right.plot(grid, 1 - grid, color="black", linewidth=0.8, label="coin: 1 − rate
 for position, (name, raster) in enumerate(rasters.items()):
     rates = a2n.firing_rate(raster)
     spread = np.linspace(-0.25, 0.25, len(rates))
-    left.plot(position + spread, np.sort(rates), ".", color=COLOURS[name])
+    left.plot(position + spread, np.sort(rates), ".", color=COLORS[name])
     left.plot(position, rates.mean(), "_", color="black", markersize=26)
-    right.plot(rates, a2n.fanofactor(raster, window=20), ".", color=COLOURS[name], label=name)
+    right.plot(rates, a2n.fanofactor(raster, window=20), ".", color=COLORS[name], label=name)
 left.set_xticks(range(len(rasters)), list(rasters), rotation=25, ha="right")
 left.set(ylabel="firing rate, spikes an image", ylim=(0, 1), title="Units (dots) and their mean")
 right.set(xlabel="firing rate", ylabel="Fano factor", xlim=(0, 1), ylim=(0, 1.6))
@@ -194,7 +194,7 @@ from importlib.resources import files
 from ann2neo import study
 
 results = study.Results.load(files("ann2neo.study") / "data" / "mnist-mlp.csv")
-tables = study.tables(results)
+tables = study.tabulate(results)
 
 
 def training_split(table, quantity):
@@ -219,7 +219,7 @@ training_split(tables["fano"], "fanofactor")
 
 # %%
 pd.DataFrame(
-    [(h.number, h.verdict, h.paper) for h in study.hypotheses(results)],
+    [(h.number, h.verdict, h.paper) for h in study.judge_hypotheses(results)],
     columns=["hypothesis", "here", "in the paper"],
 ).set_index("hypothesis")
 
@@ -230,7 +230,7 @@ pd.DataFrame(
 # other reason.
 
 # %%
-figures = study.figures(results)
+figures = study.draw_figures(results)
 figures["figure3"]
 
 # %%

@@ -122,18 +122,18 @@ plt.show()
 # of them changes, and early layers here have 8: the late ones would look late even if all units settled
 # at the same time. The right panel asks each unit by itself: late layers begin further off, but all come
 # down alike. In this small network the order was an effect of width, easily taken for one of depth.
-# `pattern_layers` finds the share of training at which a layer has gone half of its way for good, by
+# `describe_layers` finds the share of training at which a layer has gone half of its way for good, by
 # both measures:
 
 # %%
-from ann2neo.study.analysis.pattern_findings import pattern_layers
+from ann2neo.study.analysis.pattern_findings import describe_layers
 
 numbered = replayed.assign(
     network="residual_1", width=8, dataset="digits", seed=0, blocks=1,
     depth=replayed["layer"].map({layer: depth for depth, layer in enumerate(layers, 1)}),
     training_accuracy=learned.provenance["training_accuracy"], test_accuracy=np.nan,
 )  # fmt: skip
-pattern_layers(numbered)[["layer", "n_units", "settled_at", "settled_at_flips"]].round(3)
+describe_layers(numbered)[["layer", "n_units", "settled_at", "settled_at_flips"]].round(3)
 
 # %% [markdown]
 # This was one seed. The next part has four of each network, and larger ones.
@@ -153,7 +153,7 @@ pattern_layers(numbered)[["layer", "n_units", "settled_at", "settled_at_flips"]]
 # %%
 from importlib.resources import files
 
-from ann2neo.study.analysis.pattern_findings import pattern_findings
+from ann2neo.study.analysis.pattern_findings import find_in_patterns
 from ann2neo.study.figures import pattern_figures
 
 kept = files("ann2neo.study") / "data"
@@ -170,7 +170,7 @@ networks.groupby("network")[["training_accuracy", "test_accuracy"]].agg(["mean",
 
 # %%
 early = courses[courses["network"].isin(["residual_3", "plain_3", "fixup_3", "pyramid_3"])]
-pattern_figures.pattern_maps(early)
+pattern_figures.draw_pattern_maps(early)
 
 # %% [markdown]
 # ## Settling
@@ -179,14 +179,14 @@ pattern_figures.pattern_maps(early)
 # channels.
 
 # %%
-pattern_figures.settling(courses)
+pattern_figures.draw_settling(courses)
 
 # %% [markdown]
 # As a number: Kendall's τ between depth and the moment of settling, 1 if layers settle strictly
 # bottom-up. One τ is one trained network; the mean over four seeds has a 95 % interval by Student's t.
 
 # %%
-findings = pattern_findings(layers)
+findings = find_in_patterns(layers)
 findings[["value", "low", "high"]] = findings[["value", "low", "high"]].round(2)
 
 
@@ -236,7 +236,7 @@ settling[settling.index.get_level_values("compared_with") == "residual_3"]
 # of a block.
 
 # %%
-pattern_figures.entropy_by_depth(layers)
+pattern_figures.draw_entropy_by_depth(layers)
 
 # %% [markdown]
 # A dip, as a number: how far a block's output lies below both the blocks before and behind it, at the

@@ -12,7 +12,14 @@ from rich.table import Table
 
 from ann2neo.cli import study
 from ann2neo.cli.convert import convert
-from ann2neo.cli.terminal import INTERRUPTED, array_file, frame_table, quieten_frameworks, right, shown
+from ann2neo.cli.terminal import (
+    INTERRUPTED,
+    array_file,
+    format_value,
+    frame_table,
+    quieten_frameworks,
+    right_columns,
+)
 
 if TYPE_CHECKING:
     from ann2neo.spikes.raster import SpikeRaster
@@ -80,7 +87,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Directory to write to.")] = Path("ann2neo-demo"),
     seed: Annotated[int, typer.Option(help="Seed of weights, labels and orders.")] = 0,
 ) -> None:
-    """Train three networks on handwritten digits, record them and let Elephant analyse their spikes."""
+    """Train three networks on handwritten digits, record them and let Elephant analyze their spikes."""
     quieten_frameworks()
     from ann2neo.demo import run
 
@@ -90,7 +97,7 @@ def demo(
     for title in ("accuracy", "rate", "CV %", "Fano", "1 − rate", "ISI CV", "silent"):
         rows.add_column(title, justify="right")
     for values in table.itertuples(index=False):
-        rows.add_row(*(shown(value) for value in values))
+        rows.add_row(*(format_value(value) for value in values))
     console = Console()
     console.print(rows)
     console.print("Accuracy: on the labels trained on. Fano, 1 − rate, ISI CV: over units that fire;")
@@ -210,7 +217,7 @@ def _description(path: Path, raster: SpikeRaster) -> Table:
 
 
 def _layer_table(raster: SpikeRaster) -> Table:
-    rows = Table("layer", *(right("units mean-rate min-rate max-rate silent always-on")))
+    rows = Table("layer", *(right_columns("units mean-rate min-rate max-rate silent always-on")))
     units, counts = raster.units, raster.spike_counts
     for layer in raster.layers:
         of_layer = counts[(units["layer"] == layer).to_numpy()]
@@ -218,7 +225,7 @@ def _layer_table(raster: SpikeRaster) -> Table:
         rows.add_row(
             layer,
             f"{len(rates):,}",
-            *(shown(rate) for rate in (rates.mean(), rates.min(), rates.max())),
+            *(format_value(rate) for rate in (rates.mean(), rates.min(), rates.max())),
             f"{(of_layer == 0).sum():,}",
             f"{(of_layer == raster.n_samples).sum():,}",
         )

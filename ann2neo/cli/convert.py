@@ -66,11 +66,11 @@ def convert(
         raster = _from_netcdf(source, options, sampling_period)
     elif target == "zarr":
         # Straight to disk: the spikes too may be larger than memory.
-        _recorded_file(source, form, options, sampling_period, store=out, overwrite=overwrite)
+        _record_file(source, form, options, sampling_period, store=out, overwrite=overwrite)
         typer.echo(f"wrote {out}")
         return
     else:
-        raster = _recorded_file(source, form, options, sampling_period)
+        raster = _record_file(source, form, options, sampling_period)
     write_spikes(raster, out, target, overwrite=overwrite)
     typer.echo(f"wrote {out}")
 
@@ -110,7 +110,7 @@ def _refuse(options: dict[str, Any]) -> None:
         raise ValueError(f"{next(iter(options))} is for activations, IN holds spikes")
 
 
-def _recorded_file(
+def _record_file(
     source: Path, form: str, options: dict[str, Any], sampling_period: float | None, **store: Any
 ) -> Any:
     """The spikes of activations, or where they were stored."""

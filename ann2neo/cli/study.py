@@ -93,11 +93,11 @@ def _say(results: Results) -> None:
 
 def _condition_table(results: Results) -> Table:
     """A row a network, data set and condition."""
-    from ann2neo.study.analysis.paper_order import one_split
-    from ann2neo.study.report.html import significant
+    from ann2neo.study.analysis.number_format import format_significant
+    from ann2neo.study.analysis.paper_order import select_split
 
     frame = results.indicators
-    good = one_split(frame[frame["status"] == "ok"])
+    good = select_split(frame[frame["status"] == "ok"])
     split = "".join(good["split"].unique())
     rows = Table(title=f"Split {split}: means over seeds" if split else "No cell has numbers")
     rows.add_column("network", no_wrap=True)
@@ -107,16 +107,17 @@ def _condition_table(results: Results) -> Table:
     means = good.groupby(_GROUP, sort=False)[_COLUMNS].mean().reset_index()
     for row in means.to_dict("records"):
         network = f"{row['network']} {row['width']} {row['dataset']}"
-        rows.add_row(network, row["condition"], *(significant(float(row[name])) for name in _COLUMNS))
+        numbers = (format_significant(float(row[name])) for name in _COLUMNS)
+        rows.add_row(network, row["condition"], *numbers)
     return rows
 
 
 def _pattern_table(results: Results) -> Table:
     """How bottom-up the layers of each network settled."""
-    from ann2neo.study.analysis.pattern_findings import pattern_findings, pattern_layers
-    from ann2neo.study.report.html import interval, number
+    from ann2neo.study.analysis.number_format import format_interval, format_number
+    from ann2neo.study.analysis.pattern_findings import describe_layers, find_in_patterns
 
-    found = pattern_findings(pattern_layers(results.patterns))
+    found = find_in_patterns(describe_layers(results.patterns))
     found = found[found["compared_with"] == ""]
     rows = Table(title="Settling of patterns: τ of depth and time, 1 is bottom-up")
     rows.add_column("network", no_wrap=True)
@@ -127,16 +128,16 @@ def _pattern_table(results: Results) -> Table:
         patterns, flips = said.get("settling"), said.get("settling_flips")
         rows.add_row(
             " ".join(map(str, place)),
-            number(patterns["value"], 2) if patterns else "–",
-            interval(patterns) if patterns else "–",
-            number(flips["value"], 2) if flips else "–",
+            format_number(patterns["value"], 2) if patterns else "–",
+            format_interval(patterns) if patterns else "–",
+            format_number(flips["value"], 2) if flips else "–",
             str(of_network["n"].max()),
         )
     return rows
 
 
 def _write_report(results: Results, folder: Path) -> None:
-    from ann2neo.study import report as write_report
+    from ann2neo.study import write_report as write_report
 
     path = write_report(results, folder / "report.html", overwrite=True)
     Console().print(f"Wrote {path}", highlight=False, soft_wrap=True)

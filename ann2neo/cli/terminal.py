@@ -18,15 +18,15 @@ def frame_table(frame: Any, title: str, *, header: bool = True) -> Table:
         justify: Any = "left" if frame[column].dtype.kind not in "if" else "right"
         rows.add_column(str(column), justify=justify, no_wrap=column in ("layer", "test"))
     for values in frame.itertuples(index=False):
-        rows.add_row(*(shown(value) for value in values))
+        rows.add_row(*(format_value(value) for value in values))
     return rows
 
 
-def right(names: str) -> list[Any]:
+def right_columns(names: str) -> list[Any]:
     return [Column(name.replace("-", " "), justify="right") for name in names.split()]
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

@@ -1,10 +1,10 @@
 """The public names of studies."""
 
-from .analysis.hypotheses import hypotheses as hypotheses
-from .analysis.paper_tables import tables as tables
+from .analysis.hypotheses import judge_hypotheses as judge_hypotheses
+from .analysis.paper_tables import tabulate as tabulate
 from .cells.result_tables import Results as Results
 from .cells.run import run as run
 from .config.builtin import builtin_studies as builtin_studies
 from .config.study import Study as Study
-from .figures.paper_figures import figures as figures
-from .report.page import report as report
+from .figures.paper_figures import draw_figures as draw_figures
+from .report.page import write_report as write_report

@@ -14,10 +14,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from ann2neo.study.analysis.median_test import Median, median_of
-from ann2neo.study.analysis.paper_order import LAYER, MEMORIZING, measured, one_split, spread, title
+from ann2neo.study.analysis.medians import Median, compute_median
+from ann2neo.study.analysis.paper_order import (
+    LAYER,
+    MEMORIZING,
+    full_name,
+    select_measured,
+    select_split,
+    unstack,
+)
 from ann2neo.study.analysis.paper_tables import ALIKE
-from ann2neo.study.analysis.rate_similarity import ks_conditions, ks_splits
+from ann2neo.study.analysis.rate_similarity import compare_conditions, compare_splits
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
@@ -52,7 +59,7 @@ class Finding:
 
     def median(self, quantity: str, values: ArrayLike, null: float = 0.0) -> None:
         """Add a median over networks; the first one decides."""
-        found = median_of(values, null)
+        found = compute_median(values, null)
         self.main = self.main or found
         self.rows.append(
             {
@@ -87,7 +94,7 @@ def lower_rates(results: Results) -> Finding | None:
 
 def poisson_fit(results: Results) -> Finding | None:
     """Hypothesis 2: units rejecting the tests of the Poisson assumptions, memorizing less others."""
-    frame = one_split(measured(results))
+    frame = select_split(select_measured(results))
     finding = Finding(expected=1)
     for test in _TESTS:
         wide = _wide(frame, f"{test}_rejecting")
@@ -163,14 +170,14 @@ def diluted_by_depth(results: Results) -> Finding | None:
     finding = Finding(expected=-1)
     finding.median(f"{label} to Generalizing, MemRetrainAll − MemRetrainLast, deep networks", deep)
     for name in dict.fromkeys(networks):
-        finding.median(f"the same, {title(name)}", nearer[networks == name])
+        finding.median(f"the same, {full_name(name)}", nearer[networks == name])
     return finding
 
 
 def alike_on_splits(results: Results) -> Finding | None:
     """Hypothesis 7: how far training and test data are apart."""
-    rates = measured(results).set_index([*LAYER, "condition", "split"])["firing_rate"]
-    frame = spread(rates, "split")
+    rates = select_measured(results).set_index([*LAYER, "condition", "split"])["firing_rate"]
+    frame = unstack(rates, "split")
     if not {"train", "test"} <= set(frame):
         return None
     apart = (frame["test"] - frame["train"]).abs().dropna()
@@ -185,7 +192,7 @@ def alike_on_splits(results: Results) -> Finding | None:
             "for comparison: |MFR, memorizing − generalizing|", typical.median(), len(typical)
         )
     if len(results.units):
-        tests = ks_splits(results.units)
+        tests = compare_splits(results.units)
         differing = float((tests["pvalue"] < ALIKE).mean())
         finding.number(f"share of KS tests with p < {ALIKE}, train–test", differing, len(tests))
         finding.number("largest KS distance, train–test", tests["statistic"].max(), len(tests))
@@ -210,11 +217,11 @@ def change_points(results: Results) -> Finding | None:
 
 def _wide(frame: pd.DataFrame, quantity: str) -> pd.DataFrame:
     """A row a network trained by itself, a column a condition."""
-    return spread(frame.set_index([*LAYER, "condition"])[quantity].astype(float), "condition")
+    return unstack(frame.set_index([*LAYER, "condition"])[quantity].astype(float), "condition")
 
 
 def _less_generalizing(results: Results, quantity: str) -> pd.DataFrame | None:
-    wide = _wide(one_split(measured(results)), quantity)
+    wide = _wide(select_split(select_measured(results)), quantity)
     names = [name for name in MEMORIZING if name in wide]
     if "Generalizing" not in wide or not names:
         return None
@@ -223,14 +230,14 @@ def _less_generalizing(results: Results, quantity: str) -> pd.DataFrame | None:
 
 def _condition_tests(results: Results) -> pd.DataFrame:
     units = results.units
-    return ks_conditions(one_split(units) if len(units) else units)
+    return compare_conditions(select_split(units) if len(units) else units)
 
 
 def _distances(results: Results, tests: pd.DataFrame) -> tuple[str, pd.DataFrame]:
     """How far conditions are apart: a column a pair, by KS distance, or by mean rates without units."""
     if len(tests):
-        return "KS distance", spread(tests.set_index([*LAYER, "a", "b"])["statistic"], ["a", "b"])
-    difference = _wide(one_split(measured(results)), "firing_rate")
+        return "KS distance", unstack(tests.set_index([*LAYER, "a", "b"])["statistic"], ["a", "b"])
+    difference = _wide(select_split(select_measured(results)), "firing_rate")
     if "Generalizing" not in difference:
         return "|ΔMFR|", pd.DataFrame()
     apart = difference.drop(columns="Generalizing").sub(difference["Generalizing"], axis=0).abs()

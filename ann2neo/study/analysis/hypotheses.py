@@ -125,7 +125,7 @@ _CLAIMS = [
 ]
 
 
-def hypotheses(results: Results) -> list[Hypothesis]:
+def judge_hypotheses(results: Results) -> list[Hypothesis]:
     """Judge the eight hypotheses of the firing-rate paper by a study.
 
     Parameters
@@ -155,14 +155,14 @@ def hypotheses(results: Results) -> list[Hypothesis]:
 
     Examples
     --------
-    >>> from ann2neo.study.analysis.hypotheses import hypotheses
-    >>> for one in hypotheses(results):  # doctest: +SKIP
+    >>> from ann2neo.study.analysis.hypotheses import judge_hypotheses
+    >>> for one in judge_hypotheses(results):  # doctest: +SKIP
     ...     print(one.number, one.statement, one.verdict)
     """
-    return [_judged(number, claim, results) for number, claim in enumerate(_CLAIMS, 1)]
+    return [_judge(number, claim, results) for number, claim in enumerate(_CLAIMS, 1)]
 
 
-def _judged(number: int, claim: _Claim, results: Results) -> Hypothesis:
+def _judge(number: int, claim: _Claim, results: Results) -> Hypothesis:
     finding = claim.find(results)
     rows = finding.rows if finding else []
     return Hypothesis(

@@ -39,7 +39,7 @@ _TITLES = {
 }
 
 
-def title(name: str) -> str:
+def full_name(name: str) -> str:
     """A network or data set as it is written in tables and pictures."""
     return _TITLES.get(name, name)
 
@@ -49,18 +49,18 @@ def is_broken(indicators: pd.DataFrame) -> pd.Series:
     return indicators["status"].isin(["failed", "diverged"])
 
 
-def measured(results: Results) -> pd.DataFrame:
+def select_measured(results: Results) -> pd.DataFrame:
     """The rows of the indicators that have numbers, in the paper's order."""
-    return ordered(results.indicators[~is_broken(results.indicators)])
+    return sort_rows(results.indicators[~is_broken(results.indicators)])
 
 
-def one_split(indicators: pd.DataFrame) -> pd.DataFrame:
+def select_split(indicators: pd.DataFrame) -> pd.DataFrame:
     """A row a cell: of the training split, or of the first split where the study has no other."""
     splits = set(indicators["split"])
     return indicators[indicators["split"] == min(splits, key=_place("split"), default="train")]
 
 
-def ordered(frame: pd.DataFrame) -> pd.DataFrame:
+def sort_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows by network, data set, split and condition in the paper's order; strangers come last."""
     columns = [c for c in ("network", "width", "dataset", "split", "condition", "a", "b") if c in frame]
     columns += ["seed"] if "seed" in frame else []
@@ -72,12 +72,12 @@ def ordered(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def spread(values: pd.Series, names: str | list[str]) -> pd.DataFrame:
+def unstack(values: pd.Series, names: str | list[str]) -> pd.DataFrame:
     """Levels of the index as columns; two values in one place are an error, not their mean."""
     return values.unstack(names)  # noqa: PD010
 
 
-def in_order(names: set[str], kind: str) -> list[str]:
+def sort_names(names: set[str], kind: str) -> list[str]:
     """Names of a kind (``"condition"``, ``"network"``, …) in the paper's order, strangers last."""
     return sorted(names, key=_place(kind))
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ann2neo.study.analysis.paper_order import CONDITIONS, in_order, ordered, spread
-from ann2neo.study.analysis.published import CELL, published
-from ann2neo.study.analysis.rate_similarity import PAIRS, ks_conditions, ks_splits
+from ann2neo.study.analysis.paper_order import CONDITIONS, sort_names, sort_rows, unstack
+from ann2neo.study.analysis.published import CELL, read_published
+from ann2neo.study.analysis.rate_similarity import PAIRS, compare_conditions, compare_splits
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
@@ -25,7 +25,7 @@ ALIKE = 0.05
 """Distributions whose p-value is at least this are called alike, as the paper does."""
 
 
-def tables(results: Results) -> dict[str, pd.DataFrame]:
+def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     """The tables of the firing-rate paper: what a study measured, beside what was published.
 
     Parameters
@@ -42,7 +42,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
             validation part of the training data); columns of three levels: condition; quantity
             (``accuracy_percent``); ``mean`` over seeds, ``sd`` (ddof=1, NaN with one seed), ``n``
             seeds, ``published``, ``difference`` of mean and published, ``flag`` of the published number
-            (`published`).
+            (`read_published`).
         ``"firing_rate"``
             Table 2 in the same shape, with the quantities ``firing_rate`` and
             ``cv_firing_rate_percent``; the splits are those recorded.
@@ -63,16 +63,16 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
 
     Examples
     --------
-    >>> from ann2neo.study.analysis.paper_tables import tables
-    >>> shown = tables(results)["firing_rate"]  # doctest: +SKIP
+    >>> from ann2neo.study.analysis.paper_tables import tabulate
+    >>> shown = tabulate(results)["firing_rate"]  # doctest: +SKIP
     >>> shown["Generalizing", "firing_rate", "difference"]  # doctest: +SKIP
     """
     # Broken cells stay, without numbers, so that their published ones show.
-    frame = ordered(results.indicators)
+    frame = sort_rows(results.indicators)
     made = {
-        "accuracy": _beside(_accuracies(frame), "accuracy"),
-        "firing_rate": _beside(_long(frame, "firing_rate"), "firing_rate"),
-        "fano": _beside(_long(frame, "fano"), "fano"),
+        "accuracy": _set_beside_published(_accuracies(frame), "accuracy"),
+        "firing_rate": _set_beside_published(_long(frame, "firing_rate"), "firing_rate"),
+        "fano": _set_beside_published(_long(frame, "fano"), "fano"),
     }
     if len(results.units):
         made["ks"] = _ks_table(results.units)
@@ -95,19 +95,19 @@ def _long(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     return frame.melt([*CELL, "seed"], _QUANTITIES[table], "quantity", "value")
 
 
-def _beside(long: pd.DataFrame, table: str) -> pd.DataFrame:
+def _set_beside_published(long: pd.DataFrame, table: str) -> pd.DataFrame:
     """Means over seeds beside the paper's numbers, in the paper's layout."""
     keys = [*CELL, "quantity"]
     means = long.groupby(keys, sort=False)["value"].agg(["mean", "std", "count"])
     means = means.rename(columns={"std": "sd", "count": "n"}).reset_index()
-    paper = published(table).rename(columns={"value": "published"})
+    paper = read_published(table).rename(columns={"value": "published"})
     joined = means.merge(paper[[*keys, "published", "flag"]], on=keys, how="left")
     joined["difference"] = joined["mean"] - joined["published"]
     joined["flag"] = joined["flag"].fillna("")
     joined = joined[(joined["n"] > 0) | joined["published"].notna()]
     columns = [
         (condition, quantity, part)
-        for condition in in_order(set(joined["condition"]), "condition")
+        for condition in sort_names(set(joined["condition"]), "condition")
         for quantity in _QUANTITIES[table]
         for part in _PARTS
     ]
@@ -122,9 +122,9 @@ def _wide(long: pd.DataFrame, above: list[str], columns: Sequence[tuple[str, ...
     parts = list(dict.fromkeys(column[-1] for column in columns))
     numbers = long.set_index([*rows, *above])
     # One part at a time: each keeps its type.
-    wide = pd.concat({part: spread(numbers[part], above) for part in parts}, axis=1)
+    wide = pd.concat({part: unstack(numbers[part], above) for part in parts}, axis=1)
     wide = wide.reorder_levels([*range(1, len(above) + 1), 0], axis=1)
-    places = list(ordered(wide.index.to_frame(index=False)).itertuples(index=False, name=None))
+    places = list(sort_rows(wide.index.to_frame(index=False)).itertuples(index=False, name=None))
     wide = wide.reindex(index=_index(places, rows), columns=_index(columns, [*above, "part"]))
     flags = [column for column in columns if column[-1] == "flag"]
     return wide.fillna(dict.fromkeys(flags, ""))
@@ -141,14 +141,14 @@ def _index(entries: Sequence[tuple[Any, ...]], names: list[str]) -> pd.MultiInde
 
 
 def _ks_table(units: pd.DataFrame) -> pd.DataFrame:
-    tests = ks_conditions(units)
+    tests = compare_conditions(units)
     tests["pair"] = tests["a"] + "–" + tests["b"]
     names = [f"{a}–{b}" for a, b in PAIRS if f"{a}–{b}" in set(tests["pair"])]
     return _over_seeds(tests, "pair", names, ["distance", "pvalue", "alike", "n"])
 
 
 def _split_table(units: pd.DataFrame) -> pd.DataFrame:
-    tests = ks_splits(units)
+    tests = compare_splits(units)
     names = [name for name in CONDITIONS if name in set(tests["condition"])]
     return _over_seeds(
         tests, "condition", names, ["distance", "pvalue", "alike", "n", "mean_difference"]

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.study.analysis.pattern_numbers import (
-    by_kind,
     deepest_dip,
     family,
     is_block_output,
     kendall,
     kendall_same_width,
     relative_depth,
-    settled_at,
+    settling_time,
+    sort_by_kind,
 )
 
 TRAINED = ["network", "width", "dataset", "seed", "probe"]
@@ -26,13 +26,13 @@ BASE = "residual"
 LEVEL = 0.95
 _LAYERS = [
     *TRAINED, "layer", "blocks", "depth", "n_units", "settled_at", "settled_at_flips",
-    *(f"entropy_share_{moment}" for moment in MOMENTS), "saturated_end", "training_accuracy",
+    *(f"entropy_fraction_{moment}" for moment in MOMENTS), "saturated_end", "training_accuracy",
     "test_accuracy",
 ]  # fmt: skip
 _FINDINGS = ["finding", "dataset", "probe", "network", "compared_with", "value", "low", "high", "n"]
 
 
-def pattern_layers(patterns: pd.DataFrame) -> pd.DataFrame:
+def describe_layers(patterns: pd.DataFrame) -> pd.DataFrame:
     """When each layer settled, and its entropy early, halfway and at the end of training.
 
     Parameters
@@ -56,7 +56,7 @@ def pattern_layers(patterns: pd.DataFrame) -> pd.DataFrame:
             The same for ``flip_rate_final`` and half of its first value, below which it stays. A
             control: a pattern of 32 units changes when one of them does, so that wide layers settle
             late by the first number alone; a flip rate is one unit's.
-        ``entropy_share_early``, ``_half``, ``_end``
+        ``entropy_fraction_early``, ``_half``, ``_end``
             ``entropy_fraction`` at the look, behind the first, nearest to a tenth of a pass over the
             training data; at the last look in the first half of the steps, before the learning rate of
             ``"multistep"`` falls; at the last look.
@@ -77,25 +77,25 @@ def pattern_layers(patterns: pd.DataFrame) -> pd.DataFrame:
     ...     probe="train", layer="first_relu", depth=1, n_units=8, entropy_fraction=0.5, saturated=False,
     ...     flip_rate_final=[0.4, 0.3, 0.1, 0.0], training_accuracy=1.0, test_accuracy=0.9,
     ... )
-    >>> from ann2neo.study.analysis.pattern_findings import pattern_layers
-    >>> pattern_layers(looks)[["settled_at", "settled_at_flips"]].round(6).to_dict("records")
+    >>> from ann2neo.study.analysis.pattern_findings import describe_layers
+    >>> describe_layers(looks)[["settled_at", "settled_at_flips"]].round(6).to_dict("records")
     [{'settled_at': 0.375, 'settled_at_flips': 0.375}]
     """
     if not len(patterns):
         return pd.DataFrame({column: pd.Series(dtype=object) for column in _LAYERS})
     return pd.concat(
-        [_layers_of(looks) for _, looks in by_kind(patterns).groupby(TRAINED, sort=False)],
+        [_layers_of(looks) for _, looks in sort_by_kind(patterns).groupby(TRAINED, sort=False)],
         ignore_index=True,
     )
 
 
-def pattern_findings(layers: pd.DataFrame) -> pd.DataFrame:
+def find_in_patterns(layers: pd.DataFrame) -> pd.DataFrame:
     """The findings of Hartmann, Franzen and Brodehl (2021), each a number with an interval over seeds.
 
     Parameters
     ----------
     layers : pandas.DataFrame
-        What `pattern_layers` says.
+        What `describe_layers` says.
 
     Returns
     -------
@@ -154,19 +154,19 @@ def pattern_findings(layers: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from ann2neo.study.analysis.pattern_findings import pattern_findings, pattern_layers
-    >>> found = pattern_findings(pattern_layers(results.patterns))  # doctest: +SKIP
+    >>> from ann2neo.study.analysis.pattern_findings import find_in_patterns, describe_layers
+    >>> found = find_in_patterns(describe_layers(results.patterns))  # doctest: +SKIP
     >>> found[(found["finding"] == "settling") & (found["compared_with"] == "")]  # doctest: +SKIP
     """
     if not len(layers):
         return pd.DataFrame({column: pd.Series(dtype=object) for column in _FINDINGS})
     numbers = _numbers(layers)
     order = {finding: place for place, finding in enumerate(dict.fromkeys(numbers["finding"]))}
-    found = means_over_seeds(pd.concat([numbers, *_differences(numbers)], ignore_index=True))
+    found = average_over_seeds(pd.concat([numbers, *_differences(numbers)], ignore_index=True))
     return found.sort_values("finding", key=lambda c: c.map(order), kind="stable", ignore_index=True)
 
 
-def means_over_seeds(numbers: pd.DataFrame) -> pd.DataFrame:
+def average_over_seeds(numbers: pd.DataFrame) -> pd.DataFrame:
     """Means with 95 % intervals by Student's t, of a row a finding and seed.
 
     Parameters
@@ -177,15 +177,15 @@ def means_over_seeds(numbers: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        As `pattern_findings`, in order of appearance.
+        As `find_in_patterns`, in order of appearance.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from ann2neo.study.analysis.pattern_findings import means_over_seeds
+    >>> from ann2neo.study.analysis.pattern_findings import average_over_seeds
     >>> numbers = pd.DataFrame({"finding": "settling", "value": [0.5, 0.7]})
     >>> numbers = numbers.assign(dataset="digits", probe="train", network="plain_1", compared_with="")
-    >>> means_over_seeds(numbers)[["value", "low", "high", "n"]].round(2).values.tolist()
+    >>> average_over_seeds(numbers)[["value", "low", "high", "n"]].round(2).values.tolist()
     [[0.6, -0.67, 1.87, 2.0]]
     """
     # Late: as in `pattern_numbers.kendall`.
@@ -219,9 +219,9 @@ def _layers_of(looks: pd.DataFrame) -> pd.DataFrame:
         ("settled_at", "weighted_jaccard_final", 1.0),
         ("settled_at_flips", "flip_rate_final", 0.0),
     ):
-        layers[name] = settled_at(steps, wide[column].to_numpy(dtype=float), final)
+        layers[name] = settling_time(steps, wide[column].to_numpy(dtype=float), final)
     for moment, step in zip(MOMENTS, _moments(steps, end["training_epoch"].iloc[0]), strict=True):
-        layers[f"entropy_share_{moment}"] = wide["entropy_fraction"].loc[step].to_numpy(dtype=float)
+        layers[f"entropy_fraction_{moment}"] = wide["entropy_fraction"].loc[step].to_numpy(dtype=float)
     for column in ("saturated", "mutual_information", "joint_saturated"):
         if column in looks:
             layers[f"{column}_end"] = end[column].to_numpy()
@@ -262,7 +262,7 @@ def _numbers_of(layers: pd.DataFrame) -> dict[str, float]:
     }
     for prefix, chosen in (("dip", layers[is_block_output(layers)]), ("layer_dip", layers)):
         depth = relative_depth(chosen["depth"], len(layers))
-        dips = {moment: deepest_dip(chosen[f"entropy_share_{moment}"]) for moment in MOMENTS}
+        dips = {moment: deepest_dip(chosen[f"entropy_fraction_{moment}"]) for moment in MOMENTS}
         found |= {f"{prefix}_{moment}": size for moment, (size, _) in dips.items()}
         found |= {
             f"{prefix}_depth_{moment}": np.nan if place is None else float(depth[place])

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 _BLOCK_OUTPUT = re.compile(r"stage\d+_block\d+_(?!inner_)\w+|hidden")
 
 
-def settled_at(steps: np.ndarray, values: np.ndarray, final: float) -> np.ndarray:
+def settling_time(steps: np.ndarray, values: np.ndarray, final: float) -> np.ndarray:
     """Share of training from which on values are nearer to `final` than to where they began.
 
     Parameters
@@ -34,9 +34,9 @@ def settled_at(steps: np.ndarray, values: np.ndarray, final: float) -> np.ndarra
     Examples
     --------
     >>> import numpy as np
-    >>> from ann2neo.study.analysis.pattern_numbers import settled_at
+    >>> from ann2neo.study.analysis.pattern_numbers import settling_time
     >>> values = np.array([[0.0, 0.0, 1.0], [0.625, 0.25, 1.0], [1.0, 1.0, 1.0]])
-    >>> settled_at(np.array([0, 5, 10]), values, 1.0)
+    >>> settling_time(np.array([0, 5, 10]), values, 1.0)
     array([0.4, 1. , nan])
     """
     middle = (values[0] + final) / 2
@@ -111,7 +111,7 @@ def kendall_same_width(depth: ArrayLike, time: ArrayLike, n_units: ArrayLike) ->
 
 
 def deepest_dip(entropy: ArrayLike) -> tuple[float, int | None]:
-    """The most by which a layer's value lies below both neighbours', and the place of that layer.
+    """The most by which a layer's value lies below both neighbors', and the place of that layer.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def deepest_dip(entropy: ArrayLike) -> tuple[float, int | None]:
     Returns
     -------
     (float, int or None)
-        The largest min(H(ℓ−1), H(ℓ+1)) − H(ℓ) over layers that have two neighbours, and the first ℓ
+        The largest min(H(ℓ−1), H(ℓ+1)) − H(ℓ) over layers that have two neighbors, and the first ℓ
         that has it, from 0. (0, None) if that is nowhere above 0; (NaN, None) with fewer than three
         layers or a NaN.
 
@@ -156,7 +156,7 @@ def family(frame: pd.DataFrame) -> pd.Series:
     )
 
 
-def by_kind(frame: pd.DataFrame) -> pd.DataFrame:
+def sort_by_kind(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows by kind of network as they come, and of each by number of blocks."""
     place = pd.Series(pd.factorize(family(frame))[0], index=frame.index)
     return (

@@ -45,7 +45,7 @@ _POINTLESS = {
 }
 
 
-def published(table: str) -> pd.DataFrame:
+def read_published(table: str) -> pd.DataFrame:
     """A table of the firing-rate paper, a row a number, with a flag at numbers that cannot be right.
 
     Parameters
@@ -82,14 +82,14 @@ def published(table: str) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from ann2neo.study.analysis.published import published
-    >>> rates = published("firing_rate")
+    >>> from ann2neo.study.analysis.published import read_published
+    >>> rates = read_published("firing_rate")
     >>> int(rates["flag"].str.startswith("impossible").sum())
     6
     """
     if table not in QUANTITIES:
         raise ValueError(f"table must be one of {sorted(QUANTITIES)}, got {table!r:.80}")
-    return _flagged(table).copy()
+    return _flag_table(table).copy()
 
 
 def largest_cv_percent(mean: float) -> float:
@@ -104,7 +104,7 @@ def largest_cv_percent(mean: float) -> float:
     return 100 * float(np.sqrt((1 - smallest) / smallest)) if smallest > 0 else np.inf
 
 
-def accuracy_to_reach(cell: Any) -> float:
+def published_accuracy(cell: Any) -> float:
     """Training accuracy of table 1 for a `Cell`, less what rounding to two decimals of a percent hides.
 
     Raises
@@ -112,7 +112,7 @@ def accuracy_to_reach(cell: Any) -> float:
     ValueError
         If the paper has none.
     """
-    table = published("accuracy").set_index(CELL)["value"]
+    table = read_published("accuracy").set_index(CELL)["value"]
     try:
         percent = table[(cell.network, cell.width, cell.dataset, "train", cell.condition)]
     except KeyError:
@@ -124,7 +124,7 @@ def accuracy_to_reach(cell: Any) -> float:
 
 
 @cache
-def _flagged(table: str) -> pd.DataFrame:
+def _flag_table(table: str) -> pd.DataFrame:
     frame = _read(table)
     frame["flag"] = ""
     if table == "firing_rate":

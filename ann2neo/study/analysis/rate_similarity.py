@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.study.analysis.paper_order import LAYER, MEMORIZING, ordered
+from ann2neo.study.analysis.paper_order import LAYER, MEMORIZING, sort_rows
 
 PAIRS = [
     ("Generalizing", "Random"),
@@ -17,7 +17,7 @@ PAIRS = [
 """Conditions the paper compares."""
 
 
-def ks_conditions(units: pd.DataFrame) -> pd.DataFrame:
+def compare_conditions(units: pd.DataFrame) -> pd.DataFrame:
     """Kolmogorov and Smirnov's test that two conditions have the same distribution of firing rates.
 
     Parameters
@@ -42,40 +42,40 @@ def ks_conditions(units: pd.DataFrame) -> pd.DataFrame:
     Examples
     --------
     >>> import pandas as pd
-    >>> from ann2neo.study.analysis.rate_similarity import ks_conditions
+    >>> from ann2neo.study.analysis.rate_similarity import compare_conditions
     >>> cell = {"network": "mlp", "width": 4, "dataset": "digits", "seed": 0, "split": "train"}
     >>> rates = {"Generalizing": [0.5, 0.6, 0.7, 0.8], "Random": [0.1, 0.2, 0.3, 0.55]}
     >>> rows = [{**cell, "condition": c, "firing_rate": r} for c in rates for r in rates[c]]
-    >>> ks_conditions(pd.DataFrame(rows))[["a", "b", "statistic"]]
+    >>> compare_conditions(pd.DataFrame(rows))[["a", "b", "statistic"]]
                   a       b  statistic
     0  Generalizing  Random       0.75
     """
-    return _compared(units, "split", "condition", PAIRS)
+    return _compare(units, "split", "condition", PAIRS)
 
 
-def ks_splits(units: pd.DataFrame) -> pd.DataFrame:
+def compare_splits(units: pd.DataFrame) -> pd.DataFrame:
     """Kolmogorov and Smirnov's test that a network's firing rates are alike on training and test data.
 
     Parameters
     ----------
     units : pandas.DataFrame
-        As for `ks_conditions`.
+        As for `compare_conditions`.
 
     Returns
     -------
     pandas.DataFrame
         A row a network trained and ``condition``, with ``a`` = "train", ``b`` = "test" and the columns
-        of `ks_conditions`.
+        of `compare_conditions`.
 
     Notes
     -----
     Both splits are seen by the same units, which the test does not know: it rejects less often than its
     level says, and that it does not reject is no sign of equal rates. ``mean_difference`` says more.
     """
-    return _compared(units, "condition", "split", [("train", "test")])
+    return _compare(units, "condition", "split", [("train", "test")])
 
 
-def _compared(
+def _compare(
     units: pd.DataFrame, within: str, between: str, pairs: list[tuple[str, str]]
 ) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
@@ -88,7 +88,7 @@ def _compared(
             if a in rates and b in rates and len(rates[a]) and len(rates[b])
         ]
     frame = pd.DataFrame(rows, columns=[*keys, "a", "b", *_KS])
-    return ordered(frame)
+    return sort_rows(frame)
 
 
 _KS = ["statistic", "pvalue", "mean_difference", "n_units"]

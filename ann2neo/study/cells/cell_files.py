@@ -1,19 +1,18 @@
-"""The cells of a study, their randomness and their folders on disk."""
+"""How cells are run and how they ended: their files on disk."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.metadata
 import json
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from ann2neo.study.config.cell import Cell
 
 KINDS = {
     "condition": "ann2neo.study.cells.condition_cell:run",
@@ -24,40 +23,6 @@ KINDS = {
 returns the rows of the cell, JSON-able."""
 
 _PACKAGES = ["ann2neo", "numpy", "scipy", "pandas", "matplotlib", "keras", "tensorflow", "torch", "jax"]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One network of a study and what is done with it.
-
-    Parameters
-    ----------
-    kind : str
-        A key of `KINDS`.
-    network, width, dataset, condition, seed
-        `condition` is empty for kinds without one.
-    """
-
-    kind: str
-    network: str
-    width: int
-    dataset: str
-    condition: str
-    seed: int
-
-    @property
-    def key(self) -> str:
-        """Name of the cell's folder."""
-        parts = (self.kind, self.network, self.width, self.dataset, self.condition, self.seed)
-        return "-".join(str(part) for part in parts if part != "")
-
-    def place(self) -> dict[str, Any]:
-        """Where in the grid the cell is: the first columns of the results."""
-        return {name: value for name, value in asdict(self).items() if name != "kind"}
-
-    def generalizing(self) -> Cell:
-        """The cell that trains the same network on the true labels."""
-        return replace(self, kind="condition", condition="Generalizing")
 
 
 @dataclass(frozen=True)
@@ -118,32 +83,7 @@ class State:
         (folder / "cell.json").write_text(text, encoding="utf-8")
 
 
-def rng_of(seed: int, *parts: object) -> np.random.Generator:
-    """A generator for a purpose, the same wherever and whenever it is asked for.
-
-    Parameters
-    ----------
-    seed : int
-        Of the replicate.
-    *parts
-        What it is for. Other parts give an independent generator.
-
-    Examples
-    --------
-    >>> bool(rng_of(0, "weights", "mlp", 64).random() == rng_of(0, "weights", "mlp", 64).random())
-    True
-    """
-    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
-    words = np.frombuffer(digest, "<u4").tolist()
-    return np.random.default_rng(np.random.SeedSequence([seed, *words]))
-
-
-def folder_of(cell: Cell, out: Path) -> Path:
-    """Where a cell's files are once it is whole."""
-    return out / "cells" / cell.key
-
-
-def state_of(folder: Path) -> State | None:
+def read_state(folder: Path) -> State | None:
     """How the cell of a folder ended; None if it has not.
 
     Raises
@@ -162,7 +102,7 @@ def state_of(folder: Path) -> State | None:
         ) from error
 
 
-def versions() -> dict[str, str]:
+def list_versions() -> dict[str, str]:
     """Versions of Python, of what numbers depend on, and the kind of machine; no name of it."""
     found = {"Python": platform.python_version()}
     for name in _PACKAGES:

@@ -15,7 +15,8 @@ from ann2neo.significance.assumptions import PoissonAssumptions, poisson_assumpt
 from ann2neo.statistics.fano import fanofactor
 from ann2neo.statistics.rates import firing_rate
 from ann2neo.statistics.summary import summarize
-from ann2neo.study.cells.cell_files import Work, rng_of
+from ann2neo.study.cells.cell_files import Work
+from ann2neo.study.config.cell import make_rng
 
 if TYPE_CHECKING:
     from ann2neo.spikes.raster import SpikeRaster
@@ -34,16 +35,16 @@ def run(work: Work) -> list[dict[str, Any]]:
     from ann2neo.training.training_run import train
 
     study, cell = work.study, work.cell
-    data = data_of(work)
+    data = load_data(work)
     _check_window(study, data)
-    network = initial_network(work, data)
+    network = build_network(work, data)
     if work.start is not None:
         load_weights(network, work.start / "weights.npz")
     trained = train(
         study.condition_of(cell),
         network,
         data,
-        rng=rng_of(cell.seed, "training", *cell.place().values()),
+        rng=make_rng(cell.seed, "training", *cell.place().values()),
         learning_rate=study.training.learning_rate,
         batch_size=study.training.batch_size,
         validation_split=study.training.validation_split,
@@ -54,7 +55,7 @@ def run(work: Work) -> list[dict[str, Any]]:
     about = _about(trained, data)
     rows, units = [], []
     for split in study.splits:
-        raster = _recorded(work, trained, data, split)
+        raster = _record_split(work, trained, data, split)
         raster.select(samples=np.arange(min(N_SPIKES, raster.n_samples))).save(
             work.folder / f"spikes_{split}.zarr.zip"
         )
@@ -64,25 +65,25 @@ def run(work: Work) -> list[dict[str, Any]]:
     return rows
 
 
-def data_of(work: Work) -> Dataset:
+def load_data(work: Work) -> Dataset:
     """The cell's data set, or its part; replicates have different parts."""
-    data = _loaded(work.cell.dataset, work.data_dir)
+    data = _load(work.cell.dataset, work.data_dir)
     part = work.study.subset
     if part is None:
         return data
-    rng = rng_of(work.cell.seed, "subset", work.cell.dataset)
+    rng = make_rng(work.cell.seed, "subset", work.cell.dataset)
     return data.subset(part.n_train, part.n_test, rng=rng).downscaled(part.downscale)
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(name: str, data_dir: str | None) -> Dataset:
+def _load(name: str, data_dir: str | None) -> Dataset:
     """A worker's cells mostly share a data set, and decoding one may take ten seconds."""
     from ann2neo.training.datasets import load
 
     return load(name, data_dir)
 
 
-def initial_network(work: Work, data: Dataset) -> Any:
+def build_network(work: Work, data: Dataset) -> Any:
     """The untrained network, the same for all cells of its place in the grid."""
     from ann2neo.networks.builders import build
 
@@ -92,7 +93,7 @@ def initial_network(work: Work, data: Dataset) -> Any:
         cell.width,
         input_shape=data.input_shape,
         n_classes=data.n_classes,
-        rng=rng_of(cell.seed, "weights", cell.network, cell.width, cell.dataset),
+        rng=make_rng(cell.seed, "weights", cell.network, cell.width, cell.dataset),
     )
 
 
@@ -119,9 +120,9 @@ def _check_window(study: Any, data: Dataset) -> None:
             )
 
 
-def _recorded(work: Work, trained: Trained, data: Dataset, split: str) -> SpikeRaster:
+def _record_split(work: Work, trained: Trained, data: Dataset, split: str) -> SpikeRaster:
     cell = work.cell
-    rng = rng_of(cell.seed, "order", *cell.place().values(), split)
+    rng = make_rng(cell.seed, "order", *cell.place().values(), split)
     # What `record` notes itself.
     said = {k: v for k, v in trained.provenance.items() if k not in ("backend", "weights_hash")}
     return record(
@@ -143,7 +144,7 @@ def _about(trained: Trained, data: Dataset) -> dict[str, Any]:
     return {
         "training_accuracy": training,
         "validation_accuracy": validation,
-        "test_accuracy": test_accuracy(trained.network, data),
+        "test_accuracy": measure_test_accuracy(trained.network, data),
         "generalization_gap": None if training is None or validation is None else training - validation,
         "epochs_run": said["epochs_run"],
         "stopped_by": said["stopped_by"],
@@ -151,7 +152,7 @@ def _about(trained: Trained, data: Dataset) -> dict[str, Any]:
     }
 
 
-def test_accuracy(network: Any, data: Dataset) -> float:
+def measure_test_accuracy(network: Any, data: Dataset) -> float:
     """Share of the test images that the network gives their true label."""
     outputs = network.predict(data.x_test, batch_size=1000, verbose=0)
     return float(np.mean(outputs.argmax(axis=-1) == data.y_test))
@@ -162,12 +163,12 @@ def _indicators(raster: SpikeRaster, window: int) -> dict[str, Any]:
     battery = poisson_assumptions(raster, window, ALPHA)
     row: dict[str, Any] = {str(k): _number(v) for k, v in summary.items()}
     row |= {"n_units": raster.n_units, "n_samples": raster.n_samples}
-    row |= {f"{name}_rejecting": _share(battery, name) for name in _REJECTING}
-    adf = _share(battery, "adf")
+    row |= {f"{name}_rejecting": _fraction_rejecting(battery, name) for name in _REJECTING}
+    adf = _fraction_rejecting(battery, "adf")
     return {**row, "adf_not_rejecting": None if adf is None else 1 - adf}
 
 
-def _share(battery: PoissonAssumptions, test: str) -> float | None:
+def _fraction_rejecting(battery: PoissonAssumptions, test: str) -> float | None:
     """Of the units that could be tested, the share with p ≤ α, each by itself."""
     pvalue = battery.tests[test].pvalue
     tested = pvalue[~np.isnan(pvalue)]

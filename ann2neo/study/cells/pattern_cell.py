@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.study.cells.cell_files import Work, rng_of
-from ann2neo.study.cells.condition_cell import data_of, test_accuracy
+from ann2neo.study.cells.cell_files import Work
+from ann2neo.study.cells.condition_cell import load_data, measure_test_accuracy
+from ann2neo.study.config.cell import make_rng
 from ann2neo.training.conditions import GENERALIZING
 from ann2neo.training.training_loop import n_trained_on
 
@@ -31,14 +32,14 @@ def run(work: Work) -> list[dict[str, Any]]:
 
     study, cell = work.study, work.cell
     network, blocks = study.pattern_network(cell)
-    data = data_of(work)
+    data = load_data(work)
     # The networks of a seed see the same samples in the same order: they are compared seed by seed.
-    rng = rng_of(cell.seed, "patterns", cell.dataset)
+    rng = make_rng(cell.seed, "patterns", cell.dataset)
     n_train = n_trained_on(len(data.x_train), study.training.validation_split)
     n_batches = math.ceil(n_train / study.training.batch_size)
     n_steps = n_batches * study.patterns.epochs
     rate = _rate(network.schedule, network.learning_rate or study.training.learning_rate, n_steps)
-    untrained = _untrained(work, network, blocks, data)
+    untrained = _build_network(work, network, blocks, data)
     with tempfile.TemporaryDirectory(dir=work.folder) as folder:
         snapshots = Path(folder) / "snapshots"
         callback = _callback(work, data, snapshots, n_train, n_batches, rng)
@@ -52,16 +53,16 @@ def run(work: Work) -> list[dict[str, Any]]:
             validation_split=study.training.validation_split,
             callbacks=[callback],
         )
-        frame = _replayed(snapshots)
+        frame = _replay(snapshots)
     frame.insert(0, "blocks", blocks)
     frame["training_accuracy"] = trained.provenance["training_accuracy"]
-    frame["test_accuracy"] = test_accuracy(trained.network, data)
+    frame["test_accuracy"] = measure_test_accuracy(trained.network, data)
     frame.to_csv(work.folder / "patterns.csv", index=False)
     trained.history.to_csv(work.folder / "history.csv", index=False)
     return []
 
 
-def _untrained(work: Work, network: PatternNetwork, blocks: int, data: Dataset) -> Any:
+def _build_network(work: Work, network: PatternNetwork, blocks: int, data: Dataset) -> Any:
     from ann2neo.networks.builders import build
 
     cell = work.cell
@@ -70,7 +71,7 @@ def _untrained(work: Work, network: PatternNetwork, blocks: int, data: Dataset) 
         network.width,
         input_shape=data.input_shape,
         n_classes=data.n_classes,
-        rng=rng_of(cell.seed, "weights", "patterns", cell.width, cell.dataset),
+        rng=make_rng(cell.seed, "weights", "patterns", cell.width, cell.dataset),
         **network.options(blocks),
     )
 
@@ -108,7 +109,7 @@ def _steps(n_looks: int, n_batches: int, epochs: int) -> list[int]:
     return sorted({*log_spaced(last, n_looks).tolist(), *even, *moments} - {0})
 
 
-def _replayed(snapshots: Path) -> pd.DataFrame:
+def _replay(snapshots: Path) -> pd.DataFrame:
     """The looks against the initial, the previous and the final one, layers numbered by depth."""
     from ann2neo.monitoring.snapshots import Snapshots
 

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from tqdm.auto import tqdm
 
-from ann2neo.study.cells.cell_files import Cell
+from ann2neo.study.config.cell import Cell
 from ann2neo.study.config.study import Study
 
 _DONE = re.compile(r"(\d+)/(\d+) \[")

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ann2neo.extras import needed
 from ann2neo.study.cells import cell_files as cell_files
+from ann2neo.study.config.cell import locate_cell
 from ann2neo.study.config.study import Study
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Results:
         path = Path(path)
         folder = path if path.is_dir() else path.parent
         if path.is_dir() and (path / "cells").is_dir():
-            return gathered(Study.from_toml(path / "study.toml"), path)
+            return gather_results(Study.from_toml(path / "study.toml"), path)
         alone = not path.is_dir()
         file = path if alone else path / "results.csv"
         if not (file.is_file() or (not alone and (path / "patterns.csv").is_file())):
@@ -163,7 +164,7 @@ class Results:
                 cell_files.write_whole(out / name, write)
 
 
-def gathered(study: Study, out: Path) -> Results:
+def gather_results(study: Study, out: Path) -> Results:
     """The results of the cells of a study that are there, in the study's order."""
     indicators: list[dict] = []
     units: list[pd.DataFrame] = []
@@ -172,8 +173,8 @@ def gathered(study: Study, out: Path) -> Results:
     states: list[dict] = []
     versions: list[dict] = []
     for cell in study.cells():
-        folder = cell_files.folder_of(cell, out)
-        state = cell_files.state_of(folder)
+        folder = locate_cell(cell, out)
+        state = cell_files.read_state(folder)
         if state is None:
             continue
         states.append({**cell.place(), "kind": cell.kind, **state.outcome()})
@@ -193,18 +194,18 @@ def gathered(study: Study, out: Path) -> Results:
             monitored[cell.kind] += _tables(folder / f"{cell.kind}.csv", place)
     return Results(
         study,
-        _typed(pd.DataFrame(indicators, columns=INDICATORS)),
-        _together(units, UNITS),
-        _together(monitored["switch"], SWITCH),
-        _together(monitored["patterns"], PATTERNS),
+        _set_types(pd.DataFrame(indicators, columns=INDICATORS)),
+        _concat(units, UNITS),
+        _concat(monitored["switch"], SWITCH),
+        _concat(monitored["patterns"], PATTERNS),
         StoredSpikes(spikes),
-        _typed(pd.DataFrame(states, columns=CELLS)),
+        _set_types(pd.DataFrame(states, columns=CELLS)),
         tuple(versions),
     )
 
 
-def _together(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    return _typed(pd.concat(tables, ignore_index=True)) if tables else _empty(columns)
+def _concat(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    return _set_types(pd.concat(tables, ignore_index=True)) if tables else _empty(columns)
 
 
 def _tables(file: Path, place: dict) -> list[pd.DataFrame]:
@@ -217,7 +218,7 @@ def _tables(file: Path, place: dict) -> list[pd.DataFrame]:
     return [table]
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+def _set_types(frame: pd.DataFrame) -> pd.DataFrame:
     """The same types whatever is missing: counts stay whole, texts are never NaN."""
     typed = frame.copy()
     for name in frame.columns:
@@ -237,7 +238,7 @@ def _read_csv(file: Path, columns: list[str], *, optional: bool = False) -> pd.D
     missing = [column for column in columns if column not in frame]
     if missing:
         raise ValueError(f"{file} is not a table of a study: it has no column {', '.join(missing)}")
-    return _typed(frame)
+    return _set_types(frame)
 
 
 def _read_parquet(file: Path, columns: list[str]) -> pd.DataFrame:

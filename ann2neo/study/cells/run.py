@@ -15,10 +15,11 @@ from typing import Any
 
 from ann2neo.extras import needed
 from ann2neo.study.cells import cell_files as cell_files
-from ann2neo.study.cells.cell_files import KINDS, Cell, State
+from ann2neo.study.cells.cell_files import KINDS, State
 from ann2neo.study.cells.progress import Progress
-from ann2neo.study.cells.result_tables import Results, gathered
+from ann2neo.study.cells.result_tables import Results, gather_results
 from ann2neo.study.cells.worker import Worker, WorkerDiedError
+from ann2neo.study.config.cell import Cell, locate_cell
 from ann2neo.study.config.study import Study
 from ann2neo.training.conditions import CONDITIONS
 
@@ -87,7 +88,7 @@ def run(
     _check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     with _alone_in(out):
-        ended = _ended(study, out) if resume else {}
+        ended = _find_ended(study, out) if resume else {}
         _check_settings(study, out, ended)
         (out / "cells").mkdir(exist_ok=True)
         cell_files.write_whole(
@@ -100,7 +101,7 @@ def run(
         data = None if data_dir is None else str(Path(data_dir).resolve())
         with Progress(study, todo, shown=progress) as bar:
             _Run(study, out, data, bar).all(todo, workers)
-        results = gathered(study, out)
+        results = gather_results(study, out)
         results.save(out)
     return results
 
@@ -134,12 +135,12 @@ def _alone_in(out: Path) -> Iterator[None]:
         lock.release()
 
 
-def _ended(study: Study, out: Path) -> dict[Cell, State]:
+def _find_ended(study: Study, out: Path) -> dict[Cell, State]:
     """The cells that need not be run: there, readable, and not failed."""
     ended = {}
     for cell in study.cells():
         try:
-            state = cell_files.state_of(cell_files.folder_of(cell, out))
+            state = cell_files.read_state(locate_cell(cell, out))
         except ValueError as error:
             _LOG.warning("%s is run again: %s", cell.key, error)
             continue
@@ -208,9 +209,9 @@ class _Run:
         folder = self._out / "cells" / f".{cell.key}.{os.getpid()}"
         folder.mkdir()
         start = start_of(cell)
-        start_folder = None if start is None else cell_files.folder_of(start, self._out)
+        start_folder = None if start is None else locate_cell(start, self._out)
         if start is not None and start_folder is not None:
-            state = cell_files.state_of(start_folder)
+            state = cell_files.read_state(start_folder)
             if state is None or state.status != "ok":
                 self._fail(cell, folder, f"it starts from {start.key}, which did not end well")
                 return folder
@@ -241,7 +242,7 @@ class _Run:
 
     def _put_in_place(self, cell: Cell, folder: Path) -> State:
         # Only the process that has the lock renames: a worker it leaves behind cannot.
-        target = cell_files.folder_of(cell, self._out)
+        target = locate_cell(cell, self._out)
         if target.exists():
             replaced = folder.with_name(f"{folder.name}.replaced")
             os.replace(target, replaced)
@@ -249,7 +250,7 @@ class _Run:
             shutil.rmtree(replaced, ignore_errors=True)
         else:
             os.replace(folder, target)
-        state = cell_files.state_of(target)
+        state = cell_files.read_state(target)
         if state is None:
             raise RuntimeError(f"{target} has no cell.json")
         return state

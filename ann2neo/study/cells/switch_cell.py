@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.study.cells.cell_files import Work, rng_of
-from ann2neo.study.cells.condition_cell import LAYER, data_of, initial_network
+from ann2neo.study.cells.cell_files import Work
+from ann2neo.study.cells.condition_cell import LAYER, build_network, load_data
+from ann2neo.study.config.cell import make_rng
 from ann2neo.training.conditions import GENERALIZING, MEM_RETRAIN_ALL
 
 
@@ -18,8 +19,8 @@ def run(work: Work) -> list[dict[str, Any]]:
 
     study, cell = work.study, work.cell
     switch = study.switch
-    data = data_of(work)
-    rng = rng_of(cell.seed, "switch", *cell.place().values())
+    data = load_data(work)
+    rng = make_rng(cell.seed, "switch", *cell.place().values())
     for split, samples in (("train", data.x_train), ("test", data.x_test)):
         if len(samples) < switch.n_probe:
             raise ValueError(
@@ -31,7 +32,7 @@ def run(work: Work) -> list[dict[str, Any]]:
         for split, samples in (("train", data.x_train), ("test", data.x_test))
     }
     monitor = SpikeMonitor(probes, layers=LAYER, every=switch.every)
-    trained = initial_network(work, data)
+    trained = build_network(work, data)
     for condition in (
         GENERALIZING.with_stop(epochs=switch.epochs_true),
         MEM_RETRAIN_ALL.with_stop(epochs=switch.epochs_random),

@@ -19,7 +19,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from ann2neo.study.cells.cell_files import Cell, State, Work, versions
+from ann2neo.study.cells.cell_files import State, Work, list_versions
+from ann2neo.study.config.cell import Cell
 from ann2neo.study.config.study import Study
 
 _ONE_THREAD = (
@@ -165,7 +166,7 @@ def run_job(
         status, error = "failed", _one_line(raised)
     seconds = round(time.perf_counter() - began, 3)
     settings = work.study.settings(work.cell)
-    State(status, error, seconds, rows, settings, versions()).save(work.folder)
+    State(status, error, seconds, rows, settings, list_versions()).save(work.folder)
 
 
 def _one_line(error: Exception) -> str:

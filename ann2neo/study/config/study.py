@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ann2neo.study.cells.cell_files import Cell
 from ann2neo.study.config.builtin import builtin_studies, builtin_text
+from ann2neo.study.config.cell import Cell
 from ann2neo.study.config.setting_checks import check_flag, check_int, check_list, check_word
 from ann2neo.study.config.settings import (
     Network,
@@ -22,7 +22,7 @@ from ann2neo.study.config.settings import (
     check_condition,
     check_dataset,
 )
-from ann2neo.study.config.toml_tables import from_table, from_tables, lines, plain
+from ann2neo.study.config.toml_tables import from_table, from_tables, list_values, write_values
 from ann2neo.training.conditions import CONDITIONS, Condition, StoppingRule
 
 _TABLES = {"training": Training, "switch": Switch, "patterns": Patterns, "subset": Subset}
@@ -204,9 +204,9 @@ class Study:
         rule = max(rules, key=lambda rule: rule.specificity)
         accuracy = rule.accuracy
         if accuracy == "published":
-            from ann2neo.study.analysis.published import accuracy_to_reach
+            from ann2neo.study.analysis.published import published_accuracy
 
-            accuracy = accuracy_to_reach(cell)
+            accuracy = published_accuracy(cell)
         return dataclasses.replace(condition, stop=StoppingRule(rule.epochs, accuracy, rule.plateau))
 
     def settings(self, cell: Cell) -> dict[str, Any]:
@@ -288,12 +288,12 @@ class Study:
         >>> print(Study.from_toml("digits-quick").to_toml().splitlines()[0])
         name = "digits-quick"
         """
-        own = {key: value for key, value in plain(self).items() if key not in {*_TABLES, *_LISTS}}
-        text = lines(own)
+        own = {key: value for key, value in list_values(self).items() if key not in {*_TABLES, *_LISTS}}
+        text = write_values(own)
         for key in _LISTS:
             for part in getattr(self, key):
-                text += ["", f"[[{key}]]", *lines(plain(part))]
+                text += ["", f"[[{key}]]", *write_values(list_values(part))]
         for key in _TABLES:
             if getattr(self, key) is not None:
-                text += ["", f"[{key}]", *lines(plain(getattr(self, key)))]
+                text += ["", f"[{key}]", *write_values(list_values(getattr(self, key)))]
         return "\n".join(text) + "\n"

@@ -40,13 +40,13 @@ def _is_required(wanted: dataclasses.Field) -> bool:
     return wanted.default is missing and wanted.default_factory is missing
 
 
-def plain(part: Any) -> dict[str, Any]:
+def list_values(part: Any) -> dict[str, Any]:
     """The fields of a dataclass that are not None."""
     values = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
     return {key: value for key, value in values.items() if value is not None}
 
 
-def lines(values: dict[str, Any]) -> list[str]:
+def write_values(values: dict[str, Any]) -> list[str]:
     """Lines of TOML that give keys their values."""
     # What JSON and TOML write alike: strings of our own alphabet, numbers, booleans, flat lists.
     return [f"{key} = {json.dumps(value)}" for key, value in values.items()]

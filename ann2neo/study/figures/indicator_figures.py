@@ -8,9 +8,22 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.extras import needed
-from ann2neo.study.analysis.paper_order import MEMORIZING, in_order, measured, one_split, spread
-from ann2neo.study.analysis.published import published
-from ann2neo.study.figures.palette import COLOURS, LABELS, MEMORIZING_COLOUR, colour, legend, marker
+from ann2neo.study.analysis.paper_order import (
+    MEMORIZING,
+    select_measured,
+    select_split,
+    sort_names,
+    unstack,
+)
+from ann2neo.study.analysis.published import read_published
+from ann2neo.study.figures.palette import (
+    COLORS,
+    LABELS,
+    MEMORIZING_COLOR,
+    draw_legend,
+    pick_color,
+    pick_marker,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +35,7 @@ _CLOUD = 8
 """Fewer values than this are shown as dots, without the outline of a density."""
 
 
-def figure3(results: Results) -> Figure | None:
+def draw_figure3(results: Results) -> Figure | None:
     """Indicators against the generalization gap, a dot a network and condition, on training data.
 
     Returns
@@ -30,7 +43,7 @@ def figure3(results: Results) -> Figure | None:
     matplotlib.figure.Figure or None
         None if no network has a generalization gap (training less validation accuracy).
     """
-    frame = one_split(measured(results))
+    frame = select_split(select_measured(results))
     frame = frame[frame["generalization_gap"].notna()]
     if not len(frame):
         return None
@@ -42,7 +55,7 @@ def figure3(results: Results) -> Figure | None:
     return figure
 
 
-def figure4(results: Results) -> Figure | None:
+def draw_figure4(results: Results) -> Figure | None:
     """Indicators by width, generalizing beside memorizing networks: dots, median, quartiles, density.
 
     Returns
@@ -50,7 +63,7 @@ def figure4(results: Results) -> Figure | None:
     matplotlib.figure.Figure or None
         None without generalizing and memorizing networks.
     """
-    frame = one_split(measured(results))
+    frame = select_split(select_measured(results))
     frame = frame[frame["condition"].isin(["Generalizing", *MEMORIZING])]
     if not len(frame):
         return None
@@ -60,8 +73,8 @@ def figure4(results: Results) -> Figure | None:
         for place, width in enumerate(widths):
             chosen = frame[(frame["width"] == width) & frame[quantity].notna()]
             is_memorizing = chosen["condition"] != "Generalizing"
-            _cloud(axis, chosen[~is_memorizing], quantity, place - 0.06, -1, COLOURS["Generalizing"])
-            _cloud(axis, chosen[is_memorizing], quantity, place + 0.06, 1, MEMORIZING_COLOUR)
+            _cloud(axis, chosen[~is_memorizing], quantity, place - 0.06, -1, COLORS["Generalizing"])
+            _cloud(axis, chosen[is_memorizing], quantity, place + 0.06, 1, MEMORIZING_COLOR)
         axis.set(xlabel="width of the observed layer", ylabel=label, xlim=(-0.6, len(widths) - 0.4))
         axis.set_xticks(range(len(widths)), [str(width) for width in widths])
     memorizing = set(frame["condition"]) - {"Generalizing"}
@@ -69,7 +82,7 @@ def figure4(results: Results) -> Figure | None:
     return figure
 
 
-def figure6(results: Results) -> Figure | None:
+def draw_figure6(results: Results) -> Figure | None:
     """Mean Fano factor against mean firing rate, with the line 1 − p of independent binary trains.
 
     Crosses are the paper's own numbers.
@@ -79,7 +92,7 @@ def figure6(results: Results) -> Figure | None:
     matplotlib.figure.Figure or None
         None if no network has both.
     """
-    frame = measured(results)
+    frame = select_measured(results)
     frame = frame[frame["firing_rate"].notna() & frame["fanofactor"].notna()]
     if not len(frame):
         return None
@@ -105,14 +118,14 @@ def _panels(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure,
 
 
 def _legend(figure: Figure, frame: pd.DataFrame, *others: Any) -> None:
-    conditions = in_order(set(frame["condition"]), "condition")
-    legend(figure, conditions, in_order(set(frame["network"]), "network"), *others)
+    conditions = sort_names(set(frame["condition"]), "condition")
+    draw_legend(figure, conditions, sort_names(set(frame["network"]), "network"), *others)
 
 
 def _pooled() -> Any:
     from matplotlib.lines import Line2D
 
-    return Line2D([], [], color=MEMORIZING_COLOUR, lw=3, label="memorizing, all")
+    return Line2D([], [], color=MEMORIZING_COLOR, lw=3, label="memorizing, all")
 
 
 def _dots(axis: Axes, frame: pd.DataFrame, x: str, y: str) -> None:
@@ -120,8 +133,8 @@ def _dots(axis: Axes, frame: pd.DataFrame, x: str, y: str) -> None:
         axis.plot(
             group[x],
             group[y],
-            marker(str(network)),
-            color=colour(str(condition)),
+            pick_marker(str(network)),
+            color=pick_color(str(condition)),
             markeredgecolor="white",
             markeredgewidth=0.5,
             ms=7,
@@ -149,10 +162,11 @@ def _cloud(axis: Axes, group: pd.DataFrame, quantity: str, at: float, side: int,
     for x, value, condition, network in zip(
         spread, values, group["condition"], group["network"], strict=True
     ):
-        axis.plot(x, value, marker(network), color=colour(condition), ms=4, mec="white", mew=0.3)
+        style: dict[str, Any] = {"color": pick_color(condition), "ms": 4, "mec": "white", "mew": 0.3}
+        axis.plot(x, value, pick_marker(network), **style)
 
 
 def _published_pairs() -> pd.DataFrame:
-    numbers = pd.concat([published("firing_rate"), published("fano")])
+    numbers = pd.concat([read_published("firing_rate"), read_published("fano")])
     cell = ["network", "width", "dataset", "split", "condition"]
-    return spread(numbers.set_index([*cell, "quantity"])["value"], "quantity")
+    return unstack(numbers.set_index([*cell, "quantity"])["value"], "quantity")

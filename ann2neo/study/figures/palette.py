@@ -1,25 +1,25 @@
-"""Colours and symbols of the pictures: a condition and a network look the same everywhere."""
+"""Colors and symbols of the pictures: a condition and a network look the same everywhere."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ann2neo.study.analysis.paper_order import title
+from ann2neo.study.analysis.paper_order import full_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours (jfly.uni-koeln.de/color), which people with any colour vision tell apart; the
+# Okabe and Ito's colors (jfly.uni-koeln.de/color), which people with any color vision tell apart; the
 # first three as in the demo.
-COLOURS = {
+COLORS = {
     "Generalizing": "#0072b2",
     "MemRetrainLast": "#d55e00",
     "Random": "#666666",
     "MemRandomLast": "#e69f00",
     "MemRetrainAll": "#cc79a7",
 }
-RANDOM_LABELS_COLOUR = COLOURS["MemRetrainLast"]
-MEMORIZING_COLOUR = "#000000"
+RANDOM_LABELS_COLOR = COLORS["MemRetrainLast"]
+MEMORIZING_COLOR = "#000000"
 """Of all memorizing conditions together: none of theirs."""
 MARKERS = {"mlp": "o", "cnn": "s", "densenet121": "^", "resnet": "D"}
 LABELS = {
@@ -28,36 +28,44 @@ LABELS = {
     "fanofactor": "mean Fano factor MF",
     "cv_fanofactor_percent": "CV of Fano factors (%)",
 }
-_OTHER_COLOUR = "#009e73"
+_OTHER_COLOR = "#009e73"
 _OTHER_MARKER = "P"
 
 
-def colour(condition: str) -> str:
-    """The colour of a condition; one for all that the paper does not have."""
-    return COLOURS.get(condition, _OTHER_COLOUR)
+def pick_color(condition: str) -> str:
+    """The color of a condition; one for all that the paper does not have."""
+    return COLORS.get(condition, _OTHER_COLOR)
 
 
-def marker(network: str) -> str:
+def pick_marker(network: str) -> str:
     """The symbol of a network."""
     return MARKERS.get(network, _OTHER_MARKER)
 
 
-def legend(figure: Figure, conditions: list[str], networks: list[str], *others: Any) -> None:
-    """Name colours and symbols below the panels."""
+def draw_legend(figure: Figure, conditions: list[str], networks: list[str], *others: Any) -> None:
+    """Name colors and symbols below the panels."""
     from matplotlib.lines import Line2D
 
     dot: dict[str, Any] = {"linestyle": "none", "markersize": 6}
     handles: list[Any] = [
-        Line2D([], [], marker="o", color=colour(c), label=c, **dot) for c in conditions
+        Line2D([], [], marker="o", color=pick_color(c), label=c, **dot) for c in conditions
     ]
     handles += [
-        Line2D([], [], marker=marker(n), markerfacecolor="none", color="black", label=title(n), **dot)
+        Line2D(
+            [],
+            [],
+            marker=pick_marker(n),
+            markerfacecolor="none",
+            color="black",
+            label=full_name(n),
+            **dot,
+        )
         for n in networks
     ]
-    below(figure, [*handles, *others])
+    place_below(figure, [*handles, *others])
 
 
-def below(figure: Figure, handles: list[Any]) -> None:
+def place_below(figure: Figure, handles: list[Any]) -> None:
     """A legend below all panels, in four columns at most: five run out of the narrowest figure."""
     figure.legend(
         handles=handles,

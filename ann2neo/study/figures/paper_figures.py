@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ann2neo.study.figures.indicator_figures import figure3, figure4, figure6
-from ann2neo.study.figures.train_figures import figure2, figure5
+from ann2neo.study.figures.indicator_figures import draw_figure3, draw_figure4, draw_figure6
+from ann2neo.study.figures.train_figures import draw_figure2, draw_figure5
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CAPTIONS = {
     "figure2": "Observed trains of the network, samples and units named at the top, a row a condition, "
     "and simulated Poisson processes of the mean rate they have there. Right: the spikes of each unit "
-    "counted (colour), the mean and 95 % band of such Poisson processes (black).",
+    "counted (color), the mean and 95 % band of such Poisson processes (black).",
     "figure3": "Indicators against the generalization gap, a dot a network, condition and seed; "
     "training data.",
     "figure4": "Indicators by the width of the observed layer, generalizing (left of each pair) and "
@@ -33,7 +33,7 @@ CAPTIONS = {
 }
 
 
-def figures(results: Results) -> dict[str, Figure]:
+def draw_figures(results: Results) -> dict[str, Figure]:
     """The firing-rate paper's figures 2 to 6, as far as the results have what they show.
 
     Parameters
@@ -60,14 +60,14 @@ def figures(results: Results) -> dict[str, Figure]:
 
     Examples
     --------
-    >>> from ann2neo.study.figures.paper_figures import figures
-    >>> figures(results)["figure6"].savefig("figure6.png")  # doctest: +SKIP
+    >>> from ann2neo.study.figures.paper_figures import draw_figures
+    >>> draw_figures(results)["figure6"].savefig("figure6.png")  # doctest: +SKIP
     """
     made = {
-        "figure2": figure2(results, rng=np.random.default_rng(0)),
-        "figure3": figure3(results),
-        "figure4": figure4(results),
-        "figure5": figure5(results),
-        "figure6": figure6(results),
+        "figure2": draw_figure2(results, rng=np.random.default_rng(0)),
+        "figure3": draw_figure3(results),
+        "figure4": draw_figure4(results),
+        "figure5": draw_figure5(results),
+        "figure6": draw_figure6(results),
     }
     return {name: figure for name, figure in made.items() if figure is not None}

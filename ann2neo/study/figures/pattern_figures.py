@@ -9,21 +9,21 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.extras import needed
-from ann2neo.study.analysis.paper_order import title
-from ann2neo.study.analysis.pattern_findings import MOMENTS, pattern_findings, pattern_layers
-from ann2neo.study.analysis.pattern_numbers import by_kind, family, is_block_output, relative_depth
-from ann2neo.study.figures.palette import below
+from ann2neo.study.analysis.number_format import format_interval, format_number
+from ann2neo.study.analysis.paper_order import full_name
+from ann2neo.study.analysis.pattern_findings import MOMENTS, describe_layers, find_in_patterns
+from ann2neo.study.analysis.pattern_numbers import family, is_block_output, relative_depth, sort_by_kind
+from ann2neo.study.figures.palette import place_below
 from ann2neo.study.figures.pattern_panels import (
     DEPTHS,
+    arrange_panels,
+    average_looks,
     blocks_title,
-    depth_colours,
+    depth_colors,
     label_outside,
-    means_of,
+    make_panels,
     network_title,
-    panels,
-    wrapped,
 )
-from ann2neo.study.report.html import interval, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +59,7 @@ _MOMENT_TITLES = {
 _BLOCKS = 3
 
 
-def pattern_figures(results: Results) -> dict[str, Figure]:
+def draw_pattern_figures(results: Results) -> dict[str, Figure]:
     """The pictures of a study's activation patterns.
 
     Parameters
@@ -80,8 +80,8 @@ def pattern_figures(results: Results) -> dict[str, Figure]:
 
     Examples
     --------
-    >>> from ann2neo.study.figures.pattern_figures import pattern_figures
-    >>> pattern_figures(results)["settling"].savefig("settling.png")  # doctest: +SKIP
+    >>> from ann2neo.study.figures.pattern_figures import draw_pattern_figures
+    >>> draw_pattern_figures(results)["settling"].savefig("settling.png")  # doctest: +SKIP
     """
     made = {}
     varied = [c for c in ("dataset", "probe") if len(set(results.patterns[c])) > 1]
@@ -89,18 +89,19 @@ def pattern_figures(results: Results) -> dict[str, Figure]:
         said = dict(zip(["dataset", "probe"], key, strict=True))
         suffix = "".join(f"_{said[column]}" for column in varied)
         figures = {
-            "pattern_maps": pattern_maps(patterns),
-            "entropy_by_depth": entropy_by_depth(pattern_layers(patterns)),
-            "settling": settling(patterns),
+            "pattern_maps": draw_pattern_maps(patterns),
+            "entropy_by_depth": draw_entropy_by_depth(describe_layers(patterns)),
+            "settling": draw_settling(patterns),
         }
         for name, figure in figures.items():
             if varied:
-                figure.suptitle(", ".join(title(str(said[column])) for column in varied), fontsize=11)
+                names = ", ".join(full_name(str(said[column])) for column in varied)
+                figure.suptitle(names, fontsize=11)
             made[name + suffix] = figure
     return made
 
 
-def pattern_maps(patterns: pd.DataFrame) -> Figure:
+def draw_pattern_maps(patterns: pd.DataFrame) -> Figure:
     """Layers by steps: entropy, and weighted Jaccard index to the initial and the final patterns.
 
     A column a kind of network, of those whose number of blocks is nearest to three; means over seeds.
@@ -115,8 +116,8 @@ def pattern_maps(patterns: pd.DataFrame) -> Figure:
     matplotlib.figure.Figure
     """
     networks = list(_nearest(patterns).groupby("network", sort=False))
-    n_rows, columns = wrapped(len(networks))
-    figure, axes = panels(len(_MAPS) * n_rows, columns, (10.0, 1.7))
+    n_rows, columns = arrange_panels(len(networks))
+    figure, axes = make_panels(len(_MAPS) * n_rows, columns, (10.0, 1.7))
     for first in range(n_rows):
         for row, (quantity, label) in enumerate(_MAPS.items()):
             here = axes[len(_MAPS) * first + row]
@@ -133,7 +134,7 @@ def pattern_maps(patterns: pd.DataFrame) -> Figure:
     return figure
 
 
-def entropy_by_depth(layers: pd.DataFrame) -> Figure:
+def draw_entropy_by_depth(layers: pd.DataFrame) -> Figure:
     """Entropy against relative depth: early, after half of the training and at its end.
 
     A row a kind of network, of those with several numbers of blocks a stage, where there are any; a line
@@ -142,7 +143,7 @@ def entropy_by_depth(layers: pd.DataFrame) -> Figure:
     Parameters
     ----------
     layers : pandas.DataFrame
-        What `pattern_layers` says, of one data set and probe.
+        What `describe_layers` says, of one data set and probe.
 
     Returns
     -------
@@ -153,12 +154,12 @@ def entropy_by_depth(layers: pd.DataFrame) -> Figure:
     shown = layers[several] if several.any() else layers
     shades = _shades(sorted(set(shown["blocks"])))
     rows = list(shown.groupby(kinds[shown.index], sort=False))
-    figure, axes = panels(len(rows), len(MOMENTS), (10.0, 2.3), sharex=True, sharey=True)
+    figure, axes = make_panels(len(rows), len(MOMENTS), (10.0, 2.3), sharex=True, sharey=True)
     for row, (kind, of_kind) in zip(axes, rows, strict=True):
         for axis, moment in zip(row, MOMENTS, strict=True):
             for blocks in sorted(set(of_kind["blocks"])):
                 of_blocks = of_kind[of_kind["blocks"] == blocks]
-                _profile(axis, of_blocks, f"entropy_share_{moment}", shades[blocks])
+                _profile(axis, of_blocks, f"entropy_fraction_{moment}", shades[blocks])
             axis.set_title(f"{kind}, {_MOMENT_TITLES[moment]}", fontsize=9, loc="left")
             axis.spines[["top", "right"]].set_visible(False)
         row[0].set_ylabel("entropy, share of maximum")
@@ -168,7 +169,7 @@ def entropy_by_depth(layers: pd.DataFrame) -> Figure:
     return figure
 
 
-def settling(patterns: pd.DataFrame) -> Figure:
+def draw_settling(patterns: pd.DataFrame) -> Figure:
     """Weighted Jaccard index to the final patterns, a line a layer, a panel a network.
 
     Parameters
@@ -180,16 +181,16 @@ def settling(patterns: pd.DataFrame) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    layers = pattern_layers(patterns)
-    found = pattern_findings(layers)
+    layers = describe_layers(patterns)
+    found = find_in_patterns(layers)
     found = found[(found["finding"] == "settling") & (found["compared_with"] == "")]
     taus = {row["network"]: row for row in found.to_dict("records")}
-    networks = list(by_kind(patterns).groupby("network", sort=False))
-    n_rows, columns = wrapped(len(networks))
-    figure, axes = panels(n_rows, columns, (10.0, 2.3), sharex=True, sharey=True)
-    depths = depth_colours()
+    networks = list(sort_by_kind(patterns).groupby("network", sort=False))
+    n_rows, columns = arrange_panels(len(networks))
+    figure, axes = make_panels(n_rows, columns, (10.0, 2.3), sharex=True, sharey=True)
+    depths = depth_colors()
     for axis, (network, looks) in zip(axes.flat, networks, strict=False):
-        means = means_of(looks, "weighted_jaccard_final")
+        means = average_looks(looks, "weighted_jaccard_final")
         where = relative_depth(means.columns, len(means.columns))
         for place, depth in zip(where, means, strict=True):
             axis.plot(means.index / means.index[-1], means[depth], color=depths(place), lw=1)
@@ -219,18 +220,18 @@ def _least(shares: pd.Series) -> float:
 
 def _map(axis: Axes, looks: pd.DataFrame, quantity: str, least: float) -> Any:
     """Layers by steps on a logarithmic axis, and the untrained network in a strip at the left."""
-    means = means_of(looks, quantity)
+    means = average_looks(looks, quantity)
     steps = means.index.to_numpy(dtype=float)
     values = means.to_numpy(dtype=float).T
     edges = _edges(steps[steps > 0])
     depth = np.arange(len(values) + 1) + 0.5
-    colours: dict[str, Any] = {"vmin": least, "vmax": 1, "cmap": DEPTHS, "rasterized": True}
-    mesh = axis.pcolormesh(edges, depth, values[:, steps > 0], **colours)
+    colors: dict[str, Any] = {"vmin": least, "vmax": 1, "cmap": DEPTHS, "rasterized": True}
+    mesh = axis.pcolormesh(edges, depth, values[:, steps > 0], **colors)
     ticks = {10.0**k: f"{10**k:,}" for k in range(9) if edges[0] <= 10**k <= edges[-1]}
     if steps[0] == 0:
         # In parts of the axis, which is logarithmic: a strip of 6 %, a gap of 2 %.
         part = (edges[-1] / edges[0]) ** 0.02
-        axis.pcolormesh([edges[0] / part**4, edges[0] / part], depth, values[:, :1], **colours)
+        axis.pcolormesh([edges[0] / part**4, edges[0] / part], depth, values[:, :1], **colors)
         ticks[edges[0] / part**2.5] = "0"
     axis.set_xscale("log")
     axis.set_xticks(list(ticks), list(ticks.values()))
@@ -264,19 +265,19 @@ def _profile_legend(figure: Figure, shades: dict[int, Any]) -> None:
     handles = [
         Line2D([], [], color=shade, label=blocks_title(blocks)) for blocks, shade in shades.items()
     ]
-    below(
+    place_below(
         figure,
         [*handles, Line2D([], [], color="black", marker="o", ms=3, ls="", label="behind a block")],
     )
 
 
 def _shades(blocks: list[int]) -> dict[int, Any]:
-    colours = depth_colours()
-    return {count: colours(k / max(1, len(blocks) - 1)) for k, count in enumerate(blocks)}
+    colors = depth_colors()
+    return {count: colors(k / max(1, len(blocks) - 1)) for k, count in enumerate(blocks)}
 
 
 def _tau(found: dict[Hashable, Any] | None) -> str:
     if found is None:
         return "τ not defined"
-    said = f"τ = {number(found['value'], 2)}"
-    return said if np.isnan(found["low"]) else f"{said} {interval(found)}"
+    said = f"τ = {format_number(found['value'], 2)}"
+    return said if np.isnan(found["low"]) else f"{said} {format_interval(found)}"

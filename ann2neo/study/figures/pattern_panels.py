@@ -1,4 +1,4 @@
-"""What the pictures of activation patterns have in common: panels, colours of depths, names."""
+"""What the pictures of activation patterns have in common: panels, colors of depths, names."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _COLUMNS = 4
 """Panels side by side, at most."""
 
 DEPTHS = "viridis"
-"""A map whose lightness grows evenly, so that it reads the same without colour."""
+"""A map whose lightness grows evenly, so that it reads the same without color."""
 
 
-def panels(rows: int, columns: int, size: tuple[float, float], **shared: Any) -> tuple[Figure, Any]:
+def make_panels(rows: int, columns: int, size: tuple[float, float], **shared: Any) -> tuple[Figure, Any]:
     """A figure of a width, for all of it, and a height a row, both in inches."""
     plain = needed("matplotlib.figure", extra="plot")
     figure = plain.Figure(figsize=(size[0], 0.8 + size[1] * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 
-def wrapped(n: int) -> tuple[int, int]:
+def arrange_panels(n: int) -> tuple[int, int]:
     """Rows and columns of `n` panels."""
     columns = min(_COLUMNS, n)
     return -(-n // columns), columns
@@ -47,14 +47,14 @@ def label_outside(axes: Any, n: int, xlabel: str, ylabel: str) -> None:
             axis.set_ylabel(ylabel)
 
 
-def means_of(looks: pd.DataFrame, quantity: str) -> pd.DataFrame:
+def average_looks(looks: pd.DataFrame, quantity: str) -> pd.DataFrame:
     """Mean over seeds, a row a step and a column a depth."""
     means = looks.groupby(["step", "depth"])[quantity].mean()
     return means.reset_index().pivot(index="step", columns="depth", values=quantity)  # noqa: PD010
 
 
-def depth_colours() -> Any:
-    """Colours of depths, without the yellows that white paper swallows."""
+def depth_colors() -> Any:
+    """Colors of depths, without the yellows that white paper swallows."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.extras import needed
-from ann2neo.study.analysis.paper_order import LAYER, in_order, title
-from ann2neo.study.figures.palette import COLOURS, RANDOM_LABELS_COLOUR, below, colour
+from ann2neo.study.analysis.paper_order import LAYER, full_name, sort_names
+from ann2neo.study.figures.palette import COLORS, RANDOM_LABELS_COLOR, pick_color, place_below
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ _POINTS = 2000
 _WIDTHS = ["#08306b", "#2171b5", "#4292c6", "#8ebfe0"]
 
 
-def figure2(results: Results, *, rng: np.random.Generator) -> Figure | None:
+def draw_figure2(results: Results, *, rng: np.random.Generator) -> Figure | None:
     """Trains of one network beside Poisson processes of the same mean rate.
 
     A row a condition of the first network that has spikes, which the title names: observed trains of up
@@ -51,7 +51,7 @@ def figure2(results: Results, *, rng: np.random.Generator) -> Figure | None:
         n_samples, n_units = active.shape
         rate = float(active.mean())
         events = [np.sort(rng.uniform(0, n_samples, k)) for k in rng.poisson(rate * n_samples, n_units)]
-        shade = colour(condition)
+        shade = pick_color(condition)
         _raster(row[0], [np.flatnonzero(train) + 0.5 for train in active.T], shade)
         _raster(row[1], events, "black")
         _counts(row[2], active, rate, shade)
@@ -63,7 +63,7 @@ def figure2(results: Results, *, rng: np.random.Generator) -> Figure | None:
     return figure
 
 
-def figure5(results: Results) -> Figure | None:
+def draw_figure5(results: Results) -> Figure | None:
     """Mean firing rate while training, first on true labels, then on random ones.
 
     A row a network and data set: the whole course, and the switch of labels enlarged. A line a width
@@ -86,15 +86,15 @@ def figure5(results: Results) -> Figure | None:
         last = int(of_row["step"].max())
         # Of the whole course: with few batches a pass, true labels may have no look but the one before.
         one_pass = max(1, round(last / max(1, of_row["training_epoch"].max())))
-        whole.set_title(f"{title(str(network))}, {title(str(dataset))}", fontsize=10, loc="left")
+        whole.set_title(f"{full_name(str(network))}, {full_name(str(dataset))}", fontsize=10, loc="left")
         zoomed.set_title(
             "around the switch of labels: one pass before, two after", fontsize=10, loc="left"
         )
         near = max(0, switch - one_pass), min(last, switch + 2 * one_pass)
         for axis, (first, end) in ((whole, (0, last)), (zoomed, near)):
             _courses(axis, of_row[of_row["step"].between(first, end)], _shades(courses))
-            axis.axvspan(first, switch, color=COLOURS["Generalizing"], alpha=0.08, lw=0)
-            axis.axvspan(switch, end, color=RANDOM_LABELS_COLOUR, alpha=0.08, lw=0)
+            axis.axvspan(first, switch, color=COLORS["Generalizing"], alpha=0.08, lw=0)
+            axis.axvspan(switch, end, color=RANDOM_LABELS_COLOR, alpha=0.08, lw=0)
             axis.set(xlim=(first, end), ylim=(0, None))
             axis.spines[["top", "right"]].set_visible(False)
         whole.set_ylabel("MFR")
@@ -113,16 +113,16 @@ def _trains(results: Results) -> tuple[str, dict[str, np.ndarray]]:
         return "", {}
     first = keys.iloc[0][[*LAYER, "split"]]
     same = keys[(keys[[*LAYER, "split"]] == first).all(axis=1)].set_index("condition", drop=False)
-    chosen = same.loc[in_order(set(same["condition"]), "condition")]
+    chosen = same.loc[sort_names(set(same["condition"]), "condition")]
     trains = {
         key[3]: results.spikes[key].to_dense()[:, :_UNITS]
         for key in chosen.itertuples(index=False, name=None)
     }
     n_samples, n_units = next(iter(trains.values())).shape
     whose = (
-        f"{title(first['network'])} {first['width']}, {title(first['dataset'])}, {first['split']} data, "
-        f"seed {first['seed']}: the first {n_samples} samples recorded, {n_units} of "
-        f"{first['width']} units; mean rates are of these"
+        f"{full_name(first['network'])} {first['width']}, {full_name(first['dataset'])}, "
+        f"{first['split']} data, seed {first['seed']}: the first {n_samples} samples recorded, "
+        f"{n_units} of {first['width']} units; mean rates are of these"
     )
     return whose, trains
 
@@ -172,10 +172,10 @@ def _course_legend(figure: Figure, courses: pd.DataFrame) -> None:
     styles = {"train": "-", "test": ":"}
     handles += [
         Line2D([], [], color="black", ls=styles[probe], label=f"{probe} data")
-        for probe in in_order(set(courses["probe"]) & set(styles), "split")
+        for probe in sort_names(set(courses["probe"]) & set(styles), "split")
     ]
     handles += [
-        Patch(color=COLOURS["Generalizing"], alpha=0.15, label="true labels"),
-        Patch(color=RANDOM_LABELS_COLOUR, alpha=0.15, label="random labels"),
+        Patch(color=COLORS["Generalizing"], alpha=0.15, label="true labels"),
+        Patch(color=RANDOM_LABELS_COLOR, alpha=0.15, label="random labels"),
     ]
-    below(figure, handles)
+    place_below(figure, handles)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MINUS = "−"
 _DOTS_PER_INCH = 130
 
 
@@ -31,56 +29,7 @@ def element(name: str, *contents: object, **attributes: object) -> Markup:
     return Markup(f"<{name}{written}>{''.join(markup(content) for content in contents)}</{name}>")
 
 
-def number(value: float, decimals: int, *, sign: bool = False) -> str:
-    """A number with a true minus sign; a dash for NaN.
-
-    Examples
-    --------
-    >>> number(-0.123, 2), number(0.5, 1, sign=True), number(float("nan"), 2), number(-0.001, 2)
-    ('−0.12', '+0.5', '–', '0.00')
-    """
-    if not math.isfinite(value):
-        return "–" if math.isnan(value) else ("∞" if value > 0 else f"{MINUS}∞")
-    rounded = round(value, decimals) + 0.0
-    return f"{rounded:{'+' if sign else ''}.{decimals}f}".replace("-", MINUS)
-
-
-def interval(row: Mapping[Hashable, Any], decimals: int = 2) -> str:
-    """The interval of a finding, as a text.
-
-    Examples
-    --------
-    >>> interval({"low": -0.123, "high": 0.5}), interval({"low": float("nan"), "high": float("nan")})
-    ('[−0.12, 0.50]', 'no interval')
-    """
-    if math.isnan(row["low"]):
-        return "no interval"
-    return f"[{number(row['low'], decimals)}, {number(row['high'], decimals)}]"
-
-
-def significant(value: float) -> str:
-    """Three significant digits; a dash for NaN.
-
-    Examples
-    --------
-    >>> significant(0.00012345), significant(-12.345), significant(1e-30)
-    ('0.000123', '−12.3', '1e−30')
-    """
-    return number(value, 0) if not math.isfinite(value) else f"{value:.3g}".replace("-", MINUS)
-
-
-def pvalue(value: float) -> str:
-    """A p-value.
-
-    Examples
-    --------
-    >>> pvalue(0.0004), pvalue(0.0312), pvalue(float("nan"))
-    ('< 0.001', '0.031', '–')
-    """
-    return "< 0.001" if value < 0.001 else number(value, 3)
-
-
-def table(
+def make_table(
     caption: object,
     head: Sequence[Sequence[Markup]],
     rows: Iterable[tuple[object, Sequence[object]]],
@@ -122,7 +71,7 @@ def text(content: object) -> Markup:
     return element("td", content, class_="text")
 
 
-def picture(figure: Figure, name: str, caption: str) -> Markup:
+def embed_figure(figure: Figure, name: str, caption: str) -> Markup:
     """A figure as a picture inside the page; `caption` also stands for it where it cannot be seen."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)

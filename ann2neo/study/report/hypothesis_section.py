@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ann2neo.study.analysis.hypotheses import ASSUMES, Hypothesis, hypotheses
-from ann2neo.study.report.html import Markup, element, heads, pvalue, significant, table, text
+from ann2neo.study.analysis.hypotheses import ASSUMES, Hypothesis, judge_hypotheses
+from ann2neo.study.analysis.number_format import format_pvalue, format_significant
+from ann2neo.study.report.html import Markup, element, heads, make_table, text
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
 
 
-def hypothesis_section(results: Results) -> Markup:
+def write_hypotheses(results: Results) -> Markup:
     """Verdicts in a table, then each hypothesis with its numbers."""
-    judged = hypotheses(results)
-    overview = table(
+    judged = judge_hypotheses(results)
+    overview = make_table(
         "The hypotheses of the paper's section 3.2, judged by this study and by the paper.",
         [heads("hypothesis", "this study", "the paper", "deciding number")],
         [(f"{one.number}. {one.statement}", _verdicts(one)) for one in judged],
@@ -44,7 +45,7 @@ def _details(one: Hypothesis) -> Markup:
     if len(one.numbers):
         shown = Markup(
             shown
-            + table(
+            + make_table(
                 "Medians with 95 % interval and the p-value of the null; plain numbers only describe.",
                 [heads("number", "value [interval]", "null", "p", "n")],
                 [(row["quantity"], _cells(row)) for _, row in one.numbers.iterrows()],
@@ -54,14 +55,14 @@ def _details(one: Hypothesis) -> Markup:
 
 
 def _cells(row: pd.Series[Any]) -> list[str]:
+    count = f"{row['n']:.0f}"
     if pd.isna(row["null"]):
-        return [significant(row["value"]), "", "", f"{row['n']:.0f}"]
-    return [_median(row), significant(row["null"]), pvalue(row["pvalue"]), f"{row['n']:.0f}"]
+        return [format_significant(row["value"]), "", "", count]
+    return [_median(row), format_significant(row["null"]), format_pvalue(row["pvalue"]), count]
 
 
 def _median(row: pd.Series[Any]) -> str:
     if not row["n"]:
         return "–"
-    if pd.isna(row["low"]):
-        return f"{significant(row['value'])} [too few for an interval]"
-    return f"{significant(row['value'])} [{significant(row['low'])}, {significant(row['high'])}]"
+    value, low, high = (format_significant(row[name]) for name in ("value", "low", "high"))
+    return f"{value} [too few for an interval]" if pd.isna(row["low"]) else f"{value} [{low}, {high}]"

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ann2neo.study.analysis.paper_order import LAYER, is_broken, title
-from ann2neo.study.analysis.published import QUANTITIES, published
-from ann2neo.study.cells.cell_files import versions, write_whole
-from ann2neo.study.figures.paper_figures import CAPTIONS, figures
-from ann2neo.study.report.html import Markup, element, heads, picture, table, text
-from ann2neo.study.report.hypothesis_section import hypothesis_section
-from ann2neo.study.report.pattern_section import followed_patterns, pattern_section, pattern_summary
-from ann2neo.study.report.table_section import table_section
+from ann2neo.study.analysis.paper_order import LAYER, full_name, is_broken
+from ann2neo.study.analysis.published import QUANTITIES, read_published
+from ann2neo.study.cells.cell_files import list_versions, write_whole
+from ann2neo.study.figures.paper_figures import CAPTIONS, draw_figures
+from ann2neo.study.report.html import Markup, element, embed_figure, heads, make_table, text
+from ann2neo.study.report.hypothesis_section import write_hypotheses
+from ann2neo.study.report.pattern_section import has_patterns, summarize_patterns, write_patterns
+from ann2neo.study.report.table_section import write_tables
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
@@ -29,7 +29,7 @@ _MISSING = {
 }
 
 
-def report(results: Results, path: str | Path, overwrite: bool = False) -> Path:
+def write_report(results: Results, path: str | Path, overwrite: bool = False) -> Path:
     """Write a study as one self-contained HTML page.
 
     Parameters
@@ -63,8 +63,8 @@ def report(results: Results, path: str | Path, overwrite: bool = False) -> Path:
 
     Examples
     --------
-    >>> from ann2neo.study.report.page import report
-    >>> report(results, "report.html")  # doctest: +SKIP
+    >>> from ann2neo.study.report.page import write_report
+    >>> write_report(results, "report.html")  # doctest: +SKIP
     """
     path = Path(path)
     if path.suffix != ".html":
@@ -90,11 +90,11 @@ def _page(results: Results) -> str:
     )
     sections: dict[str, Markup] = {}
     if _has_conditions(results):
-        sections["hypotheses"] = hypothesis_section(results)
+        sections["hypotheses"] = write_hypotheses(results)
         sections["figures"] = _figure_section(results)
-        sections["tables"] = table_section(results)
-    if followed_patterns(results):
-        sections["patterns"] = pattern_section(results)
+        sections["tables"] = write_tables(results)
+    if has_patterns(results):
+        sections["patterns"] = write_patterns(results)
     sections["cells"] = _broken_section(results)
     sections["configuration"] = _configuration_section(results)
     links = [element("li", element("a", key, href=f"#{key}")) for key in sections]
@@ -102,7 +102,7 @@ def _page(results: Results) -> str:
         "body",
         element("h1", f"Study {name}"),
         _summary(results) if _has_conditions(results) else "",
-        pattern_summary(results) if followed_patterns(results) else "",
+        summarize_patterns(results) if has_patterns(results) else "",
         element("nav", element("ul", *links)),
         *(element("section", section, id=key) for key, section in sections.items()),
     )
@@ -111,7 +111,7 @@ def _page(results: Results) -> str:
 
 def _has_conditions(results: Results) -> bool:
     """Whether the page is about conditions: where there is nothing at all, it says so of them."""
-    return len(results.indicators) + len(results.switch) > 0 or not followed_patterns(results)
+    return len(results.indicators) + len(results.switch) > 0 or not has_patterns(results)
 
 
 def _summary(results: Results) -> Markup:
@@ -122,8 +122,8 @@ def _summary(results: Results) -> Markup:
         cells = results.indicators.drop_duplicates([*LAYER, "condition"])
         count = len(cells) + len(results.switch.drop_duplicates(LAYER))
     broken = int(is_broken(cells).sum())
-    names = ", ".join(title(name) for name in dict.fromkeys(cells["network"]))
-    data = ", ".join(title(name) for name in dict.fromkeys(cells["dataset"]))
+    names = ", ".join(full_name(name) for name in dict.fromkeys(cells["network"]))
+    data = ", ".join(full_name(name) for name in dict.fromkeys(cells["dataset"]))
     return element(
         "p",
         f"{count} cells ({broken} without numbers) of {names} on {data}, {cells['seed'].nunique()} "
@@ -138,19 +138,19 @@ def _summary(results: Results) -> Markup:
 
 def _is_published(cells: pd.DataFrame) -> bool:
     """Whether the paper has numbers of any of these cells."""
-    paper = pd.concat([published(name) for name in QUANTITIES])
+    paper = pd.concat([read_published(name) for name in QUANTITIES])
     place = ["network", "width", "dataset", "condition"]
     there, known = (set(frame[place].itertuples(index=False, name=None)) for frame in (cells, paper))
     return not there.isdisjoint(known)
 
 
 def _figure_section(results: Results) -> Markup:
-    made = figures(results)
+    made = draw_figures(results)
     parts = [element("h2", "Figures")]
     for key, caption in CAPTIONS.items():
         number = key.removeprefix("figure")
         if key in made:
-            parts.append(picture(made[key], key, f"Figure {number}. {caption}"))
+            parts.append(embed_figure(made[key], key, f"Figure {number}. {caption}"))
         else:
             parts.append(element("p", f"Figure {number} is not shown: {_MISSING[key]}."))
     return Markup("".join(parts))
@@ -164,7 +164,7 @@ def _broken_section(results: Results) -> Markup:
         return Markup(heading + element("p", "None failed or diverged."))
     place = [c for c in ("kind", "network", "width", "dataset", "condition", "seed") if c in broken]
     once = broken.drop_duplicates(place)
-    shown = table(
+    shown = make_table(
         "Cells that failed, and cells whose loss became NaN (diverged).",
         [heads("cell", "status", "error")],
         [
@@ -186,9 +186,9 @@ def _configuration_section(results: Results) -> Markup:
 
 
 def _version_table(results: Results) -> Markup:
-    page = versions()
+    page = list_versions()
     names = list(dict.fromkeys(name for found in (*results.versions, page) for name in found))
-    return table(
+    return make_table(
         "What cells were run with, as far as they say, and what this page was made with.",
         [heads("package", *["cells"] * len(results.versions), "page")],
         [(name, [found.get(name, "–") for found in (*results.versions, page)]) for name in names],

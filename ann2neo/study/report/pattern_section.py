@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ann2neo.study.analysis.paper_order import is_broken, title
-from ann2neo.study.analysis.pattern_findings import MOMENTS, TRAINED, pattern_findings, pattern_layers
-from ann2neo.study.figures.pattern_figures import CAPTIONS, pattern_figures
-from ann2neo.study.report.html import Markup, element, heads, interval, number, picture, table
+from ann2neo.study.analysis.number_format import format_interval, format_number
+from ann2neo.study.analysis.paper_order import full_name, is_broken
+from ann2neo.study.analysis.pattern_findings import MOMENTS, TRAINED, describe_layers, find_in_patterns
+from ann2neo.study.figures.pattern_figures import CAPTIONS, draw_pattern_figures
+from ann2neo.study.report.html import Markup, element, embed_figure, heads, make_table
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
@@ -31,7 +32,7 @@ _READING = (
     "no order, −1 top-down. A pattern of many units changes when one of them flips, so that "
     "wide layers settle late by patterns alone; the shares of flipped units are one control, "
     "pairs of equally wide layers the other. Dip: the most by which the entropy, in shares of "
-    "its maximum, lies below both neighbours' at one layer; between outputs of blocks, as the "
+    "its maximum, lies below both neighbors' at one layer; between outputs of blocks, as the "
     "two rectifiers of a residual block differ in kind, and between all. Dips are never below 0 "
     "and chance makes them positive: what counts are the differences."
 )
@@ -46,19 +47,19 @@ _PAIRED = (
 )
 
 
-def followed_patterns(results: Results) -> bool:
+def has_patterns(results: Results) -> bool:
     """Whether the study followed activation patterns, or tried to."""
     return len(results.patterns) > 0 or "patterns" in set(results.cells["kind"])
 
 
-def pattern_summary(results: Results) -> Markup:
+def summarize_patterns(results: Results) -> Markup:
     """A paragraph: which networks, and after whom."""
     cells = results.cells[results.cells["kind"] == "patterns"]
     if not len(cells):
         cells = results.patterns.drop_duplicates(TRAINED).assign(status="ok")
     broken = int(is_broken(cells).sum())
     names = ", ".join(dict.fromkeys(cells["network"]))
-    data = ", ".join(title(name) for name in dict.fromkeys(cells["dataset"]))
+    data = ", ".join(full_name(name) for name in dict.fromkeys(cells["dataset"]))
     return element(
         "p",
         f"Activation patterns of {len(cells)} network(s) ({broken} without numbers), {names} on {data}, "
@@ -69,18 +70,18 @@ def pattern_summary(results: Results) -> Markup:
     )
 
 
-def pattern_section(results: Results) -> Markup:
+def write_patterns(results: Results) -> Markup:
     """Pictures, and the findings as numbers with intervals."""
     heading = element("h2", "Activation patterns")
     if not len(results.patterns):
         return Markup(heading + element("p", "No network whose patterns were followed has numbers."))
-    layers = pattern_layers(results.patterns)
-    found = pattern_findings(layers)
+    layers = describe_layers(results.patterns)
+    found = find_in_patterns(layers)
     is_alone = found["compared_with"] == ""
     parts = [heading]
-    for name, figure in pattern_figures(results).items():
+    for name, figure in draw_pattern_figures(results).items():
         caption = next(text for key, text in CAPTIONS.items() if name.startswith(key))
-        parts.append(picture(figure, name, caption))
+        parts.append(embed_figure(figure, name, caption))
     parts += [element("h3", "Findings"), element("p", _READING)]
     parts.append(_table(_EACH, found[is_alone], _accuracies(layers)))
     if not is_alone.all():
@@ -105,7 +106,7 @@ def _table(caption: str, found: pd.DataFrame, accuracies: Mapping[Any, float] | 
     rows = []
     for place, of_row in found.groupby(["dataset", "probe", "network", "compared_with"], sort=False):
         said = {row["finding"]: row for row in of_row.to_dict("records")}
-        cells = [] if accuracies is None else [element("td", number(accuracies[place[:3]], 3))]
+        cells = [] if accuracies is None else [element("td", format_number(accuracies[place[:3]], 3))]
         cells += [_cell(said, finding) for of_group in groups.values() for finding in of_group]
         rows.append((_heading(*map(str, place)), cells))
     upper = [element("th", "", rowspan=2), *(element("th", one, rowspan=2) for one in more)]
@@ -113,14 +114,14 @@ def _table(caption: str, found: pd.DataFrame, accuracies: Mapping[Any, float] | 
         element("th", name, colspan=len(of_group), scope="colgroup", class_="group")
         for name, of_group in groups.items()
     ]
-    return table(
+    return make_table(
         caption, [upper, heads(*(h for of_group in groups.values() for h in of_group.values()))], rows
     )
 
 
 def _heading(dataset: str, probe: str, network: str, compared_with: str) -> Markup:
     name = f"{network} − {compared_with}" if compared_with else network
-    return Markup(f"{element('span', name)}<br>{element('small', f'{title(dataset)} {probe}')}")
+    return Markup(f"{element('span', name)}<br>{element('small', f'{full_name(dataset)} {probe}')}")
 
 
 def _cell(said: Mapping[str, Mapping[Hashable, Any]], finding: str) -> Markup:
@@ -131,6 +132,6 @@ def _cell(said: Mapping[str, Mapping[Hashable, Any]], finding: str) -> Markup:
     count = f"n = {row['n']}"
     where = said.get(finding.replace("dip_", "dip_depth_"))
     if where is not None and where is not row:
-        count += f"; at {number(where['value'], 2)}"
-    small = (element("small", interval(row, decimals)), element("small", count))
-    return element("td", number(row["value"], decimals), *small)
+        count += f"; at {format_number(where['value'], 2)}"
+    small = (element("small", format_interval(row, decimals)), element("small", count))
+    return element("td", format_number(row["value"], decimals), *small)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ann2neo.study.analysis.paper_order import title
-from ann2neo.study.analysis.paper_tables import ALIKE, tables
-from ann2neo.study.report.html import Markup, element, heads, number, pvalue, table
+from ann2neo.study.analysis.number_format import format_number, format_pvalue
+from ann2neo.study.analysis.paper_order import full_name
+from ann2neo.study.analysis.paper_tables import ALIKE, tabulate
+from ann2neo.study.report.html import Markup, element, heads, make_table
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
@@ -41,10 +42,10 @@ _KS_CAPTION = (
 )
 
 
-def table_section(results: Results) -> Markup:
-    """Every table of `tables`, with the flags of published numbers as notes."""
+def write_tables(results: Results) -> Markup:
+    """Every table of `tabulate`, with the flags of published numbers as notes."""
     parts = [element("h2", "Tables")]
-    for name, frame in tables(results).items():
+    for name, frame in tabulate(results).items():
         parts.append(element("h3", _TITLES[name]))
         if not len(frame):
             parts.append(element("p", "The study has no such number."))
@@ -72,7 +73,7 @@ def _number_table(name: str, frame: pd.DataFrame) -> Markup:
         )
         for place in range(len(frame))
     ]
-    shown = table(_CAPTION, _head(columns), rows)
+    shown = make_table(_CAPTION, _head(columns), rows)
     listed = [
         element("li", element("span", text, class_="flag"), id=f"{name}-{count}")
         for text, count in notes.items()
@@ -99,8 +100,8 @@ def _head(columns: list[tuple[str, str]]) -> list[list[Markup]]:
 def _heading(frame: pd.DataFrame, place: int) -> Markup:
     """A row's name: network and width, then data set and split."""
     values = dict(zip(frame.index.names, frame.index[place], strict=True))
-    data = " ".join([title(values["dataset"]), values.get("split", "")]).strip()
-    network = f"{title(values['network'])} {values['width']}"
+    data = " ".join([full_name(values["dataset"]), values.get("split", "")]).strip()
+    network = f"{full_name(values['network'])} {values['width']}"
     return Markup(f"{element('span', network)} {element('small', data)}")
 
 
@@ -108,13 +109,13 @@ def _cell(parts: dict[str, Any], quantity: str, name: str, notes: dict[str, int]
     decimals = _QUANTITIES[quantity][1]
     if not parts["n"] > 0 and pd.isna(parts["published"]):
         return element("td", "–")
-    measured = number(parts["mean"], decimals)
+    measured = format_number(parts["mean"], decimals)
     if parts["n"] > 1:
-        measured += f" ± {number(parts['sd'], decimals)} ({parts['n']:.0f})"
+        measured += f" ± {format_number(parts['sd'], decimals)} ({parts['n']:.0f})"
     if pd.isna(parts["published"]):
         return element("td", measured)
-    difference = number(parts["difference"], min(2, decimals), sign=True)
-    paper: list[object] = [f"{number(parts['published'], 2)} ({difference})"]
+    difference = format_number(parts["difference"], min(2, decimals), sign=True)
+    paper: list[object] = [f"{format_number(parts['published'], 2)} ({difference})"]
     if not parts["flag"]:
         return element("td", measured, element("small", *paper))
     note = notes.setdefault(parts["flag"], len(notes) + 1)
@@ -131,15 +132,15 @@ def _ks_table(name: str, frame: pd.DataFrame) -> Markup:
         for place in range(len(frame))
     ]
     more = "; both splits are of the same units besides." if name == "ks_splits" else "."
-    return table(_KS_CAPTION + more, [heads("", *columns)], rows)
+    return make_table(_KS_CAPTION + more, [heads("", *columns)], rows)
 
 
 def _ks_cell(parts: dict[str, Any]) -> Markup:
     if not parts["n"] > 0:
         return element("td", "–")
-    p = pvalue(parts["pvalue"])
+    p = format_pvalue(parts["pvalue"])
     small = f"p {p if p.startswith('<') else f'= {p}'}; alike {parts['alike']:.0f} of {parts['n']:.0f}"
-    shown: list[object] = [number(parts["distance"], 3), element("small", small)]
+    shown: list[object] = [format_number(parts["distance"], 3), element("small", small)]
     if "mean_difference" in parts:
-        shown.append(element("small", f"ΔMFR {number(parts['mean_difference'], 4, sign=True)}"))
+        shown.append(element("small", f"ΔMFR {format_number(parts['mean_difference'], 4, sign=True)}"))
     return element("td", *shown)

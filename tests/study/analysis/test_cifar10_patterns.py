@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ann2neo.study import Study
-from ann2neo.study.analysis.pattern_findings import pattern_findings, pattern_layers
+from ann2neo.study.analysis.pattern_findings import describe_layers, find_in_patterns
 
 DATA = files("ann2neo.study") / "data"
 
@@ -19,7 +19,7 @@ def layers():
 
 @pytest.fixture(scope="module")
 def findings(layers):
-    return pattern_findings(layers).set_index(["finding", "network", "compared_with"])
+    return find_in_patterns(layers).set_index(["finding", "network", "compared_with"])
 
 
 def test_they_are_the_networks_of_the_study(layers):
@@ -33,9 +33,9 @@ def test_they_are_the_networks_of_the_study(layers):
 def test_courses_and_layers_are_of_the_same_networks(layers):
     courses = pd.read_csv(DATA / "cifar10-patterns-seed0.csv")
     key = ["network", "seed", "layer"]
-    both = pattern_layers(courses).merge(layers, on=key, validate="one_to_one", suffixes=("", "_kept"))
+    both = describe_layers(courses).merge(layers, on=key, validate="one_to_one", suffixes=("", "_kept"))
     assert len(both) == len(layers[(layers["blocks"] == 3) & (layers["seed"] == 0)])
-    for name in ("settled_at", "settled_at_flips", "entropy_share_early", "entropy_share_end"):
+    for name in ("settled_at", "settled_at_flips", "entropy_fraction_early", "entropy_fraction_end"):
         np.testing.assert_allclose(both[name], both[f"{name}_kept"], atol=2e-3)
 
 

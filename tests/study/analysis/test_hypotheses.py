@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ann2neo.study.analysis.evidence import alike_on_splits, change_points, lower_rates
-from ann2neo.study.analysis.hypotheses import hypotheses
-from ann2neo.study.analysis.median_test import median_of
+from ann2neo.study.analysis.hypotheses import judge_hypotheses
+from ann2neo.study.analysis.medians import compute_median
 from tests.study.made_results import RATES, made, switch_courses, usual
 
 ALL_ALIKE = dict.fromkeys(RATES, 0.4)
 
 
 def verdicts(results):
-    return {one.number: one.verdict for one in hypotheses(results)}
+    return {one.number: one.verdict for one in judge_hypotheses(results)}
 
 
 def small(**options):
@@ -28,7 +28,7 @@ def small(**options):
 
 @pytest.fixture(scope="module")
 def judged():
-    return hypotheses(usual())
+    return judge_hypotheses(usual())
 
 
 def test_all_eight_in_order(judged):
@@ -159,7 +159,7 @@ def test_no_results():
 @given(st.lists(st.floats(-1, 1).map(lambda x: round(x, 3)), min_size=1, max_size=30))
 def test_the_sign_test_agrees_with_the_binomial(values):
     values = np.array(values)
-    found = median_of(values)
+    found = compute_median(values)
     assert found.value == pytest.approx(np.median(values))
     if not (values == 0).any():
         expected = stats.binomtest(int((values > 0).sum()), len(values)).pvalue
@@ -172,17 +172,17 @@ def test_the_sign_test_agrees_with_the_binomial(values):
 
 
 def test_an_infinite_ratio_counts():
-    assert median_of([np.inf] * 5 + [2.0], 1.0).side() == 1
+    assert compute_median([np.inf] * 5 + [2.0], 1.0).side() == 1
 
 
 def test_equal_numbers_up_to_rounding_are_equal():
-    assert median_of([0.1 + 0.2 - 0.3] * 20).side() == 0
+    assert compute_median([0.1 + 0.2 - 0.3] * 20).side() == 0
 
 
 @pytest.mark.parametrize("n", [6, 20])
 def test_level_of_the_verdict(n):
     rng = np.random.default_rng(n)
-    sides = [median_of(rng.standard_t(2, n)).side() for _ in range(400)]
+    sides = [compute_median(rng.standard_t(2, n)).side() for _ in range(400)]
     # The nominal 0.05 and three standard errors of 400 draws.
     assert np.mean(np.array(sides) != 0) < 0.083
 

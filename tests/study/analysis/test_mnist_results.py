@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 
 from ann2neo import study
-from ann2neo.study.analysis.published import CELL, published
+from ann2neo.study.analysis.published import CELL, read_published
 
 TRAINED = ["Generalizing", "MemRetrainLast", "MemRandomLast"]
 
@@ -42,5 +42,5 @@ def test_rates_are_in_the_papers_order(measured, width):
 
 
 def _published(table, quantity, cell):
-    rows = published(table).set_index(CELL).sort_index().loc[[cell]]
+    rows = read_published(table).set_index(CELL).sort_index().loc[[cell]]
     return rows.loc[rows["quantity"] == quantity, "value"]

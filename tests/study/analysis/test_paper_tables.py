@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from ann2neo.study.analysis.paper_order import CONDITIONS
-from ann2neo.study.analysis.paper_tables import tables
+from ann2neo.study.analysis.paper_tables import tabulate
 from ann2neo.study.cells.result_tables import Results
 from tests.study.made_results import made, usual
 
@@ -18,7 +18,7 @@ PLACE = ("cnn", 128, "mnist", "test")
 
 @pytest.fixture(scope="module")
 def shown():
-    return tables(usual())
+    return tabulate(usual())
 
 
 def rows_of(results, network, width, dataset, split, condition):
@@ -86,14 +86,14 @@ def test_broken_cells_keep_their_published_numbers():
     results.indicators.loc[broken, "status"] = "diverged"
     numbers = ["firing_rate", "cv_firing_rate_percent", "fanofactor", "training_accuracy"]
     results.indicators.loc[broken, numbers] = np.nan
-    found = tables(results)["firing_rate"].loc[("mlp", 64, "mnist", "train"), "MemRetrainLast"]
+    found = tabulate(results)["firing_rate"].loc[("mlp", 64, "mnist", "train"), "MemRetrainLast"]
     assert found["firing_rate", "n"] == 0
     assert np.isnan(found["firing_rate", "mean"])
     assert found["firing_rate", "published"] == 0.03
 
 
 def test_one_seed_has_no_deviation():
-    shown = tables(made(networks=("mlp",), widths=(64,), seeds=(3,)))
+    shown = tabulate(made(networks=("mlp",), widths=(64,), seeds=(3,)))
     found = shown["fano"].loc[("mlp", 64, "mnist", "train"), ("Random", "fanofactor")]
     assert np.isnan(found["sd"])
     assert found["n"] == 1
@@ -146,13 +146,13 @@ def test_look_ups_by_condition_are_silent(shown):
 
 def test_a_table_alone_is_enough(tmp_path):
     usual().indicators.to_csv(tmp_path / "results.csv", index=False)
-    again = tables(Results.load(tmp_path / "results.csv"))
+    again = tabulate(Results.load(tmp_path / "results.csv"))
     assert list(again) == ["accuracy", "firing_rate", "fano"]
-    whole = tables(usual())
+    whole = tabulate(usual())
     for name, frame in again.items():
         pd.testing.assert_frame_equal(frame, whole[name])
 
 
 def test_no_rows_at_all():
     empty = replace(usual(), indicators=usual().indicators.iloc[:0], units=usual().units.iloc[:0])
-    assert all(frame.empty for frame in tables(empty).values())
+    assert all(frame.empty for frame in tabulate(empty).values())

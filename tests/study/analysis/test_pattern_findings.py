@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ann2neo.study.analysis.pattern_findings import means_over_seeds, pattern_findings, pattern_layers
+from ann2neo.study.analysis.pattern_findings import average_over_seeds, describe_layers, find_in_patterns
 from ann2neo.study.analysis.pattern_numbers import (
     deepest_dip,
     family,
     kendall,
     kendall_same_width,
     relative_depth,
-    settled_at,
+    settling_time,
 )
 from ann2neo.study.cells.result_tables import Results
 from tests.study.made_patterns import STEPS, course, names, study_patterns
@@ -31,7 +31,7 @@ def found(frame, finding, network, compared_with=""):
 
 
 def findings(*courses):
-    return pattern_findings(pattern_layers(pd.concat(courses, ignore_index=True)))
+    return find_in_patterns(describe_layers(pd.concat(courses, ignore_index=True)))
 
 
 def settled_by_hand(steps, values, final):
@@ -60,19 +60,19 @@ def test_settled_at_is_the_last_crossing(looks, final):
     # A course that touches the middle and turns back is settled there or not by the last bit.
     middle = (values[0] + final) / 2
     exact = np.isclose(values[1:-1], middle).any(axis=0)
-    got = settled_at(steps, values, final)
+    got = settling_time(steps, values, final)
     np.testing.assert_allclose(got[~exact], np.array(expected)[~exact], atol=2e-4)
 
 
 def test_settled_at_where_it_is_not_defined():
     values = np.array([[0.2, 1.0, 0.2, 0.2], [0.5, 1.0, np.nan, 0.9], [1.0, 1.0, 1.0, 0.3]])
-    got = settled_at(np.array([0, 1, 2]), values, 1.0)
+    got = settling_time(np.array([0, 1, 2]), values, 1.0)
     assert got[0] == 1  # not before the last look
     assert np.isnan(got[1:]).all()  # no range; a look missing; not there at the end
 
 
 def test_layers_of_a_known_course():
-    layers = pattern_layers(course("plain", 1, 0, [5, 10, 15, 20, 25, 30, 40]))
+    layers = describe_layers(course("plain", 1, 0, [5, 10, 15, 20, 25, 30, 40]))
     # 10 of 100 steps: straight between the looks at 8 and 16, on a line that ends at 20 of them.
     assert layers["settled_at"].iloc[1] == pytest.approx(0.1)
     np.testing.assert_allclose(layers["settled_at"], layers["settled_at_flips"])
@@ -83,28 +83,28 @@ def test_layers_of_a_known_course():
 def test_the_three_moments():
     n = len(names(1))
     entropy = np.tile(STEPS[:, None], n) / 100
-    layers = pattern_layers(course("plain", 1, 0, 10, entropy))  # a pass is ten steps, a tenth one
-    assert (layers["entropy_share_early"] == 0.01).all()
-    assert (layers["entropy_share_half"] == 0.5).all()
-    assert (layers["entropy_share_end"] == 1.0).all()
+    layers = describe_layers(course("plain", 1, 0, 10, entropy))  # a pass is ten steps, a tenth one
+    assert (layers["entropy_fraction_early"] == 0.01).all()
+    assert (layers["entropy_fraction_half"] == 0.5).all()
+    assert (layers["entropy_fraction_end"] == 1.0).all()
     few = np.array([0, 7, 60, 100])
-    layers = pattern_layers(course("plain", 1, 0, 10, np.tile(few[:, None], n) / 100, few))
-    assert layers.loc[0, ["entropy_share_early", "entropy_share_half"]].tolist() == [0.07, 0.07]
+    layers = describe_layers(course("plain", 1, 0, 10, np.tile(few[:, None], n) / 100, few))
+    assert layers.loc[0, ["entropy_fraction_early", "entropy_fraction_half"]].tolist() == [0.07, 0.07]
 
 
 def test_order_of_rows_and_further_columns():
     looks = course("plain", 1, 0, np.arange(1, 8) * 6, mutual_information=0.5)
     shuffled = looks.sample(frac=1, random_state=1)
-    pd.testing.assert_frame_equal(pattern_layers(looks), pattern_layers(shuffled))
-    assert (pattern_layers(looks)["mutual_information_end"] == 0.5).all()
+    pd.testing.assert_frame_equal(describe_layers(looks), describe_layers(shuffled))
+    assert (describe_layers(looks)["mutual_information_end"] == 0.5).all()
 
 
 def test_networks_come_by_kind_and_blocks():
     looks = [course(kind, blocks, 0, 10) for blocks in (3, 1) for kind in ("residual", "plain")]
-    layers = pattern_layers(pd.concat(looks))  # whose index has each number four times
+    layers = describe_layers(pd.concat(looks))  # whose index has each number four times
     order = ["residual_1", "residual_3", "plain_1", "plain_3"]
     assert layers["network"].unique().tolist() == order
-    assert pattern_findings(layers)["network"].unique().tolist() == [*order, "plain"]
+    assert find_in_patterns(layers)["network"].unique().tolist() == [*order, "plain"]
 
 
 def test_refuses_single_looks_and_doubled_ones():
@@ -112,18 +112,18 @@ def test_refuses_single_looks_and_doubled_ones():
     with pytest.raises(
         ValueError, match="at least 2 looks at each network, got 1 at plain_1 8 digits 4"
     ):
-        pattern_layers(looks[looks["step"] == 0])
+        describe_layers(looks[looks["step"] == 0])
     with pytest.raises(ValueError, match="duplicate"):
-        pattern_layers(pd.concat([looks, looks]))
+        describe_layers(pd.concat([looks, looks]))
 
 
 def test_of_nothing():
-    layers = pattern_layers(Results(None, pd.DataFrame()).patterns)
+    layers = describe_layers(Results(None, pd.DataFrame()).patterns)
     assert not len(layers)
     assert "settled_at" in layers
     assert (
-        pattern_findings(layers).columns.tolist()
-        == pattern_findings(pattern_layers(course("plain", 1, 0, 10))).columns.tolist()
+        find_in_patterns(layers).columns.tolist()
+        == find_in_patterns(describe_layers(course("plain", 1, 0, 10))).columns.tolist()
     )
 
 
@@ -256,7 +256,7 @@ def test_intervals_cover_the_mean_in_95_percent():
             "value": rng.normal(0.4, 0.2, n_studies * n_seeds),
         }
     )
-    frame = means_over_seeds(numbers)
+    frame = average_over_seeds(numbers)
     assert (frame["n"] == n_seeds).all()
     covered = ((frame["low"] < 0.4) & (frame["high"] > 0.4)).sum()
     low, high = stats.binom.ppf([0.0005, 0.9995], n_studies, 0.95)

@@ -4,16 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ann2neo.study.analysis.published import CELL, largest_cv_percent, published
+from ann2neo.study.analysis.published import CELL, largest_cv_percent, read_published
 
 
 def flagged(table, kind):
-    frame = published(table)
+    frame = read_published(table)
     return frame[frame["flag"].str.startswith(kind)]
 
 
 def rates_and_fano():
-    numbers = pd.concat([published("firing_rate"), published("fano")])
+    numbers = pd.concat([read_published("firing_rate"), read_published("fano")])
     return numbers.pivot_table(index=CELL, columns="quantity", values="value")
 
 
@@ -21,7 +21,7 @@ def rates_and_fano():
     ("table", "n", "networks"), [("accuracy", 144, 3), ("firing_rate", 368, 3), ("fano", 184, 3)]
 )
 def test_whole_tables(table, n, networks):
-    frame = published(table)
+    frame = read_published(table)
     assert len(frame) == n
     assert frame["network"].nunique() == networks
     assert frame["value"].notna().all()
@@ -31,7 +31,7 @@ def test_whole_tables(table, n, networks):
 def test_numbers_of_the_text():
     # From the paper's tables 1, 2 and 5, rows "Dense 64 MNIST Train" and "denseNet 512 cifar10 Test".
     def value(table, quantity, *cell):
-        frame = published(table)
+        frame = read_published(table)
         return frame.loc[(frame[[*CELL, "quantity"]] == [*cell, quantity]).all(axis=1), "value"].item()
 
     first, last = ("mlp", 64, "mnist", "train"), ("densenet121", 512, "cifar10", "test")
@@ -42,14 +42,14 @@ def test_numbers_of_the_text():
 
 
 def test_a_copy_is_handed_out():
-    frame = published("fano")
+    frame = read_published("fano")
     frame["value"] = 0
-    assert published("fano")["value"].min() > 0
+    assert read_published("fano")["value"].min() > 0
 
 
 def test_unknown_table():
     with pytest.raises(ValueError, match="table must be one of"):
-        published("table 2")
+        read_published("table 2")
 
 
 def test_the_six_impossible_variations():

@@ -10,7 +10,7 @@ import time
 
 import pandas as pd
 
-from ann2neo.study.cells.cell_files import rng_of
+from ann2neo.study.config.cell import make_rng
 from ann2neo.training.training_loop import DivergedError
 
 
@@ -27,7 +27,7 @@ def run(work):
         os._exit(3)
     if mishap == "diverge":
         raise DivergedError("loss is nan", pd.DataFrame({"training_epoch": [1], "loss": [float("nan")]}))
-    value = rng_of(cell.seed, *cell.place().values()).random()
+    value = make_rng(cell.seed, *cell.place().values()).random()
     start = float((work.start / "value.txt").read_text()) if work.start else 0.0
     (work.folder / "value.txt").write_text(str(value))
     (work.folder / "units.csv").write_text(f"split,unit_index,firing_rate,fanofactor\ntest,0,{value},\n")

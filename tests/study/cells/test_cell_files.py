@@ -9,7 +9,8 @@ import pytest
 import ann2neo as a2n
 from ann2neo.study import Study
 from ann2neo.study.cells import cell_files
-from ann2neo.study.cells.cell_files import Cell, State, Work, rng_of
+from ann2neo.study.cells.cell_files import State, Work
+from ann2neo.study.config.cell import Cell, make_rng
 from ann2neo.study.config.settings import Network, StopRule, Subset, Switch, Training
 
 pytest.importorskip("keras", reason="the tensorflow extra is not installed")
@@ -129,13 +130,13 @@ def test_what_the_samples_do_not_suffice_for_is_refused_before_training(tmp_path
 
 def test_generators_differ_by_seed_and_purpose_and_are_stable():
     draws = [
-        rng_of(seed, *parts).integers(2**62)
+        make_rng(seed, *parts).integers(2**62)
         for seed in (0, 1)
         for parts in [("a",), ("a", "b"), ("ab",), ("a", 1)]
     ]
     assert len(set(draws)) == len(draws)
     # Cells of older studies must stay what they were.
-    assert rng_of(0, "weights", "mlp", 64, "digits").integers(1000, size=3).tolist() == GOLDEN
+    assert make_rng(0, "weights", "mlp", 64, "digits").integers(1000, size=3).tolist() == GOLDEN
 
 
 GOLDEN = [421, 967, 476]
@@ -144,11 +145,11 @@ GOLDEN = [421, 967, 476]
 
 def test_state_round_trips(tmp_path):
     rows = [{"split": "test", "isi_cv": None}]
-    state = State("ok", "", 1.5, rows, {"window": 20}, cell_files.versions())
+    state = State("ok", "", 1.5, rows, {"window": 20}, cell_files.list_versions())
     state.save(tmp_path)
-    assert cell_files.state_of(tmp_path) == state
+    assert cell_files.read_state(tmp_path) == state
     assert state.versions["numpy"] == np.__version__
-    assert cell_files.state_of(tmp_path / "none") is None
+    assert cell_files.read_state(tmp_path / "none") is None
 
 
 def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path):

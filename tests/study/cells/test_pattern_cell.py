@@ -8,7 +8,7 @@ import pytest
 
 from ann2neo.study import Results, Study, run
 from ann2neo.study.cells.cell_files import Work
-from ann2neo.study.cells.condition_cell import data_of
+from ann2neo.study.cells.condition_cell import load_data
 from ann2neo.study.cells.pattern_cell import _rate
 from ann2neo.study.cells.pattern_cell import run as run_cell
 from ann2neo.study.config.settings import PatternNetwork, Patterns, Subset, Training
@@ -83,7 +83,7 @@ def test_a_cell_is_the_same_when_run_again(results, tmp_path):
 def test_small_images_are_means_of_squares():
     work = Work(STUDY, STUDY.cells()[0], None)
     whole = dataclasses.replace(STUDY, subset=Subset(107, 40))
-    small, large = data_of(work), data_of(dataclasses.replace(work, study=whole))
+    small, large = load_data(work), load_data(dataclasses.replace(work, study=whole))
     expected = [[large.x_train[:, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].mean((1, 2)) for j in range(4)]
                 for i in range(4)]  # fmt: skip
     np.testing.assert_allclose(small.x_train, np.moveaxis(expected, 2, 0), rtol=1e-6)

@@ -7,8 +7,9 @@ import pytest
 
 from ann2neo import SpikeRaster
 from ann2neo.study import Results, Study
-from ann2neo.study.cells.cell_files import Cell, State, folder_of
+from ann2neo.study.cells.cell_files import State
 from ann2neo.study.cells.result_tables import INDICATORS, SWITCH, UNITS
+from ann2neo.study.config.cell import Cell, locate_cell
 from ann2neo.study.config.settings import Network, Switch
 
 STUDY = Study(
@@ -35,13 +36,13 @@ def out(tmp_path):
         switch: State("ok", "", 3.0),
     }
     for cell, state in ends.items():
-        folder_of(cell, tmp_path).mkdir(parents=True)
-        state.save(folder_of(cell, tmp_path))
-    folder = folder_of(random, tmp_path)
+        locate_cell(cell, tmp_path).mkdir(parents=True)
+        state.save(locate_cell(cell, tmp_path))
+    folder = locate_cell(random, tmp_path)
     (folder / "units.csv").write_text("split,unit_index,firing_rate,fanofactor\ntrain,0,0.5,\n")
     SpikeRaster.from_dense([[True], [False]]).save(folder / "spikes_train.zarr.zip")
     header = ",".join(SWITCH[4:])
-    (folder_of(switch, tmp_path) / "switch.csv").write_text(
+    (locate_cell(switch, tmp_path) / "switch.csv").write_text(
         f"{header}\n0,0,true,train,hidden,0.5,20,0.4\n"
     )
     return tmp_path
@@ -66,7 +67,7 @@ def test_a_row_a_cell_and_split(out):
 
 
 def test_versions_once_each_and_none_of_older_cells(out):
-    random, generalizing, switch = (folder_of(cell, out) for cell in STUDY.cells())
+    random, generalizing, switch = (locate_cell(cell, out) for cell in STUDY.cells())
     State("ok", versions={"numpy": "2"}).save(random)
     State("ok", versions={"numpy": "2"}).save(switch)
     older = json.loads((generalizing / "cell.json").read_text())
@@ -94,12 +95,12 @@ def test_saved_results_load_to_the_same_tables(out, tmp_path_factory):
 
 
 def test_an_unfinished_study_has_the_cells_that_are_there(out):
-    folder_of(STUDY.cells()[1], out).rename(out / "away")
+    locate_cell(STUDY.cells()[1], out).rename(out / "away")
     assert len(Results.load(out).indicators) == 2
 
 
 def test_a_cell_beyond_the_study_is_left_out(out):
-    other = folder_of(Cell("condition", "mlp", 9, "digits", "Random", 0), out)
+    other = locate_cell(Cell("condition", "mlp", 9, "digits", "Random", 0), out)
     other.mkdir()
     State("ok", "", 1, [{"split": "train"}]).save(other)
     assert set(Results.load(out).indicators["width"]) == {3}

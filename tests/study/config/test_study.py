@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ann2neo.study import Study, builtin_studies
-from ann2neo.study.cells.cell_files import Cell
+from ann2neo.study.config.cell import Cell
 from ann2neo.study.config.settings import (
     Network,
     PatternNetwork,
@@ -222,7 +222,7 @@ BAD = {
         PATTERNS + "[subset]\nn_train = 9\nn_test = 9\ndownscale = 0\n",
         "downscale must be at least 1, got 0",
     ),
-    "unknown key": ('colour = "red"\n' + TOML, "key must be one of name, networks, .*, got 'colour'"),
+    "unknown key": ('color = "red"\n' + TOML, "key must be one of name, networks, .*, got 'color'"),
     "unknown key in a table": (
         TOML + "[training]\nmomentum = 0.9\n",
         r"\[training\]: key must be one of learning_rate, .*, got 'momentum'",

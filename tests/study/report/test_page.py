@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ann2neo.study.analysis.pattern_findings import pattern_findings, pattern_layers
+from ann2neo.study.analysis.pattern_findings import describe_layers, find_in_patterns
 from ann2neo.study.cells.result_tables import Results
 from ann2neo.study.config.study import Study
-from ann2neo.study.report.page import report
-from ann2neo.study.report.table_section import table_section
+from ann2neo.study.report.page import write_report
+from ann2neo.study.report.table_section import write_tables
 from tests.study.made_patterns import only_patterns
 from tests.study.made_results import made, usual
 
@@ -41,13 +41,13 @@ def page(tmp_path_factory):
     )
     broken.loc[broken.index[:2], ["status", "error"]] = ["failed", NASTY]
     path = tmp_path_factory.mktemp("report") / "report.html"
-    return report(replace(results, indicators=broken), path)
+    return write_report(replace(results, indicators=broken), path)
 
 
 @pytest.fixture(scope="module")
 def pattern_page(tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    return report(only_patterns(blocks=(1, 2)), path)
+    return write_report(only_patterns(blocks=(1, 2)), path)
 
 
 def nothing():
@@ -120,7 +120,7 @@ def test_from_a_table_alone(tmp_path):
     made(networks=("mlp",), widths=(64,), seeds=(0,)).indicators.to_csv(
         tmp_path / "results.csv", index=False
     )
-    path = report(Results.load(tmp_path / "results.csv"), tmp_path / "r.html")
+    path = write_report(Results.load(tmp_path / "results.csv"), tmp_path / "r.html")
     text = path.read_text("utf-8")
     assert Outline(text).counts["img"] == 3
     assert "Figure 5 is not shown: the study monitored no switch of labels." in text
@@ -146,7 +146,7 @@ def test_of_patterns_alone(pattern_page):
 
 
 def test_says_the_findings(pattern_page):
-    found = pattern_findings(pattern_layers(only_patterns(blocks=(1, 2)).patterns))
+    found = find_in_patterns(describe_layers(only_patterns(blocks=(1, 2)).patterns))
     found = found[(found["network"] == "plain") & (found["compared_with"] == "residual")]
     row = found.set_index("finding").loc["dip_end"]
     text = pattern_page.read_text("utf-8")
@@ -164,7 +164,7 @@ def test_of_conditions_alone_says_nothing_of_patterns(page):
 def test_of_both(tmp_path):
     whole = made(networks=("mlp",), widths=(4,), seeds=(0,))
     patterns = only_patterns(networks=("plain",), blocks=(1,), seeds=(0,)).patterns
-    text = report(replace(whole, patterns=patterns), tmp_path / "r.html").read_text("utf-8")
+    text = write_report(replace(whole, patterns=patterns), tmp_path / "r.html").read_text("utf-8")
     assert Outline(text).counts["img"] == 3 + 3
     assert {"hypotheses", "figures", "tables", "patterns"} <= set(Outline(text).ids)
     assert "Differences between networks" not in text
@@ -174,7 +174,7 @@ def test_of_both(tmp_path):
 def test_of_pattern_cells_that_all_failed(tmp_path):
     place = dict(kind="patterns", network="plain_1", width=8, dataset="digits", condition="", seed=0)
     cells = pd.DataFrame([{**place, "status": "failed", "error": NASTY, "seconds": 1.0}])
-    text = report(replace(nothing(), cells=cells), tmp_path / "r.html").read_text("utf-8")
+    text = write_report(replace(nothing(), cells=cells), tmp_path / "r.html").read_text("utf-8")
     assert "1 network(s) (1 without numbers)" in text
     assert "No network whose patterns were followed has numbers." in text
     assert html.escape(NASTY) in text
@@ -183,27 +183,27 @@ def test_of_pattern_cells_that_all_failed(tmp_path):
 
 def test_accuracies_that_were_aimed_at_are_said_to_be():
     results = made(networks=("mlp",), widths=(64,), seeds=(0,))
-    assert "agree because they were made to" not in table_section(results)
+    assert "agree because they were made to" not in write_tables(results)
     results.indicators.loc[:1, "stopped_by"] = "accuracy"
-    assert "agree because they were made to" in table_section(results)
+    assert "agree because they were made to" in write_tables(results)
 
 
 def test_of_nothing(tmp_path):
-    assert "not in this study" in report(nothing(), tmp_path / "r.html").read_text("utf-8")
+    assert "not in this study" in write_report(nothing(), tmp_path / "r.html").read_text("utf-8")
 
 
 def test_versions_of_the_cells_stand_beside_the_page_s(page, tmp_path):
     row = re.search(r"<tr><th[^>]*>numpy</th>(.*?)</tr>", page.read_text("utf-8"))[1]
     assert row.count("<td>") == 1
     results = replace(nothing(), versions=({"numpy": "0.9"}, {"Python": "2.7"}))
-    text = report(results, tmp_path / "r.html").read_text("utf-8")
+    text = write_report(results, tmp_path / "r.html").read_text("utf-8")
     row = re.search(r"<tr><th[^>]*>numpy</th>(.*?)</tr>", text)[1]
     assert row == f"<td>0.9</td><td>–</td><td>{np.__version__}</td>"
 
 
 def test_may_be_read_by_whom_the_umask_says(tmp_path):
     (tmp_path / "other").write_text("")
-    path = report(nothing(), tmp_path / "r.html")
+    path = write_report(nothing(), tmp_path / "r.html")
     assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
@@ -212,9 +212,9 @@ def test_writing_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "r.html"
     path.write_text("before", "utf-8")
     with pytest.raises(FileExistsError, match="pass overwrite=True"):
-        report(empty, path)
+        write_report(empty, path)
     with pytest.raises(ValueError, match=r"path must end in \.html"):
-        report(empty, tmp_path / "r.pdf")
+        write_report(empty, tmp_path / "r.pdf")
 
     def interrupted(*_):
         raise KeyboardInterrupt
@@ -222,10 +222,10 @@ def test_writing_whole_or_not_at_all(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(os, "replace", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            report(empty, path, overwrite=True)
+            write_report(empty, path, overwrite=True)
     assert path.read_text("utf-8") == "before"
     assert [file.name for file in tmp_path.iterdir()] == ["r.html"]
-    assert report(empty, path, overwrite=True) == path
+    assert write_report(empty, path, overwrite=True) == path
     assert path.read_text("utf-8").startswith("<!DOCTYPE html>")
 
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from ann2neo.study.report.page import report
+from ann2neo.study.report.page import write_report
 from tests.study.made_results import made
 
 pytest.importorskip("matplotlib", reason="the plot extra is not installed")
 
 
 def summary(results, folder):
-    text = report(results, folder / "r.html", overwrite=True).read_text("utf-8")
+    text = write_report(results, folder / "r.html", overwrite=True).read_text("utf-8")
     return html.unescape(re.search(r"<p>(.*?)</p>", text)[1])
 
 

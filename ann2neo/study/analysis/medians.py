@@ -38,7 +38,7 @@ class Median:
         return int(self.low > self.null) - int(self.high < self.null)
 
 
-def median_of(values: ArrayLike, null: float = 0.0) -> Median:
+def compute_median(values: ArrayLike, null: float = 0.0) -> Median:
     """The median of independent values, with its interval, and the sign test that it is `null`.
 
     Parameters
@@ -61,8 +61,8 @@ def median_of(values: ArrayLike, null: float = 0.0) -> Median:
 
     Examples
     --------
-    >>> from ann2neo.study.analysis.median_test import median_of
-    >>> found = median_of([-0.4, -0.3, -0.5, -0.2, -0.4, -0.1])
+    >>> from ann2neo.study.analysis.medians import compute_median
+    >>> found = compute_median([-0.4, -0.3, -0.5, -0.2, -0.4, -0.1])
     >>> found.value, found.low, found.high, found.pvalue, found.side()
     (-0.35, -0.5, -0.1, 0.03125, -1)
     """
