@@ -12,7 +12,7 @@ import numpy as np
 from ann2neo.spikes.argument_checks import check_choice
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.whole_file import new_file
+from ann2neo.spikes.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def read_store(path: str | Path, *, sampling_period: float | None = None) -> Spi
 def write_npy(raster: Any, path: str | Path, *, overwrite: bool = False) -> Path:
     """Write the spikes alone, without tables: a boolean array of shape (n_samples, n_units)."""
     path = Path(path)
-    with new_file(path, overwrite=overwrite) as temporary, open(temporary, "wb") as file:
+    with write_whole(path, overwrite=overwrite) as temporary, open(temporary, "wb") as file:
         np.save(file, as_raster(raster).to_dense())
     return path
 

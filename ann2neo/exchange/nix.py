@@ -15,7 +15,7 @@ from ann2neo.exchange.neo.segments import SAMPLES
 from ann2neo.exchange.recordings import named_recordings, printable, storable
 from ann2neo.extras import needed
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.whole_file import new_file
+from ann2neo.spikes.whole_file import write_whole
 
 CARRIED = "ann2neo_carried"
 """Annotation of the Block in the file that holds, as JSON, the columns that NixIO does not take."""
@@ -88,7 +88,7 @@ def write_nix(source: Any, path: str | Path, *, overwrite: bool = False) -> Path
         named.name = printable(named.name)
     size = sum(4 * len(text) for text in block.annotations.values())
     size += sum(map(_size_bound, recordings.values()))
-    with new_file(path, overwrite=overwrite) as temporary:
+    with write_whole(path, overwrite=overwrite) as temporary:
         try:
             _claim(temporary, size)
             with neo.NixIO(str(temporary), "ow") as file:

@@ -13,11 +13,12 @@ import pandas as pd
 
 from ann2neo.exchange.columns import sample_table, unit_table
 from ann2neo.exchange.configuration import CONFIGURATION, configuration, known_period, read_configuration
+from ann2neo.exchange.hdf5_sink import HDF5Sink
 from ann2neo.extras import needed
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.whole_file import Sink, new_file
+from ann2neo.spikes.whole_file import write_whole
 
 DIMENSIONS = (("sample", "unit"), ("presentation", "neuroid"))
 """Names of the dimensions that are understood: ours, and those of BrainIO's NeuroidAssembly."""
@@ -155,9 +156,9 @@ def write_netcdf(raster: Any, path: str | Path, *, overwrite: bool = False) -> P
     h5netcdf, backends = needed("h5netcdf", extra="xarray"), needed("xarray.backends", extra="xarray")
     array, path = to_xarray(raster), Path(path)
     compression = {"zlib": True, "complevel": 1, "shuffle": False}
-    with new_file(path, overwrite=overwrite) as temporary:
+    with write_whole(path, overwrite=overwrite) as temporary:
         try:
-            with Sink(temporary) as sink, h5netcdf.File(sink, "w") as file:
+            with HDF5Sink(temporary) as sink, h5netcdf.File(sink, "w") as file:
                 store = backends.H5NetCDFStore(file)
                 array.to_dataset().dump_to_store(store, encoding={"spikes": compression})
         except (TypeError, ValueError) as error:

@@ -8,8 +8,6 @@ is written to another name and renamed when whole.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +19,9 @@ from typing import IO, Any
 import numpy as np
 
 from ann2neo.recording.observation import Site
+from ann2neo.spikes.paths import as_path
+from ann2neo.spikes.typing import PathLikeStr
+from ann2neo.spikes.whole_file import write_whole
 
 FORMAT = "ann2neo.Snapshots"
 FORMAT_VERSION = 1
@@ -31,8 +32,8 @@ _ABOUT = "snapshots.json"
 class SnapshotWriter:
     """Adds a file a step to a folder that must be new or empty."""
 
-    def __init__(self, path: str | Path) -> None:
-        self._path = Path(path)
+    def __init__(self, path: PathLikeStr) -> None:
+        self._path = as_path(path)
         if self._path.exists() and not (self._path.is_dir() and not any(self._path.iterdir())):
             raise FileExistsError(f"snapshots must be a new or an empty folder, {self._path} is not")
         if not self._path.parent.is_dir():
@@ -90,14 +91,8 @@ def _write_arrays(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _write(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(number, "wb") as file:
-            write(file)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with write_whole(path, overwrite=True) as whole, open(whole, "wb") as file:
+        write(file)
 
 
 def step_file(folder: Path, step: int) -> Path:

@@ -6,12 +6,10 @@ with an array a column; see `zarr_arrays`. The store's attributes hold the rest.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-import time
+import re
 import zipfile
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +19,14 @@ import pandas as pd
 from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import check_count, check_period, check_range
 from ann2neo.spikes.packing import buffer_words
+from ann2neo.spikes.paths import as_path, find_path
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.whole_file import check_target, write_whole
 from ann2neo.spikes.words import WORD, n_words
 from ann2neo.spikes.zarr_arrays import (
     PlainStore,
     checksum,
+    checksum_metadata,
     new_array,
     new_group,
     open_store,
@@ -33,7 +34,10 @@ from ann2neo.spikes.zarr_arrays import (
 )
 
 FORMAT = "ann2neo.SpikeRaster"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1 is read too: it had no checksum of the metadata."""
+
+_OWN_FILES = re.compile(r"\.z(array|attrs|group|metadata)|zarr\.json|\d+(\.\d+)*|\.DS_Store")
 
 
 def save(raster: SpikeRaster, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -75,7 +79,7 @@ def save(raster: SpikeRaster, path: str | Path, *, overwrite: bool = False) -> P
         writer.finish(
             raster.n_samples, raster.units, raster.samples, raster.sampling_period, raster.annotations
         )
-    return Path(path)
+    return writer.path
 
 
 def load(path: str | Path, *, start: int = 0, stop: int | None = None) -> SpikeRaster:
@@ -99,9 +103,7 @@ def load(path: str | Path, *, start: int = 0, stop: int | None = None) -> SpikeR
         If it is not a raster's store, was written by a later version, or is damaged; or unless
         ``0 <= start < stop <= n_samples``.
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no raster at {path}")
+    path = find_path(path, "raster", folder=True)
     try:
         with open_store(path) as stored:
             attributes = _read_attributes(path, stored)
@@ -144,14 +146,19 @@ def _read_attributes(path: Path, stored: PlainStore) -> dict[str, Any]:
     if attributes.get("format") != FORMAT:
         raise ValueError(f"{path} is not a raster's Zarr store: its format is not {FORMAT!r}")
     version = attributes.get("format_version")
-    if version != FORMAT_VERSION:
+    if version not in (1, FORMAT_VERSION) or isinstance(version, bool):
         raise ValueError(
             f"{path} has format version {version!r}, this ann2neo reads {FORMAT_VERSION}; "
             "upgrade ann2neo to read it"
         )
     try:
         check_count(attributes.get("n_samples"), "n_samples")
-    except (TypeError, ValueError) as error:
+        said = attributes.pop("metadata_crc32", None)
+        if (said is None) != (version == 1) or said not in (None, checksum_metadata(attributes, stored)):
+            raise ValueError("the checksum of its metadata does not match")
+    except (MemoryError, PermissionError):
+        raise
+    except Exception as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     return attributes
 
@@ -163,39 +170,35 @@ class StoreWriter:
     """
 
     def __init__(self, path: str | Path, n_units: int, *, overwrite: bool = False) -> None:
-        self.path = Path(path)
+        self.path = as_path(path)
         if self.path.suffix.lower() not in (".zarr", ".zip"):
             raise ValueError(f"path must end in .zarr (a directory) or .zip (one file), got {self.path}")
-        self._overwrite = overwrite
-        self._check_target()
-        if not self.path.parent.is_dir():
-            raise FileNotFoundError(f"the directory {self.path.parent} does not exist")
         self._n_units = check_count(n_units, "n_units")
         self._block = buffer_words(n_units)
         self._n_words = 0
         self._checksums: list[int] = []
+        self._stack = ExitStack()
+        self._finished = False
+        self._overwrite = overwrite
+        check_target(self.path, overwrite=overwrite, check_replaced=_check_store)
 
     def __enter__(self) -> StoreWriter:
-        self._folder = Path(tempfile.mkdtemp(prefix=f".{self.path.name}.", dir=self.path.parent))
-        try:
-            self._group = new_group(self._folder / "store")
+        with ExitStack() as stack:
+            target = write_whole(self.path, overwrite=self._overwrite, check_replaced=_check_store)
+            self._new = stack.enter_context(target)
+            is_zip = self.path.suffix.lower() == ".zip"
+            self._folder = self._new.with_name("store") if is_zip else self._new
+            self._group = new_group(self._folder)
             chunk = (self._n_units, self._block)
             self._words = new_array(self._group, "words", (self._n_units, 0), chunk, "<u8")
-        except BaseException as error:
-            self.__exit__(error)
-            raise
+            self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        # After an error zarr 3 may still be writing other files from its own threads, which make the
-        # folder anew: it has to stay away for a while.
-        absent, wanted = 0, 5 if any(exception) else 1
-        for _ in range(100):
-            shutil.rmtree(self._folder, ignore_errors=True)
-            absent = 0 if self._folder.exists() else absent + 1
-            if absent == wanted:
-                return
-            time.sleep(0.05)
+    def __exit__(self, *exception: Any) -> None:
+        if exception[0] is None and not self._finished:
+            exception = (_NotFinishedError, _NotFinishedError(), None)
+        with suppress(_NotFinishedError):
+            self._stack.__exit__(*exception)
 
     def write(self, words: np.ndarray) -> None:
         """Append a block of words, shape (n_units, at most `buffer_words(n_units)`).
@@ -241,47 +244,38 @@ class StoreWriter:
             "sampling_period": check_period(sampling_period),
             "annotations": dict(raster_tables.check_annotations(annotations)),
         }
+        attributes["metadata_crc32"] = checksum_metadata(attributes, PlainStore(self._folder))
         self._group.attrs.put(attributes)
-        whole = self._folder / "store"
-        self._put_in_place(_zip_folder(whole) if self.path.suffix.lower() == ".zip" else whole)
-
-    def _check_target(self) -> None:
-        if not self.path.exists():
-            return
-        if not self._overwrite:
-            raise FileExistsError(f"{self.path} exists; pass overwrite=True to replace it")
-        # A mistaken path must not cost somebody something else.
-        empty = self.path.is_dir() and not any(self.path.iterdir())
-        if not empty and not _is_store(self.path):
-            raise FileExistsError(f"{self.path} is something else than a raster; it is not replaced")
-
-    def _put_in_place(self, whole: Path) -> None:
-        self._check_target()
-        replaced = self._folder / "replaced"
-        # A rename replaces a file by a file only; anything else has to step aside first.
-        if self.path.is_dir() or (self.path.exists() and whole.is_dir()):
-            os.replace(self.path, replaced)
-        try:
-            os.replace(whole, self.path)
-        except BaseException:
-            if os.path.lexists(replaced):
-                os.replace(replaced, self.path)
-            raise
+        if self._folder != self._new:
+            _zip_folder(self._folder, self._new)
+        self._finished = True
+        self._stack.close()
 
 
-def _is_store(path: Path) -> bool:
+class _NotFinishedError(Exception):
+    """A store is left before it is whole."""
+
+
+def _check_store(path: Path) -> None:
+    """Refuse to replace anything but a raster's store: a mistaken path must not cost somebody more."""
+    if path.is_dir() and not any(path.iterdir()):
+        return
     try:
         with open_store(path) as stored:
-            return stored.attributes().get("format") == FORMAT
+            is_store = stored.attributes().get("format") == FORMAT
     except (FileNotFoundError, KeyError, ValueError, zipfile.BadZipFile):
-        return False
+        is_store = False
+    if not is_store:
+        raise FileExistsError(f"{path} is something else than a raster; it is not replaced")
+    if path.is_dir():
+        for file in path.rglob("*"):
+            if not file.is_dir() and not _OWN_FILES.fullmatch(file.name):
+                raise FileExistsError(f"{path} holds {file.relative_to(path)} too; it is not replaced")
 
 
-def _zip_folder(folder: Path) -> Path:
-    target = folder.with_suffix(".zip")
+def _zip_folder(folder: Path, target: Path) -> None:
     # Chunks are compressed already, and Zarr reads stored members in place.
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted(folder.rglob("*")):
             if file.is_file():
                 archive.write(file, file.relative_to(folder).as_posix())
-    return target

@@ -1,44 +1,79 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all: the one way in which this package writes.
+
+A writer works in a hidden folder beside its target, which it holds locked. A writer that was killed
+leaves that folder unlocked: the next one to the same target finds it by its name and sweeps it.
+"""
 
 from __future__ import annotations
 
-import io
+import hashlib
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+
+from ann2neo.spikes.name_exchange import place_path, replace_path, restore_path
+from ann2neo.spikes.paths import as_path
+from ann2neo.spikes.typing import PathLikeStr
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be swept anyway
+    fcntl = None  # type: ignore[assignment]
+
+_SLOTS = 64
+"""Writers to one target at one time."""
+
+_ASIDE = "was-replaced.part"
 
 
 @contextmanager
-def new_file(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """A path to write to, beside `path`; what is there becomes `path` when the block ends without error.
+def write_whole(
+    path: PathLikeStr,
+    *,
+    overwrite: bool = False,
+    check_replaced: Callable[[Path], None] | None = None,
+) -> Iterator[Path]:
+    """A path to write a file or a folder to; it becomes `path` when the block ends without error.
 
-    After an error nothing is left behind, and a file that was there before stands as it was.
+    After an error, an interrupt or a kill `path` is what it was, or what it is to be. Of a link the
+    target is replaced, the link stays.
+
+    Parameters
+    ----------
+    path : str or Path
+    overwrite : bool
+        Replace what is there.
+    check_replaced : callable, optional
+        Takes the path of what would be replaced and raises FileExistsError if it must not be. Default:
+        directories, pipes and devices are not.
 
     Raises
     ------
     FileExistsError
-        If `path` exists and `overwrite` is False, or is a directory.
+        If `path` exists and `overwrite` is False, or `check_replaced` refuses.
     FileNotFoundError
         If the directory to write in does not exist.
+    ValueError
+        If `path` is empty.
     """
-    _check_target(path, overwrite)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"the directory {path.parent} does not exist")
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        yield folder / path.name
-        _check_target(path, overwrite)
-        os.replace(folder / path.name, path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    target = Path(os.path.realpath(as_path(path)))
+    check = check_replaced or _check_file
+    check_target(target, overwrite=overwrite, check_replaced=check)
+    with _work_folder(target) as folder:
+        new = folder / target.name
+        yield new
+        check_target(target, overwrite=overwrite, check_replaced=check)
+        if overwrite:
+            replace_path(new, target, folder / _ASIDE)
+        else:
+            place_path(new, target)
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[None]:
+def make_folder(path: Path) -> Iterator[None]:
     """Make the directory `path` if it is not there; after an error it is gone again."""
     made = not path.exists()
     path.mkdir(exist_ok=True)
@@ -46,51 +81,136 @@ def new_folder(path: Path) -> Iterator[None]:
         yield
     except BaseException:
         if made:
-            path.rmdir()
+            with suppress(OSError):
+                path.rmdir()
         raise
 
 
-class Sink(io.FileIO):
-    """A new file for HDF5 to write to, which is told of no failure; leaving it raises the first one.
+def check_target(
+    path: Path, *, overwrite: bool, check_replaced: Callable[[Path], None] | None = None
+) -> None:
+    """Refuse what `write_whole` would refuse, before anything is computed that would be lost."""
+    target = Path(os.path.realpath(path))
+    if os.path.lexists(target):
+        if overwrite or target.is_dir():
+            (check_replaced or _check_file)(target)
+        if not overwrite:
+            raise FileExistsError(f"{target} exists; pass overwrite=True to replace it")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"the directory {target.parent} does not exist")
 
-    Where a write fails, as on a full disk, HDF5 fails again when it closes the file, and may take the
-    whole process with it.
-    """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "w+")
-        self._failure: OSError | None = None
+def _check_file(target: Path) -> None:
+    if target.is_dir():
+        raise FileExistsError(f"{target} is a directory; it is not replaced by a file")
+    if not target.is_file():
+        raise FileExistsError(f"{target} is a pipe or a device; it is not replaced by a file")
 
-    def __exit__(self, *exception: Any) -> None:
-        super().__exit__(*exception)
-        # Whatever HDF5 complained of after it is its consequence.
-        self.check()
 
-    def write(self, data: Any) -> int:
-        rest = memoryview(data).cast("B")
-        size = len(rest)
+@contextmanager
+def _work_folder(target: Path) -> Iterator[Path]:
+    """A new hidden folder beside `target`; those that killed writers left are gone when it is."""
+    slots = _slot_paths(target)
+    number, lock = next(
+        ((number, lock) for number, slot in enumerate(slots) if (lock := _take_slot(slot, target))),
+        (None, None),
+    )
+    if number is None or lock is None:
+        raise FileExistsError(
+            f"{target} is being written by {_SLOTS} others; if it is not, remove {slots[0]} and its like"
+        )
+    folder = slots[number]
+    failed = True
+    try:
+        yield folder
+        failed = False
+    finally:
+        restore_path(target, folder / _ASIDE)
+        _remove(folder, patient=failed)
+        lock.release()
+        for slot in slots:
+            if slot != folder and os.path.lexists(slot):
+                _sweep(slot, target)
+
+
+def _slot_paths(target: Path) -> list[Path]:
+    """Names of working folders; the target's own may be as long as a name can be, so it is cut."""
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:12]
+    begin = os.fsdecode(os.fsencode(target.name)[:48]).encode("utf-8", "ignore").decode()
+    return [target.parent / f".{begin}.{digest}.{number}.part" for number in range(_SLOTS)]
+
+
+class _Lock:
+    """A folder that no other writer may sweep, for as long as this process lives or until `release`."""
+
+    def __init__(self, number: int | None) -> None:
+        self._number = number
+
+    def release(self) -> None:
+        if self._number is not None:
+            os.close(self._number)
+            self._number = None
+
+
+def _take_slot(slot: Path, target: Path) -> _Lock | None:
+    """The lock of a folder that is new, or that a killed writer left and that is emptied; else None."""
+    if os.path.lexists(slot):
+        _sweep(slot, target)
+    try:
+        slot.mkdir(mode=0o700)
+    except FileExistsError:
+        return None
+    return _lock(slot, made=True)
+
+
+def _sweep(slot: Path, target: Path) -> None:
+    """Remove a folder whose writer is dead, after putting back what it may have moved aside."""
+    lock = _lock(slot, made=False)
+    if lock is not None:
         try:
-            while rest and self._failure is None:
-                rest = rest[super().write(rest) :]
-        except OSError as error:
-            self._failure = error
-        return size
-
-    def truncate(self, size: int | None = None) -> int:
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self._failure = self._failure or error
-            return self.tell() if size is None else size
-
-    def check(self) -> None:
-        """Raise what went wrong, if anything."""
-        if self._failure is not None:
-            raise self._failure
+            restore_path(target, slot / _ASIDE)
+            _remove(slot, patient=False)
+        finally:
+            lock.release()
 
 
-def _check_target(path: Path, overwrite: bool) -> None:
-    if path.is_dir():
-        raise FileExistsError(f"{path} is a directory; it is not replaced by a file")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; pass overwrite=True to replace it")
+def _lock(slot: Path, *, made: bool) -> _Lock | None:
+    """None if another writer has it, or may have it, since the system cannot lock."""
+    unlockable = _Lock(None) if made else None
+    if fcntl is None:
+        return unlockable
+    try:
+        number = os.open(slot, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Between being made or found and being locked, another writer may have swept it.
+        if os.path.samestat(os.fstat(number), os.stat(slot)):
+            return _Lock(number)
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except OSError:
+        os.close(number)
+        return unlockable
+    os.close(number)
+    return None
+
+
+def _remove(folder: Path, *, patient: bool) -> None:
+    """Remove a folder; after an error zarr may be making it anew from its own threads for a while."""
+    patient = patient and any(child.is_dir() for child in _children(folder))
+    absent, wanted = 0, 5 if patient else 1
+    for _ in range(100):
+        shutil.rmtree(folder, ignore_errors=True)
+        absent = 0 if folder.exists() else absent + 1
+        if absent == wanted:
+            return
+        time.sleep(0.05)
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []

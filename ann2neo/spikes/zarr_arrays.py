@@ -6,11 +6,13 @@ the last axis only.
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,15 @@ import pandas as pd
 import zarr
 from numcodecs import Zlib
 
+from ann2neo.spikes.argument_checks import check_count
+
 _ZARR_3 = int(zarr.__version__.split(".")[0]) >= 3
 _FORMAT_2 = {"zarr_format": 2} if _ZARR_3 else {"zarr_version": 2}
 _PLAIN_DTYPES = {"|b1", "<i8", "<f8", "<u8"}
+_METADATA = ("shape", "chunks", "dtype", "order", "dimension_separator")
 _CHUNK_ROWS = 2**20
+_MOST_IN_CHUNK = 2**26
+"""Values; this package's chunks hold fewer but for rasters of more units than this."""
 
 
 def new_group(path: Path) -> Any:
@@ -30,7 +37,7 @@ def new_group(path: Path) -> Any:
     return zarr.open_group(str(path), mode="w-", **_FORMAT_2)
 
 
-def new_array(group: Any, name: str, shape: tuple, chunks: tuple, dtype: str) -> Any:
+def new_array(group: Any, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: str) -> Any:
     """A new array; `checksum` of each of its chunks belongs into its attribute ``crc32``."""
     options = {"name": name, "shape": shape, "chunks": chunks, "dtype": dtype, "fill_value": 0}
     # Left out as empty, a chunk of -0.0 would come back as 0.0.
@@ -67,19 +74,37 @@ def write_table(group: Any, name: str, table: pd.DataFrame) -> None:
         array.attrs.put(attributes)
 
 
-class PlainStore:
-    """A store opened for reading, a directory or a zip archive; see `open_store`.
+def checksum_metadata(attributes: Mapping[str, Any], stored: PlainStore) -> int:
+    """CRC-32 of the attributes of a store and of all that its arrays and tables say of themselves.
 
-    Attributes are read here and arrays are opened one by one, each after a look at its metadata: Zarr
-    would decode an array with whatever codec the metadata name, pickle among them.
+    Of what the JSON means, not of how it is written, which differs between versions of zarr.
+    """
+    said: dict[str, Any] = {".zattrs": dict(attributes), "words": stored.describe("words")}
+    for table in ("units", "samples"):
+        said[table] = stored.attributes(table)
+        for number in range(len(said[table]["columns"])):
+            said[f"{table}/{number}"] = stored.describe(f"{table}/{number}")
+    return zlib.crc32(json.dumps(said, sort_keys=True).encode())
+
+
+class PlainStore:
+    """A store to read from, a directory or a zip archive; see `open_store`.
+
+    Chunks are read here, not by zarr: it would decode an array with whatever codec the metadata name,
+    pickle among them, and unpack a chunk however large it becomes.
     """
 
-    def __init__(self, path: Path, archive: zipfile.ZipFile | None, store: Any) -> None:
-        self._path, self._archive, self._store = path, archive, store
+    def __init__(self, path: Path, archive: zipfile.ZipFile | None = None) -> None:
+        self._path, self._archive = path, archive
 
     def attributes(self, name: str = "") -> dict[str, Any]:
         """Attributes of the array or group of this name, by default of the whole store."""
         return self._json(f"{name}/.zattrs".lstrip("/"))
+
+    def describe(self, name: str) -> list[Any]:
+        """What the metadata say of an array: those that its values depend on, and its attributes."""
+        metadata = self._json(f"{name}/.zarray")
+        return [*(metadata.get(key) for key in _METADATA), self.attributes(name)]
 
     def read(self, name: str, size: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Part of an array along its last axis, of length `size`; checks the chunks it reads.
@@ -89,17 +114,17 @@ class PlainStore:
         KeyError, OSError, ValueError
             If the array is missing, not a plain array of numbers, of another size, or damaged.
         """
-        self._check_plain(name)
-        array = zarr.open_array(self._store, path=name, mode="r", **_FORMAT_2)
+        shape, chunk_shape, dtype = self._check_plain(name)
         checksums = self.attributes(name)["crc32"]
-        chunk = array.chunks[-1]
-        if array.shape[-1] != size or len(checksums) != -(-size // chunk):
+        chunk = chunk_shape[-1]
+        if shape[-1] != size or len(checksums) != -(-size // chunk):
             raise ValueError(f"array {name!r} has another size than it should have")
         stop = size if stop is None else stop
-        values = np.empty((*array.shape[:-1], stop - start), array.dtype.newbyteorder("="))
+        values = np.empty((*shape[:-1], stop - start), dtype.newbyteorder("="))
         for number in range(start // chunk, -(-stop // chunk)):
             first, last = number * chunk, min(size, (number + 1) * chunk)
-            block = np.asarray(array[..., first:last])
+            place = "0." * (len(shape) - 1) + str(number)
+            block = self._chunk(f"{name}/{place}", chunk_shape, dtype)[..., : last - first]
             if checksum(block) != checksums[number]:
                 raise ValueError(f"the checksum of chunk {number} of array {name!r} does not match")
             low, high = max(first, start), min(last, stop)
@@ -120,21 +145,60 @@ class PlainStore:
                 columns[column] = pd.Series(text, dtype="str")
         return pd.DataFrame(columns)
 
-    def _check_plain(self, name: str) -> None:
+    def _chunk(self, file: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
+        """A chunk, of which no more is unpacked than it should hold."""
+        size = math.prod(shape) * dtype.itemsize
+        unpacker = zlib.decompressobj()
+        try:
+            packed = self._bytes(file, size + size // 64 + 1024)
+        except (FileNotFoundError, KeyError):
+            raise ValueError(f"chunk {file} is missing") from None
+        data = unpacker.decompress(packed, size + 1)
+        if len(data) != size or not unpacker.eof:
+            raise ValueError(f"chunk {file} has another size than it should have")
+        return np.frombuffer(data, dtype).reshape(shape)
+
+    def _check_plain(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...], np.dtype[Any]]:
+        """Shape, shape of a chunk, and type of an array of numbers with chunks along its last axis."""
         metadata = self._json(f"{name}/.zarray")
         if (
             metadata["dtype"] not in _PLAIN_DTYPES
             or metadata["filters"]
             or metadata["compressor"]["id"] != "zlib"
+            or metadata["order"] != "C"
+            or metadata["zarr_format"] != 2
+            or metadata.get("dimension_separator", ".") != "."
         ):
             raise ValueError(f"array {name!r} is refused: it is not a plain array of numbers")
+        shape, chunks = (
+            tuple(check_count(length, f"{key} of array {name!r}") for length in metadata[key])
+            for key in ("shape", "chunks")
+        )
+        if len(shape) != len(chunks) or shape[:-1] != chunks[:-1] or math.prod(chunks) > _MOST_IN_CHUNK:
+            raise ValueError(f"array {name!r} has chunks of shape {chunks}, its own is {shape}")
+        return shape, chunks, np.dtype(metadata["dtype"])
 
     def _json(self, file: str) -> dict[str, Any]:
-        data = self._archive.read(file) if self._archive else (self._path / file).read_bytes()
-        found = json.loads(data)
+        found = json.loads(self._bytes(file, None))
         if not isinstance(found, dict):
             raise ValueError(f"{file} does not hold a mapping")
         return found
+
+    def _bytes(self, file: str, most: int | None) -> bytes:
+        """A file of the store, of at most so many bytes."""
+        if self._archive is None:
+            path = self._path / file
+            if path.exists() and not path.is_file():
+                raise ValueError(f"{file} is not a file")
+            size, read = path.stat().st_size, path.read_bytes
+        else:
+            member = self._archive.getinfo(file)
+            size, read = member.file_size, functools.partial(self._archive.read, file)
+            if size > 2**20 + 200 * member.compress_size:
+                raise ValueError(f"{file} would become {size} bytes out of {member.compress_size}")
+        if most is not None and size > most:
+            raise ValueError(f"{file} has {size} bytes, it should have {most} at most")
+        return read()
 
 
 @contextmanager
@@ -146,16 +210,8 @@ def open_store(path: Path) -> Iterator[PlainStore]:
     zipfile.BadZipFile
         If `path` is a file and not a whole zip archive.
     """
-    # Named by class: from a name alone, zarr guesses by its ending.
     if path.is_dir():
-        directory = zarr.storage.LocalStore if _ZARR_3 else zarr.storage.DirectoryStore
-        yield PlainStore(path, None, directory(str(path)))
+        yield PlainStore(path)
         return
     with zipfile.ZipFile(path) as archive:
-        store = zarr.storage.ZipStore(str(path), mode="r")
-        try:
-            yield PlainStore(path, archive, store)
-        finally:
-            # zarr 3 opens the file at the first read and cannot close what it has not opened.
-            with suppress(AttributeError):
-                store.close()
+        yield PlainStore(path, archive)

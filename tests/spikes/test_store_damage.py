@@ -72,7 +72,7 @@ def test_a_part_is_checked_where_it_is_read(saved):
             part = SpikeRaster.load(folder, start=start, stop=stop)
             assert part == known().select(samples=np.arange(start, stop))
         for start, stop in [(0, 51), (63, 65), (99, 101), (127, 128), (0, None)]:
-            with pytest.raises(ValueError, match=r"is damaged: the checksum of chunk 1"):
+            with pytest.raises(ValueError, match=r"is damaged: chunk \S*1 is missing"):
                 SpikeRaster.load(folder, start=start, stop=stop)
 
 
@@ -155,12 +155,12 @@ def test_metadata_that_are_no_json_mapping(saved, tmp_path, file, text):
         assert_refused(path)
 
 
-@pytest.mark.parametrize("version", [2, 99, "2", None, 0])
+@pytest.mark.parametrize("version", [3, 99, "2", None, 0])
 def test_other_format_version(saved, tmp_path, version):
     folder, _ = saved
     edit_json(folder / ".zattrs", format_version=version)
     for path in both(folder, tmp_path):
-        assert_refused(path, rf"has format version {version!r}, this ann2neo reads 1; upgrade")
+        assert_refused(path, rf"has format version {version!r}, this ann2neo reads 2; upgrade")
 
 
 def test_foreign_files(tmp_path):

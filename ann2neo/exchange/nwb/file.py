@@ -26,7 +26,7 @@ from ann2neo.exchange.recordings import named_recordings
 from ann2neo.extras import needed
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.whole_file import new_file, new_folder
+from ann2neo.spikes.whole_file import make_folder, write_whole
 
 COARSEST = 0.01
 """Seconds a sample may stand for before nwbinspector takes it for a mistake."""
@@ -126,7 +126,7 @@ def write_nwb(
     targets = _targets(Path(path), fields["subject_id"], list(recordings))
     with ExitStack() as stack:
         if targets[0] != Path(path):
-            stack.enter_context(new_folder(targets[0].parent))
+            stack.enter_context(make_folder(targets[0].parent))
         for position, (name, raster) in enumerate(recordings.items()):
             _warn_if_coarse(raster)
             nwbfile = nwb_file(
@@ -136,7 +136,7 @@ def write_nwb(
                 session_start_time=session_start_time,
                 metadata=described,
             )
-            temporary = stack.enter_context(new_file(targets[position], overwrite=overwrite))
+            temporary = stack.enter_context(write_whole(targets[position], overwrite=overwrite))
             try:
                 write_recording(
                     temporary,

@@ -13,12 +13,12 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ann2neo.exchange.configuration import CONFIGURATION, configuration
+from ann2neo.exchange.hdf5_sink import HDF5Sink
 from ann2neo.exchange.nwb.metadata import network_of
 from ann2neo.exchange.recordings import printable, storable
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.whole_file import Sink
 from ann2neo.spikes.words import WORD
 
 BLOCK = 2**20
@@ -73,12 +73,16 @@ def write_recording(
     )
     about = "What ann2neo.read_nwb needs beside the tables to give back an equal recording, as JSON."
     nwbfile.add_scratch(text, name=CONFIGURATION, description=about)
-    with Sink(path) as sink, h5py.File(sink, "w") as file, pynwb.NWBHDF5IO(file=file, mode="w") as io:
+    with (
+        HDF5Sink(path) as sink,
+        h5py.File(sink, "w") as file,
+        pynwb.NWBHDF5IO(file=file, mode="w") as io,
+    ):
         io.write(nwbfile)
         _fill(file["units/spike_times"], raster, sink, progress)
 
 
-def _fill(times: Any, raster: SpikeRaster, sink: Sink, progress: bool) -> None:
+def _fill(times: Any, raster: SpikeRaster, sink: HDF5Sink, progress: bool) -> None:
     with tqdm(
         total=times.size, desc="write", unit="spike", unit_scale=True, delay=1, disable=not progress
     ) as bar:
