@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ann2neo.recording.record import adapter
+from ann2neo.recording.adapters import find_adapter
 
 # A value lies above 0 where what the function was given does; for PReLU while its slopes are positive.
 _RECTIFIERS = {
@@ -24,8 +24,8 @@ def rectifiers(network: Any, batch: Any) -> list[str]:
     TypeError, ValueError
         If the network cannot be observed, or has no such layer.
     """
-    observe, _ = adapter(network, [batch])
-    with observe(network, batch, "all") as observation:
+    adapter, _ = find_adapter(network, [batch])
+    with adapter.observe(network, batch, "all") as observation:
         sites = list(observation.sites)
     names = [site.name for site in sites if site.activation in _RECTIFIERS]
     if not names:

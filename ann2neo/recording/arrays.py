@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ann2neo.recording.observation import Site
+from ann2neo.recording.places import Place
 
 
 class ArrayObservation:
@@ -17,6 +18,7 @@ class ArrayObservation:
     def __init__(self, sites: list[Site], keys: list[Any] | None) -> None:
         self.sites = sites
         self.annotations: dict[str, Any] = {}
+        self.notes: list[str] = []
         self._keys = keys
 
     def __call__(self, inputs: Any) -> list[np.ndarray]:
@@ -65,3 +67,8 @@ def _keys(activations: Mapping[Any, Any], layers: Any) -> list[Any]:
             f"layers must name one or more of {list(activations)}, each once, got {layers!r}"
         )
     return keys
+
+
+def list_places(network: None, inputs: Any) -> list[Place]:
+    """Activations have no places: refused."""
+    raise TypeError("network must be a keras.Model or torch.nn.Module, got activations")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -136,17 +135,11 @@ class Observation(Protocol):
 
     sites: Sequence[Site]
     annotations: Mapping[str, Any]
+    notes: Sequence[str]
+    """What the user is to be warned of, such as layers left out."""
 
     def __call__(self, inputs: Any) -> list[np.ndarray]:
         """Activations at each site for one batch, each (n_batch, *shape)."""
-
-
-class Observe(Protocol):
-    """What an adapter offers: a context in which `network` can be observed, and is left as found."""
-
-    def __call__(
-        self, network: Any, inputs: Any, layers: Any
-    ) -> AbstractContextManager[Observation]: ...
 
 
 ConvUnits = Literal["all", "channels"]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
-import operator
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, overload
 
 import numpy as np
 
+from ann2neo.recording.adapters import find_adapter
 from ann2neo.recording.batches import Batch, batches
-from ann2neo.recording.observation import ConvUnits, Observe
+from ann2neo.recording.observation import ConvUnits
 from ann2neo.recording.recorder import Recorder
 from ann2neo.spikes.argument_checks import check_count, check_period, check_rng
 from ann2neo.spikes.raster import SpikeRaster
@@ -22,14 +20,9 @@ from ann2neo.spikes.raster_tables import check_annotations
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-ADAPTERS = {
-    "keras": ("Model", "ann2neo.recording.keras.adapter"),
-    "torch": ("nn.Module", "ann2neo.recording.torch.adapter"),
-}
-"""Framework → (class of its networks, module with `observe`); only frameworks already imported are
-asked, in this order: a Keras model on the torch backend is a torch module as well."""
-
-_OWN_ANNOTATIONS = ("framework", "backend", "weights_hash", "threshold", "order", "conv_units")
+_OWN_ANNOTATIONS = (
+    *("framework", "backend", "weights_hash", "threshold", "order", "conv_units", "last_hidden"),
+)
 
 
 class _Options(TypedDict, total=False):
@@ -185,7 +178,7 @@ def record(
             **dict(annotations or {}),
         },
     }
-    observe, samples = adapter(network, samples)
+    adapter, samples = find_adapter(network, samples)
     source = batches(samples, labels=labels, batch_size=check_count(batch_size, "batch_size"), rng=rng)
     if rng is not None and source.order is None and store is not None:
         raise ValueError("rng with store needs samples in arrays: others can only be read as they come")
@@ -193,7 +186,7 @@ def record(
     head = list(itertools.islice(stream, 1))
     if not head:
         raise ValueError("samples must hold at least one sample, got none")
-    with observe(network, head[0].inputs, layers) as observation:
+    with adapter.observe(network, head[0].inputs, layers) as observation:
         recorder = Recorder(observation, threshold, conv_units, source.order, about)
         stream = _chained(head, stream)
         if store is not None:
@@ -202,23 +195,6 @@ def record(
     if rng is not None and source.order is None:
         raster = recorder.shuffled(raster, rng)
     return raster
-
-
-def adapter(network: Any, samples: Any) -> tuple[Observe, Any]:
-    """The adapter for a network, and the samples to read; activations are their own samples."""
-    for framework, (kind, module) in ADAPTERS.items():
-        loaded = sys.modules.get(framework)
-        if loaded is not None and isinstance(network, operator.attrgetter(kind)(loaded)):
-            if samples is None:
-                raise TypeError("samples must be given with a network")
-            return importlib.import_module(module).observe, samples
-    if samples is not None or isinstance(network, (str, Path)):
-        raise TypeError(
-            f"network must be a {' or '.join(f'{f}.{c}' for f, (c, _) in ADAPTERS.items())}, "
-            f"got {network!r:.80} ({type(network).__name__}); "
-            "for activations leave samples out; a file has to be loaded first"
-        )
-    return importlib.import_module("ann2neo.recording.arrays").observe, network
 
 
 def _chained(head: list[Batch], rest: Iterator[Batch]) -> Iterator[Batch]:

@@ -47,6 +47,8 @@ class Recorder:
             for table, level in zip(tables, self._levels, strict=True):
                 table["threshold"] = np.nan if callable(level) else level
         self._units = stack_tables(tables, name="units")
+        for note in observation.notes:
+            warnings.warn(note, stacklevel=3)
         self._n_shown = 0
         self._levels_tried = False
         self._labels: list[np.ndarray] = []

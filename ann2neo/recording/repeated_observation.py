@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ann2neo.recording.adapters import find_adapter
 from ann2neo.recording.observation import Site
-from ann2neo.recording.record import adapter
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,17 @@ def watch(network: Any, batches: list[Any], layers: Any) -> Watch:
         As `ann2neo.record`; looks raise `ann2neo.recording.observation.NonFiniteWeightError`
         where weights are NaN or infinite.
     """
-    observe, _ = adapter(network, batches)
-    with observe(network, batches[0], layers) as observation:
+    adapter, _ = find_adapter(network, batches)
+    with adapter.observe(network, batches[0], layers) as observation:
         sites = list(observation.sites)
+        for note in observation.notes:
+            warnings.warn(note, stacklevel=2)
         standing = getattr(observation, "standing", None)
         if standing is not None:
             return Watch(sites, standing(batches))
 
     def look() -> list[list[np.ndarray]]:
-        with observe(network, batches[0], layers) as observation:
+        with adapter.observe(network, batches[0], layers) as observation:
             return [observation(batch) for batch in batches]
 
     return Watch(sites, look)

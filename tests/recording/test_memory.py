@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import ann2neo as a2n
-from ann2neo.recording import record as record_module
+from ann2neo.recording import adapters
 from ann2neo.recording.observation import Site
 from tests.recording.models import inputs, mlp
 
@@ -78,6 +78,7 @@ def test_one_batch_of_a_networks_activations_is_held(monkeypatch):
 
         class Doubling:
             annotations = {}  # noqa: RUF012
+            notes = ()
             sites = (Site("double", (5,)), Site("plain", (5,)))
 
             def __call__(self, x):
@@ -92,7 +93,7 @@ def test_one_batch_of_a_networks_activations_is_held(monkeypatch):
         toy.Net, adapter.observe = Net, observe
         monkeypatch.setitem(sys.modules, "toy", toy)
         monkeypatch.setitem(sys.modules, "toy_adapter", adapter)
-        monkeypatch.setitem(record_module.ADAPTERS, "toy", ("Net", "toy_adapter"))
+        monkeypatch.setitem(adapters.ADAPTERS, "toy", ("Net", "toy_adapter"))
         a2n.record(Net(), A, batch_size=5)
     assert counts == [1, 2] * 5
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ann2neo as a2n
-from ann2neo.recording import record as record_module
+from ann2neo.recording import adapters
 from ann2neo.recording.observation import Site
 from tests.recording.models import inputs, mlp
 
@@ -183,11 +183,12 @@ def register(monkeypatch, observe):
     adapter.observe = observe
     monkeypatch.setitem(sys.modules, "toy", toy)
     monkeypatch.setitem(sys.modules, "toy_adapter", adapter)
-    monkeypatch.setitem(record_module.ADAPTERS, "toy", ("Net", "toy_adapter"))
+    monkeypatch.setitem(adapters.ADAPTERS, "toy", ("Net", "toy_adapter"))
 
 
 class Doubling:
     annotations = {"network": "toy"}  # noqa: RUF012
+    notes = ()
     sites = (Site("double", (5,)), Site("plain", (5,)))
 
     def __call__(self, x):

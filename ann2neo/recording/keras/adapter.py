@@ -26,8 +26,9 @@ from ann2neo.recording.keras.running import (
     standing_run,
     without_gradients,
 )
-from ann2neo.recording.layer_selection import Output, choose
+from ann2neo.recording.layer_selection import choose
 from ann2neo.recording.observation import NonFiniteWeightError, Site
+from ann2neo.recording.places import Place
 
 _FRAMEWORKS = ("jax", "jaxlib", "tensorflow", "torch")
 
@@ -39,11 +40,13 @@ class KerasObservation:
         self,
         sites: list[Site],
         annotations: dict[str, Any],
+        notes: list[str],
         run: Callable[[Any], list[np.ndarray]],
         stand: Callable[[list[Any]], Callable[[], list[list[np.ndarray]]]],
     ) -> None:
         self.sites = sites
         self.annotations = annotations
+        self.notes = notes
         self._run = run
         self._stand = stand
 
@@ -68,7 +71,9 @@ def observe(network: Any, inputs: Any, layers: Any) -> Iterator[KerasObservation
         _check_weights(network)
         inputs = _as_inputs(network, inputs)
         with _unchanged(network):
-            chosen = _tried(network, inputs, layers, paths, notes)
+            choice = choose(_try(network, inputs, paths, notes), layers)
+        chosen = choice.places
+        _check_seen(network, chosen)
         taps = Taps(notes, chosen)
         sites = [site(output, paths) for output in chosen]
         annotations = {
@@ -76,21 +81,31 @@ def observe(network: Any, inputs: Any, layers: Any) -> Iterator[KerasObservation
             "framework": f"keras {keras.version()}",
             "backend": keras.backend.backend(),
             "weights_hash": weights_hash(network),
+            **choice.annotations,
         }
         # Otherwise the activations of the first batch would be held throughout.
         places = [dataclasses.replace(output, tensor=None) for output in chosen]
-        del inputs, chosen
+        said = choice.notes
+        del inputs, chosen, choice
         run = runner(network, taps)
         yield KerasObservation(
             sites,
             annotations,
+            said,
             lambda batch: run(_as_inputs(network, batch)),
             lambda batches: _standing(network, places, batches),
         )
 
 
+def list_places(network: Any, inputs: Any) -> list[Place]:
+    """See `ann2neo.recording.adapters.Adapter`."""
+    paths = layer_paths(network)
+    with _unchanged(network), noted([layer for _, layer in paths.values()]) as notes:
+        return _try(network, _as_inputs(network, inputs), paths, notes)
+
+
 def _standing(
-    network: Any, places: list[Output], batches: list[Any]
+    network: Any, places: list[Place], batches: list[Any]
 ) -> Callable[[], list[list[np.ndarray]]]:
     looks = standing_run(network, places, [_as_inputs(network, batch) for batch in batches])
 
@@ -135,13 +150,10 @@ def _unchanged(network: Any) -> Iterator[None]:
             layer._loss_ids.update(loss_ids)
 
 
-def _tried(
-    network: Any,
-    inputs: Any,
-    layers: Any,
-    paths: dict[int, tuple[str, Any]],
-    notes: list[tuple[Any, Any]],
-) -> list[Output]:
+def _try(
+    network: Any, inputs: Any, paths: dict[int, tuple[str, Any]], notes: list[tuple[Any, Any]]
+) -> list[Place]:
+    """All places that a run comes to."""
     try:
         with without_gradients():
             returned = network(inputs, training=False)
@@ -159,7 +171,11 @@ def _tried(
             "a compiled function. Keep its layers as attributes and call them in `call`, or record the "
             "activations themselves: record(activations)"
         )
-    chosen = choose(found, layers, {id(tensor) for tensor in tensors_in(returned)})
+    final = {id(tensor) for tensor in tensors_in(returned)}
+    return [dataclasses.replace(place, is_hidden=id(place.tensor) not in final) for place in found]
+
+
+def _check_seen(network: Any, chosen: list[Place]) -> None:
     for output in chosen:
         if _is_traced(output.tensor):
             raise ValueError(
@@ -168,7 +184,6 @@ def _tried(
                 "tf.config.run_functions_eagerly(True)), or record the activations themselves: "
                 "record(activations)"
             )
-    return chosen
 
 
 def _misfit(network: Any, inputs: Any, error: Exception) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 
-from ann2neo.recording.layer_selection import Output
 from ann2neo.recording.observation import Site
+from ann2neo.recording.places import Place
 
 _ACTIVATION_LAYERS = {
     "ReLU": "relu",
@@ -77,7 +77,7 @@ def noted(layers: list[Any]) -> Iterator[list[tuple[Any, Any]]]:
                 layer.__dict__[name] = before
 
 
-def outputs_of(paths: Mapping[int, tuple[str, Any]], notes: list[tuple[Any, Any]]) -> list[Output]:
+def outputs_of(paths: Mapping[int, tuple[str, Any]], notes: list[tuple[Any, Any]]) -> list[Place]:
     """What the noted calls returned, in the order of the calls, labelled so that each is told apart."""
     n_calls = Counter(id(layer) for layer, _ in notes)
     seen: Counter[int] = Counter()
@@ -95,7 +95,7 @@ def outputs_of(paths: Mapping[int, tuple[str, Any]], notes: list[tuple[Any, Any]
                 moved[n_axes] = isinstance(layer, keras.layers.Permute)
             name = f"{label}[{position}]" if len(tensors) > 1 else label
             found.append(
-                Output(
+                Place(
                     layer=layer,
                     name=layer.name,
                     path=path,
@@ -106,6 +106,9 @@ def outputs_of(paths: Mapping[int, tuple[str, Any]], notes: list[tuple[Any, Any]
                     tensor=tensor,
                     activation=activation_name(layer),
                     is_node=_is_node(layer),
+                    kind=type(layer).__name__,
+                    shape=tuple(tensor.shape[1:]),
+                    channel_axis=-1,
                     axes_moved=moved.get(n_axes, False),
                 )
             )
@@ -149,7 +152,7 @@ def activation_name(layer: Any) -> str:
     )
 
 
-def site(output: Output, paths: Mapping[int, tuple[str, Any]]) -> Site:
+def site(output: Place, paths: Mapping[int, tuple[str, Any]]) -> Site:
     """A layer's output as the place to record from."""
     shape = tuple(int(size) for size in output.tensor.shape[1:])
     axis: int | None = -1

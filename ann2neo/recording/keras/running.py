@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from ann2neo.recording.keras.layers import noted, tensors_in
-from ann2neo.recording.layer_selection import Output
 from ann2neo.recording.observation import NonFiniteSampleError
+from ann2neo.recording.places import Place
 
 _MAX_GRAPHS = 16
 
@@ -26,7 +26,7 @@ def recurrent_states(network: Any) -> list[Any]:
 class Taps:
     """Reads the chosen tensors from the notes of one run."""
 
-    def __init__(self, notes: list[tuple[Any, Any]], chosen: list[Output]) -> None:
+    def __init__(self, notes: list[tuple[Any, Any]], chosen: list[Place]) -> None:
         self._notes = notes
         self._keys = [(id(output.layer), output.call, output.position) for output in chosen]
         self._n_calls = {id(output.layer): output.n_calls for output in chosen}
@@ -126,7 +126,7 @@ def _jitted(network: Any, taps: Taps) -> Callable[[Any], list[np.ndarray]]:
 
 
 def standing_run(
-    network: Any, places: list[Output], batches: list[Any]
+    network: Any, places: list[Place], batches: list[Any]
 ) -> Callable[[], list[list[np.ndarray]]]:
     """A function that runs the same batches again and again, through the weights of the moment.
 

@@ -6,6 +6,7 @@ between them do. Each note is a copy, made at once: what runs later may overwrit
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ann2neo.recording.layer_selection import Output, choose, labels
+from ann2neo.recording.layer_selection import Choice, choose, list_labels
 from ann2neo.recording.observation import NonFiniteSampleError, Site
+from ann2neo.recording.places import Place
 from ann2neo.recording.torch.calls import Call, Calls, called, module_paths, unwrapped
 from ann2neo.recording.torch.channels import Channels, tensors_in
 from ann2neo.recording.torch.layers import key_of, outputs_of, site
@@ -29,13 +31,16 @@ _N_TRIED = 2
 class TorchObservation:
     """Runs the network on a batch and returns the activations at the chosen sites."""
 
-    def __init__(self, network: Any, calls: Calls, chosen: list[Output], sites: list[Site]) -> None:
+    def __init__(self, network: Any, calls: Calls, choice: Choice, sites: list[Site]) -> None:
+        chosen = choice.places
+        self.notes = choice.notes
         self.sites = sites
         self.annotations = {
             "network": name_of(network),
             "framework": f"torch {torch.__version__}",
             "backend": device_of(network).type,
             "weights_hash": weights_hash(network),
+            **choice.annotations,
         }
         self._network = network
         self._calls = calls
@@ -95,17 +100,17 @@ def observe(network: Any, inputs: Any, layers: Any) -> Iterator[TorchObservation
     paths = module_paths(network)
     with left_as_found(network), called(network, paths) as calls:
         with left_as_found(network):
-            chosen, sites = _tried(network, calls, inputs, layers, paths)
+            choice, sites = _try(network, calls, inputs, layers, paths)
         # Otherwise the first batch would be held throughout.
         del inputs
-        observation = TorchObservation(network, calls, chosen, sites)
-        del chosen
+        observation = TorchObservation(network, calls, choice, sites)
+        del choice
         yield observation
 
 
-def _tried(
+def _try(
     network: Any, calls: Calls, inputs: Any, layers: Any, paths: Mapping[int, str]
-) -> tuple[list[Output], list[Site]]:
+) -> tuple[Choice, list[Site]]:
     """What a first run on a few samples calls; networks made for one batch size are shown the batch."""
     n_batch = len(_leaves(inputs)[0])
     # Another number than the batch has: no axis but that of the samples has both lengths.
@@ -132,9 +137,10 @@ def _tried(
     _check_called(network, layers, found, paths)
     ends = {tensor.untyped_storage().data_ptr() for tensor in tensors_in(returned)}
     final = {id(o.tensor) for o in found if o.tensor.untyped_storage().data_ptr() in ends}
-    chosen = choose(found, layers, final)
-    _check_rows(chosen, n_tried)
-    return chosen, [site(output) for output in chosen]
+    found = [dataclasses.replace(o, is_hidden=id(o.tensor) not in final) for o in found]
+    choice = choose(found, layers)
+    _check_rows(choice.places, n_tried)
+    return choice, [site(output) for output in choice.places]
 
 
 def _trial(network: Any, calls: Calls, few: Any) -> tuple[list[Call], Any]:
@@ -148,7 +154,7 @@ def _trial(network: Any, calls: Calls, few: Any) -> tuple[list[Call], Any]:
         calls.channels = None
 
 
-def _check_rows(chosen: list[Output], n_samples: int) -> None:
+def _check_rows(chosen: list[Place], n_samples: int) -> None:
     for output in chosen:
         if len(output.tensor) != n_samples:
             raise ValueError(
@@ -158,14 +164,14 @@ def _check_rows(chosen: list[Output], n_samples: int) -> None:
             )
 
 
-def _check_called(network: Any, layers: Any, found: list[Output], paths: Mapping[int, str]) -> None:
+def _check_called(network: Any, layers: Any, found: list[Place], paths: Mapping[int, str]) -> None:
     known = {output.path for output in found}
     for layer in layers if isinstance(layers, (list, tuple)) else [layers]:
         path = layer if isinstance(layer, str) else paths.get(id(unwrapped(layer)))
         if path in paths.values() and path not in known:
             raise ValueError(
                 f"network {name_of(network)!r} never calls its layer {path!r} with these samples, or it "
-                f"returns no tensor; it calls {labels(found)}"
+                f"returns no tensor; it calls {list_labels(found)}"
             )
 
 
@@ -231,7 +237,7 @@ def _check_finite(leaf: Any) -> None:
     raise NonFiniteSampleError(row, float(leaf[(row, *place)]))
 
 
-def _key(output: Output) -> tuple[int, str]:
+def _key(output: Place) -> tuple[int, str]:
     return 0 if output.layer is None else id(output.layer), output.path
 
 

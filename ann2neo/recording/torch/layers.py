@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from ann2neo.recording.layer_selection import Output
 from ann2neo.recording.observation import Site
+from ann2neo.recording.places import Place
 from ann2neo.recording.torch.calls import Call, State, is_activation, is_plain
 
 # Names that sites know the range of; functions with parameters that move it are left out.
@@ -22,7 +22,7 @@ _RANGES = {
 }
 
 
-def outputs_of(calls: Sequence[Call], n_samples: int) -> list[Output]:
+def outputs_of(calls: Sequence[Call], n_samples: int) -> list[Place]:
     """What was returned, in the order of the calls, labelled so that each is told apart."""
     n_calls = Counter(key_of(call) for call in calls)
     seen: Counter[Any] = Counter()
@@ -37,7 +37,7 @@ def outputs_of(calls: Sequence[Call], n_samples: int) -> list[Output]:
         label = f"{call.path}:{number}" if n_calls[key_of(call)] > 1 else call.path
         for position, tensor in enumerate(call.tensors):
             found.append(
-                Output(
+                Place(
                     layer=call.module,
                     name=call.path.rpartition(".")[2],
                     path=call.path,
@@ -82,7 +82,7 @@ def _is_node(call: Call, position: int, covered: set[State]) -> bool:
     return weighted and call.made[position] not in covered
 
 
-def site(output: Output) -> Site:
+def site(output: Place) -> Site:
     """An output as the place to record from."""
     shape = tuple(int(size) for size in output.tensor.shape[1:])
     activation = output.activation if output.position == 0 else None
