@@ -2,6 +2,7 @@
 
 from . import monitoring as monitoring
 from . import networks as networks
+from . import patterns as patterns
 from . import study as study
 from . import training as training
 from .exchange.elephant.bridge import elephant_process as elephant_process
@@ -44,7 +45,6 @@ from .significance.surrogates import surrogates as surrogates
 from .spikes.as_raster import as_raster as as_raster
 from .spikes.concat import concat as concat
 from .spikes.raster import SpikeRaster as SpikeRaster
-from .statistics import patterns as patterns
 from .statistics.autocorrelation import Autocorrelation as Autocorrelation
 from .statistics.autocorrelation import autocorrelation as autocorrelation
 from .statistics.correlation import Correlation as Correlation

@@ -15,7 +15,7 @@ FLOORS = [
     {"extras", "__init__"},
     {"spikes"},
     {"recording", "statistics", "exchange"},
-    {"significance", "processes", "networks", "monitoring"},
+    {"significance", "processes", "networks", "monitoring", "patterns"},
     {"training", "plotting"},
     {"study", "demo"},
     {"cli"},

@@ -1,8 +1,5 @@
-"""Every tutorial is a notebook and runs from its first cell to its last."""
+"""Every tutorial is a notebook; they run while the site is built, in `test_docs.py`."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -28,19 +25,3 @@ def test_is_a_notebook(file):
     kinds = [cell.cell_type for cell in notebook.cells]
     assert kinds.count("code") > 2
     assert kinds.count("markdown") > 2
-
-
-@pytest.mark.parametrize("file", TUTORIALS, ids=lambda file: file.stem)
-def test_runs(file, tmp_path):
-    for module in ("keras", "sklearn", "torch", "viziphant"):
-        pytest.importorskip(module, reason="the demo extra is not installed")
-    result = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", str(file)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "MPLBACKEND": "Agg", "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    assert result.returncode == 0, result.stderr[-4000:]
-    assert "Warning" not in result.stderr, result.stderr[-4000:]

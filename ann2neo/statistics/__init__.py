@@ -5,7 +5,3 @@ samples, `merge` another accumulator of the samples right behind, `result` says 
 would for the whole. The plain function feeds one once. However a recording is cut, the answer is the
 same to the last bit, since what is added up is whole numbers.
 """
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,4 @@
+"""Activation patterns: the public names of `ann2neo.statistics.patterns`, where users look for them."""
+
+from ann2neo.statistics.patterns import *  # noqa: F403
+from ann2neo.statistics.patterns import __all__ as __all__
