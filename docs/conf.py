@@ -31,7 +31,7 @@ templates_path = ["_templates"]
 root_doc = "index"
 nitpicky = False
 
-# Tutorials are Python files; each is run once while the site is built, and an error in one ends the build.
+# Tutorials are Python files; each is run once while the site is built, and an error ends the build.
 nb_custom_formats = {".py": ["jupytext.reads", {"fmt": "py:percent"}]}
 nb_execution_mode = os.environ.get("ANN2NEO_DOCS_EXECUTION", "cache")
 nb_execution_timeout = 900
@@ -39,9 +39,8 @@ nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_output_stderr = "remove"
 nb_merge_streams = True
-suppress_warnings = [
-    "mystnb.unknown_mime_type"
-]  # viziphant brings holoviews, which loads itself in notebooks
+# viziphant brings holoviews, which loads itself in notebooks.
+suppress_warnings = ["mystnb.unknown_mime_type"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 

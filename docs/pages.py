@@ -9,18 +9,34 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "ann2neo"
 
 TOPICS = {
-    "rasters": ("Rasters", ["spikes"], "What everything shares: which unit was active at which sample."),
+    "rasters": ("Rasters", ["spikes"], "Which unit was active at which sample."),
     "recording": ("Recording", ["recording"], "From a network to a raster."),
     "statistics": ("Statistics", ["statistics"], "A value per unit or per layer."),
-    "patterns": ("Activation patterns", ["statistics.patterns"], "`ann2neo.patterns`: one sample's bits across the units of a layer."),
-    "significance": ("Tests and surrogates", ["significance"], "p-values, nulls, surrogates, intervals."),
+    "patterns": (
+        "Activation patterns",
+        ["statistics.patterns"],
+        "``ann2neo.patterns``: one sample's bits across the units of a layer.",
+    ),
+    "significance": (
+        "Tests and surrogates",
+        ["significance"],
+        "p-values, nulls, surrogates, intervals.",
+    ),
     "processes": ("Models of the process", ["processes"], "Fit, compare, simulate."),
     "exchange": ("Exchange", ["exchange"], "To Neo, Elephant, NWB and other tools, and back."),
-    "training": ("Training", ["training", "networks"], "`ann2neo.training`: data sets, networks, conditions."),
-    "monitoring": ("Monitoring", ["monitoring"], "`ann2neo.monitoring`: what watches a network while it learns."),
-    "study": ("Studies", ["study"], "`ann2neo.study`: grids of networks, recorded, tabulated, drawn."),
+    "training": (
+        "Training",
+        ["training", "networks"],
+        "``ann2neo.training``: data sets, networks, conditions.",
+    ),
+    "monitoring": (
+        "Monitoring",
+        ["monitoring"],
+        "``ann2neo.monitoring``: what watches a network while it learns.",
+    ),
+    "study": ("Studies", ["study"], "``ann2neo.study``: grids of networks, recorded, tabulated, drawn."),
     "plotting": ("Plots", ["plotting"], "Pictures on given axes."),
-}  # fmt: skip
+}
 
 
 def public_names() -> dict[str, list[str]]:

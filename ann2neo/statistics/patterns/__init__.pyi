@@ -19,3 +19,5 @@ from .sets import top_pattern_fraction as top_pattern_fraction
 from .sets import weighted_jaccard as weighted_jaccard
 from .tables import compare_patterns as compare_patterns
 from .tables import summarize_patterns as summarize_patterns
+
+__all__: list[str]
