@@ -144,7 +144,7 @@ def test_errors_are_one_line_and_status_2(ann2neo, case, tmp_path, monkeypatch):
         ("model", "m.keras", b"not a zip", "cannot be read as a Keras model"),
         ("--samples", "x.npy", b"not an array", "is not a plain .npy file"),
         ("--samples", "o.npy", np.array([{}]), "is not a plain .npy file"),
-        ("--labels", "y.npy", np.arange(3), "labels must have one entry a sample"),
+        ("--labels", "y.npy", np.arange(3), "labels must have one entry per sample"),
         ("--layers", None, "nowhere", "layers must be"),
         ("--batch-size", None, "0", "batch_size must be at least 1"),
         ("--conv-units", None, "some", "conv_units must be"),

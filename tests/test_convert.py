@@ -208,7 +208,7 @@ class TestErrors:
             (["x.npy", "nowhere/out.zarr"], "the directory nowhere does not exist"),
             (
                 ["x.npy", "out.zarr", "--labels", "x.npy"],
-                "labels must be one int, float or str a sample",
+                "labels must be one int, float or str per sample",
             ),
             (["x.npy", "out.zarr", "--labels", "no.npy"], "ann2neo: --labels: no file no.npy"),
             (["x.npy", "out.zarr", "--key", "a"], "x.npy has no key 'a': it holds 'activations'"),

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.recording.batches import batches, checked_labels
+from ann2neo.recording.batches import batches
+from ann2neo.recording.labels import check_labels
 
 
 class Probes:
@@ -87,11 +88,11 @@ def _labels(labels: Any, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
         raise TypeError(f"labels must be a dict of probe to labels, got {_said(labels)}")
     if set(labels) != set(sizes):
         raise ValueError(f"labels must name each probe, {list(sizes)}, got {list(labels)}")
-    checked = {name: checked_labels(labels[name], f"labels[{name!r}]").copy() for name in sizes}
+    checked = {name: check_labels(labels[name], f"labels[{name!r}]").copy() for name in sizes}
     for name, values in checked.items():
         if len(values) != sizes[name]:
             raise ValueError(
-                f"labels[{name!r}] must have one entry a sample ({sizes[name]}), got {len(values)}"
+                f"labels[{name!r}] must have one entry per sample ({sizes[name]}), got {len(values)}"
             )
         if values.dtype.kind == "f" and np.isnan(values).any():
             raise ValueError(

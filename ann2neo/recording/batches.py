@@ -6,21 +6,41 @@ would hold the last one while the next is made.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+from ann2neo.recording.inputs import (
+    as_array,
+    check_dense,
+    count_samples,
+    is_array,
+    is_option,
+    list_arrays,
+    list_leaves,
+    map_arrays,
+)
+from ann2neo.recording.labels import LabelReader, check_labels
+from ann2neo.recording.order import Order, find_order, warn_if_redrawn
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Consecutive samples: what goes into the network and, where known, a label a sample."""
+    """Samples shown together: what goes into the network and, where known, a label per sample.
+
+    Labels from inside the samples may also be one per position, shape (n_samples, ...). `indices` are
+    the places of the samples in the data set, None where they follow those of the batch before.
+    """
 
     inputs: Any
-    labels: np.ndarray | None
+    labels: npt.NDArray[Any] | None
     n_samples: int
+    indices: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -28,143 +48,98 @@ class Batches:
     """Samples in batches; iterate to read them.
 
     `order` is the permutation applied, or None; `n_samples` is None where only reading tells.
+    `is_repeatable` says whether they can be read again, and are the same then.
     """
 
     iterate: Callable[[], Iterator[Batch]]
     n_samples: int | None
-    order: np.ndarray | None
+    order: npt.NDArray[np.int64] | None
+    is_repeatable: bool = True
 
     def __iter__(self) -> Iterator[Batch]:
         return self.iterate()
 
 
-def batches(samples: Any, *, labels: Any, batch_size: int, rng: np.random.Generator | None) -> Batches:
+def batches(
+    samples: Any,
+    *,
+    labels: Any,
+    batch_size: int,
+    rng: np.random.Generator | None,
+    takes: Callable[[str], bool] | None = None,
+) -> Batches:
     """Read `samples` as batches.
 
     Parameters
     ----------
     samples : array, mapping or tuple of arrays, tf.data.Dataset, PyDataset or iterable of batches
         Anything else than arrays (or tensors of torch) comes in batches already, each ``inputs`` or
-        ``(inputs, labels)``.
+        ``(inputs, labels)``. Beside arrays, mappings and tuples may hold options.
     labels : array, None or False
-        A label a sample; None takes those that come with the batches, False drops them.
+        A label per sample; None takes those that come with the batches, False drops them.
     batch_size : int
-        Samples a batch, for arrays.
+        Samples per batch, for arrays.
     rng : numpy.random.Generator, optional
         Arrays are read in an order drawn from it. Other samples come as they come.
+    takes : callable, optional
+        Whether the network takes an input of this name. With it, the entry ``"labels"`` (or ``"label"``)
+        of a mapping are labels; without, all entries are inputs and nothing else.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If samples or labels do not fit, or the order in which they come is not that of the data set.
+
+    Warns
+    -----
+    UserWarning
+        If the order may be another and cannot be checked.
     """
-    given = labels is not None and labels is not False
-    if given:
-        labels = checked_labels(labels, "labels")
+    apart = labels is not None and labels is not False
+    given = check_labels(labels, "labels") if apart else None
+    reader = LabelReader(given, leave_out=labels is False, takes=takes)
     if not _are_arrays(samples):
-        _check_order(samples)
-        return Batches(lambda: _Stream(labels).read(samples), None, None)
-    samples = _map(samples, _indexable)
-    n_samples = _common_length(_leaves(samples))
-    if given and len(labels) != n_samples:
-        raise ValueError(f"labels must have one entry a sample ({n_samples}), got {len(labels)}")
-    order = None if rng is None else rng.permutation(n_samples)
+        check_dense(samples)
+        order = find_order(samples)
+        repeatable = not isinstance(samples, Iterator)
+        return Batches(lambda: _Stream(reader, order).read(samples), None, None, repeatable)
+    samples = map_arrays(samples, _as_indexable)
+    n_samples = _check_common_length(list_arrays(samples))
+    if given is not None and len(given) != n_samples:
+        raise ValueError(f"labels must have one entry per sample ({n_samples}), got {len(given)}")
+    drawn = None if rng is None else rng.permutation(n_samples)
 
     def batch_at(start: int) -> Batch:
         stop = min(start + batch_size, n_samples)
-        chosen = slice(start, stop) if order is None else order[start:stop]
-        inputs = _map(samples, lambda array: _taken(array, chosen))
-        return Batch(inputs, labels[chosen] if given else None, stop - start)
-
-    return Batches(lambda: map(batch_at, range(0, n_samples, batch_size)), n_samples, order)
-
-
-def checked_labels(labels: Any, name: str) -> np.ndarray:
-    """Labels as a one-dimensional array of int, bool, float or str."""
-    array = _as_array(labels)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.dtype == object and all(isinstance(label, str) for label in array.flat):
-        array = array.astype(str)
-    if array.ndim != 1 or array.dtype.kind not in "biufU":
-        hint = "; for one-hot rows pass labels=rows.argmax(axis=1)" if array.ndim == 2 else ""
-        if array.ndim == 0:
-            hint = " (is the data set batched?)"
-        raise ValueError(
-            f"{name} must be one int, float or str a sample, shape (n_samples,), got shape "
-            f"{array.shape} of {array.dtype}{hint}"
+        chosen = slice(start, stop) if drawn is None else drawn[start:stop]
+        inputs = _map_lists(
+            map_arrays(samples, lambda array: _take(array, chosen)),
+            n_samples,
+            np.arange(n_samples)[chosen],
         )
-    return array
+        inputs, inside = reader.split(inputs, None)
+        found = inside if given is None else given[chosen]
+        return Batch(inputs, found, stop - start, None if drawn is None else drawn[start:stop])
 
-
-def _check_order(samples: Any) -> None:
-    """Refuse a DataLoader of torch in another order, or in one of its user's own making: nobody learns
-    which sample comes when."""
-    if not (hasattr(samples, "sampler") and hasattr(samples, "batch_sampler")):
-        return
-    sampler = samples.sampler if samples.batch_sampler is None else samples.batch_sampler
-    while _torch_name(sampler) == "BatchSampler":
-        sampler = sampler.sampler
-    in_order = getattr(samples, "in_order", True)
-    if in_order and _is_sequential(sampler):
-        return
-    found = type(sampler).__name__ if in_order else "in_order=False"
-    raise ValueError(
-        f"samples must come in the order of the data set, got a DataLoader with a {found}: make one "
-        "with shuffle=False; for another order pass rng. If the order is known to be that of the data "
-        "set, pass iter(loader)"
-    )
-
-
-def _is_sequential(sampler: Any) -> bool:
-    name = _torch_name(sampler)
-    if name == "DistributedSampler":
-        return not sampler.shuffle and sampler.num_replicas == 1
-    # The second stands in where the data set is an iterable, which is read as it comes.
-    return name in ("SequentialSampler", "_InfiniteConstantSampler")
-
-
-def _torch_name(sampler: Any) -> str:
-    """Name of a class of torch, or of torchdata, which has its own of the same names; else ""."""
-    kind = type(sampler)
-    return kind.__name__ if kind.__module__.partition(".")[0] in ("torch", "torchdata") else ""
+    return Batches(lambda: map(batch_at, range(0, n_samples, batch_size)), n_samples, drawn)
 
 
 def _are_arrays(samples: Any) -> bool:
-    leaves = _leaves(samples)
-    return bool(leaves) and all(_is_array(leaf) for leaf in leaves)
+    if not isinstance(samples, Mapping | tuple):
+        return is_array(samples)
+    leaves = list_leaves(samples)
+    fit = all(is_array(leaf) or is_option(leaf) or isinstance(leaf, list) for leaf in leaves)
+    return fit and any(map(is_array, leaves))
 
 
-def _leaves(structure: Any) -> list[Any]:
-    if isinstance(structure, Mapping):
-        return list(structure.values())
-    return list(structure) if isinstance(structure, tuple) else [structure]
-
-
-def _map(structure: Any, function: Callable[[Any], Any]) -> Any:
-    if isinstance(structure, Mapping):
-        return {key: function(value) for key, value in structure.items()}
-    if isinstance(structure, tuple):
-        return tuple(function(value) for value in structure)
-    return function(structure)
-
-
-def _is_array(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "__getitem__") and len(value.shape) > 0
-
-
-def _indexable(array: Any) -> Any:
+def _as_indexable(array: Any) -> Any:
     """An array that takes slices and ascending indices; what is on disk stays there."""
-    if hasattr(array, "toarray"):
-        raise TypeError(f"samples must be dense, got a {type(array).__name__}; pass samples.toarray()")
+    check_dense(array)
     # Tensors cannot be indexed by an array.
-    return _as_array(array) if callable(getattr(array, "numpy", None)) else array
+    return as_array(array) if callable(getattr(array, "numpy", None)) else array
 
 
-def _as_array(leaf: Any) -> np.ndarray:
-    if callable(getattr(leaf, "detach", None)):
-        # Tensors of torch may lie on a GPU, or in a precision that NumPy lacks.
-        leaf = leaf.detach().cpu()
-        leaf = leaf.float() if str(leaf.dtype) == "torch.bfloat16" else leaf
-    return np.asarray(leaf)
-
-
-def _common_length(leaves: list[Any]) -> int:
+def _check_common_length(leaves: list[Any]) -> int:
     lengths = {int(leaf.shape[0]) for leaf in leaves}
     if len(lengths) > 1:
         raise ValueError(f"samples must be arrays of one length, got lengths {sorted(lengths)}")
@@ -174,7 +149,7 @@ def _common_length(leaves: list[Any]) -> int:
     return length
 
 
-def _taken(array: Any, chosen: slice | np.ndarray) -> np.ndarray:
+def _take(array: Any, chosen: slice | npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     rows = getattr(array, "iloc", array)
     if isinstance(chosen, slice):
         return np.asarray(rows[chosen])
@@ -186,45 +161,86 @@ def _taken(array: Any, chosen: slice | np.ndarray) -> np.ndarray:
     return taken
 
 
+def _map_lists(inputs: Any, n_samples: int, rows: npt.NDArray[np.int64]) -> Any:
+    """Lists with an entry per sample, such as texts, cut as the arrays beside them were."""
+    if isinstance(inputs, Mapping):
+        return {key: _map_lists(value, n_samples, rows) for key, value in inputs.items()}
+    if isinstance(inputs, tuple):
+        return tuple(_map_lists(value, n_samples, rows) for value in inputs)
+    if isinstance(inputs, list) and len(inputs) == n_samples:
+        return [inputs[row] for row in rows]
+    return inputs
+
+
 class _Stream:
     """Batches from an iterable of them; counts samples against the labels given for all."""
 
-    def __init__(self, labels: Any) -> None:
-        self._labels = labels
+    def __init__(self, reader: LabelReader, order: Order) -> None:
+        self._reader = reader
+        self._order = order
         self._done = 0
+        self._n_read = 0
+        self._first = b""
 
     def read(self, samples: Any) -> Iterator[Batch]:
         filled = filter(lambda batch: batch.n_samples, map(self._batch, _items(samples)))
-        return itertools.chain(filled, self._checked_end())
+        return itertools.chain(filled, self._check_end(samples))
 
     def _batch(self, item: Any) -> Batch:
-        inputs, inside = _unpacked(item)
-        inputs = _map(inputs, _as_array)
-        n_samples = _batch_length(inputs)
-        found = self._found(inside, n_samples)
+        if self._order.is_indexed and self._n_read == 0:
+            self._first = _digest(item)
+        inputs, beside = _unpack(item)
+        inputs, inside = self._reader.split(map_arrays(inputs, as_array), beside)
+        n_samples = count_samples(inputs)
+        indices = self._indices(n_samples)
+        found = inside
+        if self._reader.given is not None:
+            chosen = slice(self._done, self._done + n_samples) if indices is None else indices
+            found = _take_labels(self._reader.given, chosen)
         if found is not None and len(found) != n_samples:
             raise ValueError(
-                "labels must have one entry a sample: the batch of samples after the first "
+                "labels must have one entry per sample: the batch of samples after the first "
                 f"{self._done} has {n_samples} and {len(found)} labels"
             )
         self._done += n_samples
-        return Batch(inputs, found, n_samples)
+        self._n_read += 1
+        return Batch(inputs, found, n_samples, indices)
 
-    def _found(self, inside: Any, n_samples: int) -> np.ndarray | None:
-        if self._labels is False:
+    def _indices(self, n_samples: int) -> npt.NDArray[np.int64] | None:
+        if self._order.read_indices is None:
             return None
-        if self._labels is not None:
-            return self._labels[self._done : self._done + n_samples]
-        if inside is None:
-            return None
-        return checked_labels(inside, "labels inside samples (labels=False leaves them out)")
-
-    def _checked_end(self) -> Iterator[Batch]:
-        if isinstance(self._labels, np.ndarray) and len(self._labels) != self._done:
+        indices = self._order.read_indices(self._n_read)
+        if len(indices) != n_samples:
             raise ValueError(
-                f"labels must have one entry a sample ({self._done}), got {len(self._labels)}"
+                f"samples tell an order that they do not keep: batch {self._n_read} holds {n_samples} "
+                f"samples, its order {len(indices)}; pass a generator of the batches"
             )
+        return indices
+
+    def _check_end(self, samples: Any) -> Iterator[Batch]:
+        given = self._reader.given
+        if given is not None and len(given) != self._done:
+            raise ValueError(f"labels must have one entry per sample ({self._done}), got {len(given)}")
+        if self._order.is_indexed and self._order.read_indices is None and self._n_read:
+            warn_if_redrawn(samples, self._first, _digest)
         yield from ()
+
+
+def _take_labels(given: npt.NDArray[Any], chosen: slice | npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    if not isinstance(chosen, slice) and len(chosen) and chosen.max() >= len(given):
+        raise ValueError(
+            f"labels must have one entry per sample, got {len(given)} and a sample {chosen.max()}"
+        )
+    found: npt.NDArray[Any] = given[chosen]
+    return found
+
+
+def _digest(item: Any) -> bytes:
+    """Tells one batch from another, without keeping it."""
+    digest = hashlib.sha256()
+    for leaf in list_arrays(tuple(item) if isinstance(item, list) else item):
+        digest.update(np.ascontiguousarray(as_array(leaf)).tobytes())
+    return digest.digest()
 
 
 def _items(samples: Any) -> Iterator[Any]:
@@ -234,8 +250,6 @@ def _items(samples: Any) -> Iterator[Any]:
         if n_batches is None:
             raise ValueError("samples must end: this PyDataset has no length (num_batches is None)")
         return map(samples.__getitem__, range(n_batches))
-    if callable(getattr(samples, "cardinality", None)) and int(samples.cardinality()) == -1:
-        raise ValueError("samples must end: this tf.data.Dataset repeats for ever; take(n) some batches")
     try:
         return iter(samples)
     except TypeError:
@@ -246,7 +260,7 @@ def _items(samples: Any) -> Iterator[Any]:
         ) from None
 
 
-def _unpacked(item: Any) -> tuple[Any, Any]:
+def _unpack(item: Any) -> tuple[Any, Any]:
     """(inputs, labels) of a batch, by Keras' convention: x, (x,), (x, y) or (x, y, weight)."""
     if not isinstance(item, (tuple, list)):
         return item, None
@@ -258,14 +272,3 @@ def _unpacked(item: Any) -> tuple[Any, Any]:
         " with several inputs in a tuple or dict of their own; got a "
         f"{type(item).__name__} of {len(item)}"
     )
-
-
-def _batch_length(inputs: Any) -> int:
-    shapes = [leaf.shape for leaf in _leaves(inputs)]
-    lengths = {shape[0] if shape else None for shape in shapes}
-    if len(lengths) != 1 or None in lengths:
-        raise ValueError(
-            "each batch of samples must be arrays with one length, samples first; got shapes "
-            f"{shapes} (is the data set batched? a list of samples is made an array by np.stack)"
-        )
-    return int(shapes[0][0])

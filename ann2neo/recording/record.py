@@ -69,7 +69,7 @@ def record(
     """Record which units of a network are active at which sample.
 
     The network runs in inference mode and is left as it was found. Float activations of one batch at a
-    time are held; what is kept is one bit a unit and sample.
+    time are held; what is kept is one bit per unit and sample.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def record(
     if not head:
         raise ValueError("samples must hold at least one sample, got none")
     with adapter.observe(network, head[0].inputs, layers) as observation:
-        recorder = Recorder(observation, threshold, conv_units, source.order, about)
+        recorder = Recorder(observation, threshold, conv_units, about)
         stream = _chained(head, stream)
         if store is not None:
             return recorder.to_store(stream, source.n_samples, progress, store, overwrite)

@@ -31,12 +31,10 @@ class Recorder:
         observation: Observation,
         threshold: Any,
         conv_units: ConvUnits,
-        order: np.ndarray | None,
         about: Mapping[str, Any],
     ) -> None:
         self._observation = observation
         self._by_channel = conv_units == "channels"
-        self._order = order
         self._about = dict(about)
         sites = observation.sites
         tables = [site.channels() if self._by_channel else site.units() for site in sites]
@@ -54,6 +52,7 @@ class Recorder:
         self._labels: list[np.ndarray] = []
         self._positions: list[pd.DataFrame] = []
         self._n_batch: list[int] = []
+        self._indices: list[np.ndarray] = []
 
     def to_raster(self, stream: Iterator[Batch], n_samples: int | None, progress: bool) -> SpikeRaster:
         """Record in memory."""
@@ -102,6 +101,8 @@ class Recorder:
                 del batch
 
     def _add(self, batch: Batch, packer: Packer) -> None:
+        following = np.arange(self._n_shown, self._n_shown + batch.n_samples)
+        self._indices.append(following if batch.indices is None else batch.indices)
         try:
             activations = self._observation(batch.inputs)
         except NonFiniteSampleError as error:
@@ -159,8 +160,7 @@ class Recorder:
 
     def _sample(self, row: int) -> int:
         """Place in the data set of a sample of the batch at hand."""
-        shown = self._n_shown + row
-        return shown if self._order is None else int(self._order[shown])
+        return int(self._indices[-1][row])
 
     def _description(self) -> dict[str, Any]:
         annotations = {
@@ -176,8 +176,7 @@ class Recorder:
         }
 
     def _sample_table(self) -> pd.DataFrame:
-        order = np.arange(self._n_shown) if self._order is None else self._order
-        columns: dict[str, Any] = {"sample_index": order}
+        columns: dict[str, Any] = {"sample_index": np.concatenate(self._indices)}
         if self._labels:
             columns["label"] = np.concatenate(self._labels)
         table = pd.DataFrame(columns)

@@ -128,7 +128,7 @@ def test_labels_are_followed_in_dense_layers():
         ([0] * 20, TypeError, "labels must be a dict of probe to labels, got"),
         ({}, ValueError, r"labels must name each probe, \['x'\], got \[\]"),
         ({"x": [0] * 20, "y": [0] * 20}, ValueError, r"each probe, \['x'\], got \['x', 'y'\]"),
-        ({"x": [0] * 19}, ValueError, r"labels\['x'\] must have one entry a sample \(20\), got 19"),
+        ({"x": [0] * 19}, ValueError, r"labels\['x'\] must have one entry per sample \(20\), got 19"),
         ({"x": np.eye(20)}, ValueError, r"labels\['x'\] must be one int, .* got shape \(20, 20\)"),
         ({"x": [None] * 20}, ValueError, r"labels\['x'\] must be one int, .* of object"),
         ({"x": [0.0, np.nan] * 10}, ValueError, r"labels\['x'\] must not be NaN, that of sample 1 is"),

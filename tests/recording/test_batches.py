@@ -143,8 +143,8 @@ def test_labels_of_any_kind(model, labels, streamed):
         (3, r"got shape \(\)"),
         ([None] * N, "of object"),
         ([1 + 2j] * N, "of complex128"),
-        (Y[:20], r"one entry a sample \(21\), got 20"),
-        ([*Y, 1], r"one entry a sample \(21\), got 22"),
+        (Y[:20], r"one entry per sample \(21\), got 20"),
+        ([*Y, 1], r"one entry per sample \(21\), got 22"),
     ],
 )
 def test_labels_that_do_not_fit(model, labels, message):
@@ -156,7 +156,7 @@ def test_labels_that_do_not_fit(model, labels, message):
     ("labels", "message"),
     [
         (Y[:20], "after the first 16 has 5 and 4 labels"),
-        ([*Y, 1], r"one entry a sample \(21\), got 22"),
+        ([*Y, 1], r"one entry per sample \(21\), got 22"),
     ],
 )
 def test_labels_that_do_not_fit_a_stream(model, labels, message):
