@@ -80,7 +80,7 @@ a2n.summarize(raster, window=20).T
 
 # %%
 battery = a2n.poisson_assumptions(raster, window=20)
-battery.verdicts().set_index("test")[["assumption", "n_tested", "share_rejecting", "verdict"]]
+battery.verdicts().set_index("test")[["assumption", "n_tested", "fraction_rejecting", "verdict"]]
 
 # %% [markdown]
 # Nothing speaks against independent samples of a constant rate: Ljung and Box's test, the runs test and
@@ -94,7 +94,7 @@ battery.verdicts().set_index("test")[["assumption", "n_tested", "share_rejecting
 # %%
 climbing = rng.random((1780, 64)) < np.linspace(0.2, 0.6, 1780)[:, None]
 verdicts = a2n.poisson_assumptions(climbing, window=20).verdicts().set_index("test")
-verdicts.loc[["adf", "ljung_box", "runs", "fano_bernoulli"], ["share_rejecting", "verdict"]]
+verdicts.loc[["adf", "ljung_box", "runs", "fano_bernoulli"], ["fraction_rejecting", "verdict"]]
 
 # %% [markdown]
 # `adf` "holds" for all of them, while the other tests see the climb in some units or all.

@@ -55,7 +55,7 @@ def analyze(
         battery = poisson_assumptions(raster, window=window, alpha=alpha)
     console.print(frame_table(summary.T.reset_index(), "Indicators", header=False))
     columns = {"layer": "layer", "test": "test", "assumption": "looks at", "n_tested": "units"}
-    columns |= {"share_rejecting": "rejecting", "verdict": "verdict"}
+    columns |= {"fraction_rejecting": "rejecting", "verdict": "verdict"}
     title = f"Poisson assumptions at level {alpha:g}, adjusted for the units of a layer"
     console.print(frame_table(battery.verdicts()[list(columns)].rename(columns=columns), title))
     console.print("fano_poisson rejects independent binary units too; fano_bernoulli is their null.")

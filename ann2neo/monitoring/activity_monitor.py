@@ -17,7 +17,7 @@ from ann2neo.recording.observation import ConvUnits, NonFiniteWeightError, Site
 from ann2neo.recording.repeated_observation import watch
 from ann2neo.recording.thresholds import thresholds
 from ann2neo.spikes.argument_checks import check_choice, check_count
-from ann2neo.statistics.windows import checked_window
+from ann2neo.statistics.windows import check_window
 
 
 class ActivityMonitor:
@@ -235,7 +235,7 @@ class ActivityMonitor:
         for name, (start, stop) in self._probes.ranges.items():
             try:
                 # With one window alone every count is its own mean, and every Fano factor 0.
-                checked_window((stop - start) * per_sample, self._window, at_least=2)
+                check_window((stop - start) * per_sample, self._window, at_least=2)
             except ValueError as error:
                 raise ValueError(f"probes[{name!r}]: {error}") from None
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.spikes import pattern_kernels
-from ann2neo.statistics.patterns.histogram import PatternHistogram, histogram
+from ann2neo.statistics.patterns.histogram import PatternHistogram, count_histogram
 from ann2neo.statistics.patterns.tables import comparison_columns, label_columns, pattern_columns
 
 PATTERN_COLUMNS = {
@@ -67,10 +67,10 @@ class Moment:
     def histogram(self) -> PatternHistogram:
         """How often each pattern occurs, and with which label."""
         if self.labels is None:
-            return histogram(self.words, 0, self.n_samples)
+            return count_histogram(self.words, 0, self.n_samples)
         codes, distinct = self.labels
         each = np.repeat(codes, self.n_samples // codes.size)
-        return histogram(self.words, 0, self.n_samples, (each, distinct))
+        return count_histogram(self.words, 0, self.n_samples, (each, distinct))
 
     def columns(self) -> dict[str, Any]:
         """A row of `ann2neo.patterns.summarize_patterns`."""

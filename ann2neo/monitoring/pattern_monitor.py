@@ -19,7 +19,7 @@ from ann2neo.recording.observation import ConvUnits, NonFiniteWeightError, Site
 from ann2neo.recording.repeated_observation import watch
 from ann2neo.recording.thresholds import thresholds
 from ann2neo.spikes.argument_checks import check_choice, check_count
-from ann2neo.statistics.patterns.counts import coded
+from ann2neo.statistics.patterns.counts import encode
 
 
 class PatternMonitor:
@@ -97,7 +97,7 @@ class PatternMonitor:
     ) -> None:
         check_choice(conv_units, "conv_units", ("all", "channels"))
         self._probes = Probes(probes, check_count(batch_size, "batch_size"), labels)
-        self._coded = {probe: coded(values) for probe, values in self._probes.labels.items()}
+        self._coded = {probe: encode(values) for probe, values in self._probes.labels.items()}
         self._layers = layers
         self._threshold = threshold
         self._by_channel = conv_units == "channels"

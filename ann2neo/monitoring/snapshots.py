@@ -19,7 +19,7 @@ from ann2neo.recording.observation import Site
 from ann2neo.spikes.argument_checks import check_choice
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.words import n_words
-from ann2neo.statistics.patterns.counts import coded
+from ann2neo.statistics.patterns.counts import encode
 
 _STEP = re.compile(r"step_(\d{12,})\.npz")
 _REFERENCES = ("initial", "previous", "final")
@@ -79,7 +79,7 @@ class Snapshots:
         self.layers = [site.name for site in self._sites]
         # Folders from before monitors took labels do not say that they have none.
         self._labels = self._stored_labels() if about.get("labelled", False) else {}
-        self._coded = {probe: coded(labels) for probe, labels in self._labels.items()}
+        self._coded = {probe: encode(labels) for probe, labels in self._labels.items()}
 
     def raster(self, step: int, layer: str, probe: str) -> SpikeRaster:
         """The raster of one layer and probe at one step, as `ann2neo.record` would have made it.

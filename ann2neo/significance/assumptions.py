@@ -12,11 +12,12 @@ import pandas as pd
 from ann2neo.significance.combine import adjust_pvalues, combine_pvalues
 from ann2neo.significance.dispersion import fano_of_counts
 from ann2neo.significance.independence import ljung_box_test, runs_test
-from ann2neo.significance.result import TestResult, beside_units
+from ann2neo.significance.result import TestResult, join_units
 from ann2neo.significance.stationarity import adf_test
 from ann2neo.spikes.argument_checks import check_level
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.statistics.windows import checked_window, counted
+from ann2neo.spikes.typing import RasterLike
+from ann2neo.statistics.windows import check_window, count_in_windows
 
 ASSUMPTIONS = {
     "ljung_box": "independence",
@@ -47,7 +48,7 @@ class PoissonAssumptions:
     adjust: str
 
     def to_frame(self) -> pd.DataFrame:
-        """A row a unit: the unit table and of each test the statistic, p-value and whether it rejects.
+        """A row per unit: the unit table and of each test the statistic, p-value and whether it rejects.
 
         Columns ``ljung_box``, ``ljung_box_pvalue``, ``ljung_box_rejects`` and so on; rejection after
         adjustment among the units of the layer. ``adf_lag``, ``ljung_box_autocorrelation`` (the one
@@ -60,16 +61,16 @@ class PoissonAssumptions:
             columns[f"{name}_rejects"] = self._rejects(test)
         columns["adf_lag"] = self.tests["adf"].columns["lag"]
         columns["ljung_box_autocorrelation"] = self.tests["ljung_box"].columns["largest_autocorrelation"]
-        return beside_units(self._units(), columns)
+        return join_units(self._units(), columns)
 
     def verdicts(self) -> pd.DataFrame:
-        """A row a layer and test: what the test says of the layer.
+        """A row per layer and test: what the test says of the layer.
 
         Returns
         -------
         pandas.DataFrame
             Columns ``layer``; ``test``; ``assumption``; ``n_units``; ``n_tested``, those with a p-value
-            (``ljung_box`` has none for units nearly always silent or active); ``share_rejecting``, of
+            (``ljung_box`` has none for units nearly always silent or active); ``fraction_rejecting``, of
             the tested units, after adjustment; ``pearson`` and ``cauchy``, the p-values of the
             layer's units combined (`combine_pvalues`; Cauchy's allows for units that depend on one
             another); ``verdict``: ``"holds"`` if no tested unit rejects after adjustment, ``"violated by
@@ -80,10 +81,10 @@ class PoissonAssumptions:
         Notes
         -----
         If an assumption is true of all units of a layer, its verdict is not ``"holds"`` with
-        probability about `alpha` a test: both adjustments bound the probability of any rejection then
+        probability about `alpha` per test: both adjustments bound the probability of any rejection then
         (Benjamini and Hochberg's for units that are independent or positively dependent), as far as the
         test's own p-values are right (not those of `ljung_box_test` on trains of under 500 samples).
-        One unit in a thousand is enough for ``"violated by some"``: ``share_rejecting`` says how many
+        One unit in a thousand is enough for ``"violated by some"``: ``fraction_rejecting`` says how many
         there are.
         """
         layers = self._units()["layer"]
@@ -108,7 +109,7 @@ class PoissonAssumptions:
         return {
             "n_units": pvalue.size,
             "n_tested": n_tested,
-            "share_rejecting": share,
+            "fraction_rejecting": share,
             "pearson": combine_pvalues(pvalue, "pearson").pvalue,
             "cauchy": combine_pvalues(pvalue, "cauchy").pvalue,
             "verdict": _verdict(name, share),
@@ -127,13 +128,13 @@ class PoissonAssumptions:
         return self.tests["ljung_box"].units.copy(deep=True)
 
     def __repr__(self) -> str:
-        columns = ["layer", "test", "n_tested", "share_rejecting", "pearson", "cauchy", "verdict"]
+        columns = ["layer", "test", "n_tested", "fraction_rejecting", "pearson", "cauchy", "verdict"]
         table = self.verdicts()[columns].to_string(index=False, float_format="{:.3g}".format)
         return f"PoissonAssumptions at level {self.alpha} after {self.adjust}:\n{table}"
 
 
 def _verdict(test: str, share: float) -> str:
-    """What a test says of a layer, from the share of its tested units that reject."""
+    """What a test says of a layer, from the fraction of its tested units that reject."""
     if np.isnan(share):
         return "untested"
     if test == "adf":
@@ -144,7 +145,7 @@ def _verdict(test: str, share: float) -> str:
 
 
 def poisson_assumptions(
-    raster: Any,
+    raster: RasterLike,
     window: int = 100,
     alpha: float = 0.05,
     *,
@@ -164,7 +165,7 @@ def poisson_assumptions(
     ----------
     raster : SpikeRaster or what `as_raster` takes
     window : int
-        Samples a window of the Fano factor; samples beyond the last whole one are left out there, with
+        Samples per window of the Fano factor; samples beyond the last whole one are left out there, with
         a warning.
     alpha : float
         Level of the verdicts, in (0, 1).
@@ -176,8 +177,8 @@ def poisson_assumptions(
     Returns
     -------
     PoissonAssumptions
-        ``tests``, a `TestResult` each; ``to_frame()``, a row a unit; ``verdicts()``, a row a layer and
-        test.
+        ``tests``, a `TestResult` each; ``to_frame()``, a row per unit; ``verdicts()``, a row per layer
+        and test.
 
     Raises
     ------
@@ -194,8 +195,8 @@ def poisson_assumptions(
     --------
     >>> import ann2neo as a2n, numpy as np
     >>> trains = np.random.default_rng(0).random((5000, 20)) < 0.5
-    >>> a2n.poisson_assumptions(trains).verdicts()[["test", "share_rejecting", "verdict"]]
-                 test  share_rejecting   verdict
+    >>> a2n.poisson_assumptions(trains).verdicts()[["test", "fraction_rejecting", "verdict"]]
+                 test  fraction_rejecting   verdict
     0       ljung_box             0.00     holds
     1            runs             0.00     holds
     2             adf             1.00     holds
@@ -205,8 +206,8 @@ def poisson_assumptions(
     raster = as_raster(raster)
     alpha = check_level(alpha, "alpha")
     adjust_pvalues([1.0], adjust)
-    n_windows = checked_window(raster.n_samples, window, at_least=2)
-    counts = counted(raster, window, n_windows)
+    n_windows = check_window(raster.n_samples, window, at_least=2)
+    counts = count_in_windows(raster, window, n_windows)
     tests = {
         "ljung_box": ljung_box_test(raster, max_lag),
         "runs": runs_test(raster),

@@ -91,7 +91,7 @@ def combine_pvalues(pvalues: Any, method: str = "pearson") -> CombinedPValue:
     check_choice(method, "method", COMBINATIONS)
     p = values[~np.isnan(values)]
     bounded = int(np.count_nonzero((p == 0) | (p == 1)))
-    statistic, pvalue = _combined(np.clip(p, _LOWEST, _HIGHEST), method)
+    statistic, pvalue = _combine(np.clip(p, _LOWEST, _HIGHEST), method)
     return CombinedPValue(statistic, pvalue, method, p.size, values.size - p.size, bounded)
 
 
@@ -103,7 +103,7 @@ def adjust_pvalues(pvalues: Any, method: str = "benjamini-hochberg") -> np.ndarr
     pvalues : array of float in [0, 1] or NaN, any shape
         NaN stay NaN and do not count as tests.
     method : {"benjamini-hochberg", "holm"}
-        ``"benjamini-hochberg"`` bounds the expected share of false rejections among the rejections,
+        ``"benjamini-hochberg"`` bounds the expected fraction of false rejections among the rejections,
         for independent or positively dependent tests; ``"holm"`` the probability of any false
         rejection, whatever the dependence.
 
@@ -142,7 +142,7 @@ def adjust_pvalues(pvalues: Any, method: str = "benjamini-hochberg") -> np.ndarr
     return adjusted.reshape(values.shape)
 
 
-def _combined(p: np.ndarray, method: str) -> tuple[float, float]:
+def _combine(p: np.ndarray, method: str) -> tuple[float, float]:
     """Statistic and p-value of p-values strictly between 0 and 1."""
     n = p.size
     if n == 0:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from scipy import special
@@ -13,8 +11,9 @@ from ann2neo.significance.result import TestResult
 from ann2neo.significance.statistic_arguments import ALTERNATIVES
 from ann2neo.spikes.argument_checks import check_choice
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.fano import fano_from_sums
-from ann2neo.statistics.windows import checked_window, counted
+from ann2neo.statistics.windows import check_window, count_in_windows
 
 NULLS = {
     "bernoulli": "a unit's samples are independent, of one rate",
@@ -23,7 +22,7 @@ NULLS = {
 
 
 def fano_test(
-    raster: Any,
+    raster: RasterLike,
     window: int = 100,
     *,
     null: str = "bernoulli",
@@ -39,7 +38,7 @@ def fano_test(
     ----------
     raster : SpikeRaster or what `as_raster` takes
     window : int
-        Samples a window, from 1 to n_samples // 2. Samples beyond the last whole window are left out,
+        Samples per window, from 1 to n_samples // 2. Samples beyond the last whole window are left out,
         with a warning.
     null : {"bernoulli", "poisson"}
         ``"bernoulli"``: given the number of spikes, every order of the samples is equally likely.
@@ -101,8 +100,8 @@ def fano_test(
     raster = as_raster(raster)
     check_choice(null, "null", NULLS)
     check_choice(alternative, "alternative", ALTERNATIVES)
-    n_windows = checked_window(raster.n_samples, window, at_least=2)
-    counts = counted(raster, window, n_windows)
+    n_windows = check_window(raster.n_samples, window, at_least=2)
+    counts = count_in_windows(raster, window, n_windows)
     return fano_of_counts(raster.units, counts, window, null, alternative)
 
 
@@ -158,8 +157,6 @@ def _sums(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pvalue(lower: np.ndarray, upper: np.ndarray, alternative: str) -> np.ndarray:
-    if alternative == "less":
-        return np.minimum(lower, 1)
-    if alternative == "greater":
-        return np.minimum(upper, 1)
-    return np.minimum(1, 2 * np.minimum(lower, upper))
+    tail = {"less": lower, "greater": upper, "two-sided": 2 * np.minimum(lower, upper)}[alternative]
+    pvalue: np.ndarray = np.minimum(1, tail)
+    return pvalue

@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.significance.result import TestResult
-from ann2neo.significance.statistic_arguments import name_of, values_of
+from ann2neo.significance.statistic_arguments import describe_function, evaluate_statistic
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.rates import firing_rate
 
 
-def ks_test(a: Any, b: Any, indicator: Callable[[Any], np.ndarray] = firing_rate) -> TestResult:
+def ks_test(
+    a: RasterLike, b: RasterLike, indicator: Callable[[Any], np.ndarray] = firing_rate
+) -> TestResult:
     """Kolmogorov and Smirnov's test that an indicator is distributed alike over two rasters' units.
 
     The firing-rate paper compares networks (generalizing, memorizing, untrained) and data splits so.
@@ -24,7 +27,7 @@ def ks_test(a: Any, b: Any, indicator: Callable[[Any], np.ndarray] = firing_rate
     a, b : SpikeRaster or what `as_raster` takes
         They may differ in units and samples.
     indicator : callable
-        From a raster to a value a unit, such as `firing_rate` or `fanofactor`. NaN are left out.
+        From a raster to a value per unit, such as `firing_rate` or `fanofactor`. NaN are left out.
 
     Returns
     -------
@@ -37,7 +40,7 @@ def ks_test(a: Any, b: Any, indicator: Callable[[Any], np.ndarray] = firing_rate
     Raises
     ------
     TypeError, ValueError
-        If `indicator` is no function or does not return a number a unit.
+        If `indicator` is no function or does not return a number per unit.
 
     Notes
     -----
@@ -60,7 +63,7 @@ def ks_test(a: Any, b: Any, indicator: Callable[[Any], np.ndarray] = firing_rate
     """
     from scipy import stats
 
-    name = name_of(indicator)
+    name = describe_function(indicator)
     values = [_values(x, indicator) for x in (a, b)]
     kept = [v[~np.isnan(v)] for v in values]
     statistic = pvalue = np.nan
@@ -80,12 +83,12 @@ def ks_test(a: Any, b: Any, indicator: Callable[[Any], np.ndarray] = firing_rate
     )
 
 
-def _values(source: Any, indicator: Callable[[Any], np.ndarray]) -> np.ndarray:
+def _values(source: RasterLike, indicator: Callable[[Any], np.ndarray]) -> np.ndarray:
     raster = as_raster(source)
-    found = values_of(indicator, raster, "indicator")
+    found = evaluate_statistic(indicator, raster, "indicator")
     if found.ndim == 0:
         raise ValueError(
-            f"indicator must return a number a unit, shape ({raster.n_units},); "
-            f"{name_of(indicator)} returned one number"
+            f"indicator must return a number per unit, shape ({raster.n_units},); "
+            f"{describe_function(indicator)} returned one number"
         )
     return found

@@ -118,7 +118,8 @@ def _pearson3(z: np.ndarray, skewness: np.ndarray) -> np.ndarray:
     shape = 4 / np.where(straight, 1, skewness) ** 2
     up = special.gammainc(shape, np.maximum(0, shape + z * np.sqrt(shape)))
     down = special.gammaincc(shape, np.maximum(0, shape - z * np.sqrt(shape)))
-    return np.where(straight, special.ndtr(z), np.where(skewness > 0, up, down))
+    result: np.ndarray = np.where(straight, special.ndtr(z), np.where(skewness > 0, up, down))
+    return result
 
 
 def _laws(variance: dict[int, float], window: int, n_windows: int) -> Iterator[tuple[int, _Law]]:
@@ -232,4 +233,5 @@ def _power(base: np.ndarray, exponent: int) -> np.ndarray:
 
 def _binomial(c: np.ndarray, n: int, p: float) -> np.ndarray:
     log = special.gammaln(n + 1) - special.gammaln(c + 1) - special.gammaln(n - c + 1)
-    return np.exp(log + special.xlogy(c, p) + special.xlog1py(n - c, -p))
+    result: np.ndarray = np.exp(log + special.xlogy(c, p) + special.xlog1py(n - c, -p))
+    return result

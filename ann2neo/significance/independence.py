@@ -11,6 +11,7 @@ from ann2neo.significance.result import TestResult
 from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import LaggedCounts
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.autocorrelation import autocorrelation_from_counts
 
 # Expected pairs at a lag, of spikes or of pauses, from which Ljung and Box's χ² law is good enough for
@@ -18,7 +19,7 @@ from ann2neo.statistics.autocorrelation import autocorrelation_from_counts
 _LEAST_PAIRS = 20
 
 
-def ljung_box_test(raster: Any, max_lag: int = 10) -> TestResult:
+def ljung_box_test(raster: RasterLike, max_lag: int = 10) -> TestResult:
     """Ljung and Box's test that a unit's samples are uncorrelated up to a lag.
 
     The test the firing-rate paper checks the independence of spikes with.
@@ -107,7 +108,7 @@ def ljung_box_test(raster: Any, max_lag: int = 10) -> TestResult:
     )
 
 
-def runs_test(raster: Any) -> TestResult:
+def runs_test(raster: RasterLike) -> TestResult:
     """Wald and Wolfowitz's test that a unit's samples could as well be in any other order.
 
     A run is a stretch of equal samples; too few of them mean clustering or drift, too many mean
@@ -170,7 +171,8 @@ def runs_test(raster: Any) -> TestResult:
 
 def _ljung_box(r: np.ndarray, n: int) -> np.ndarray:
     lags = np.arange(1, r.shape[1] + 1)
-    return n * (n + 2.0) * np.sum(r**2 / (n - lags), axis=1)
+    result: np.ndarray = n * (n + 2.0) * np.sum(r**2 / (n - lags), axis=1)
+    return result
 
 
 def _moments_of_runs(ones: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -199,7 +201,8 @@ def _probability_of_runs(runs: np.ndarray, ones: int, zeros: int) -> np.ndarray:
     """P(R) = C(K−1, j−1) C(M−1, j−1) / C(n, K) · (2 if R = 2j, (n − 2j) / j if R = 2j + 1)."""
     n, j = ones + zeros, runs // 2
     log = _log_binomial(ones - 1, j - 1) + _log_binomial(zeros - 1, j - 1) - _log_binomial(n, ones)
-    return np.exp(log) * np.where(runs % 2 == 0, 2.0, (n - 2 * j) / j)
+    result: np.ndarray = np.exp(log) * np.where(runs % 2 == 0, 2.0, (n - 2 * j) / j)
+    return result
 
 
 def _log_binomial(n: int, k: Any) -> Any:

@@ -17,8 +17,9 @@ from ann2neo.significance.result import TestResult
 from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.statistics.patterns.counts import coded_labels, groups_of, words_of
-from ann2neo.statistics.patterns.histogram import counted, packed_patterns
+from ann2neo.spikes.typing import RasterLike
+from ann2neo.statistics.patterns.counts import encode_labels, group_units, select_words
+from ann2neo.statistics.patterns.histogram import count_patterns, pack_patterns
 
 _ITEM = ("dataset_split", "sample_index")
 """Columns of the sample table that say which item of the data a sample belongs to."""
@@ -28,7 +29,7 @@ _AT_ONCE = 2**25
 
 
 def mutual_information_test(
-    raster: Any,
+    raster: RasterLike,
     labels: Any = None,
     *,
     rng: np.random.Generator,
@@ -45,7 +46,7 @@ def mutual_information_test(
     ----------
     raster : SpikeRaster or what `as_raster` takes
     labels : str or array of shape (n_samples,), optional
-        Column of the sample table, or a label a sample. Default: the column ``"label"``.
+        Column of the sample table, or a label per sample. Default: the column ``"label"``.
     rng : numpy.random.Generator
     by : str or None
         Column of the unit table whose values make the groups; None: all units together.
@@ -57,7 +58,7 @@ def mutual_information_test(
     Returns
     -------
     TestResult
-        A row a group, ``unit_index`` −1. ``statistic`` is `mutual_information` (plug-in), in bits, and
+        A row per group, ``unit_index`` −1. ``statistic`` is `mutual_information` (plug-in), in bits, and
         ``pvalue`` (1 + #) / (1 + n_surrogates), # the number of permutations with at least this value.
         Columns: ``null_mean`` and ``null_sd`` (ddof=1, NaN for one permutation) of the permutations, in
         bits; ``excess``, statistic − null_mean, an estimate without the bias that permuted labels have
@@ -91,11 +92,11 @@ def mutual_information_test(
     n_surrogates = check_count(n_surrogates, "n_surrogates")
     state = random_state(rng)
     item, codes = _labels_of_items(raster, "label" if labels is None else labels)
-    groups = groups_of(raster, by)
+    groups = group_units(raster, by)
     observed, null_mean, null_sd, n_greater = np.empty((4, len(groups)))
     with tqdm(total=len(groups) * n_surrogates, delay=1, disable=not progress) as bar:
         for row, units in enumerate(groups.values()):
-            law = _Permutations(_places(raster, units), item, codes)
+            law = _Permutations(_place_samples(raster, units), item, codes)
             null = np.empty(n_surrogates, np.int64)
             for part in law.parts(null):
                 law.draw(state, part)
@@ -121,10 +122,10 @@ def mutual_information_test(
     )
 
 
-def _places(raster: SpikeRaster, units: np.ndarray) -> np.ndarray:
+def _place_samples(raster: SpikeRaster, units: np.ndarray) -> np.ndarray:
     """Which of the distinct patterns of these units each sample has."""
-    patterns = packed_patterns(words_of(raster, units), 0, raster.n_samples)
-    _, _, place = counted(patterns, np.ones(len(patterns), np.int64))
+    patterns = pack_patterns(select_words(raster, units), 0, raster.n_samples)
+    _, _, place = count_patterns(patterns, np.ones(len(patterns), np.int64))
     return place
 
 
@@ -174,7 +175,7 @@ class _Permutations:
 
 def _labels_of_items(raster: SpikeRaster, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """The item that each sample belongs to, and the label of each item, both as indices."""
-    codes, _ = coded_labels(raster, labels)
+    codes, _ = encode_labels(raster, labels)
     samples = raster.samples
     columns = [column for column in _ITEM if column in samples.columns]
     item = samples.groupby(columns, sort=False).ngroup().to_numpy()

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from ann2neo.significance.result import beside_units
+from ann2neo.significance.result import join_units
 from ann2neo.spikes.argument_checks import check_level
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.typing import RasterLike
 
 _COLUMNS = ("n_intervals", "geometric", "geometric_pvalue", "exponential", "exponential_pvalue")
 
-# Least number of intervals to test, and expected intervals a bin.
+# Least number of intervals to test, and expected intervals per bin.
 _FEWEST, _EXPECTED = 20, 10
 
 # Two bins test nothing but what binning loses, which must not be next to nothing.
 _LOST = 0.05
 
 
-def fit_poisson(raster: Any, confidence: float = 0.95) -> pd.DataFrame:
+def fit_poisson(raster: RasterLike, confidence: float = 0.95) -> pd.DataFrame:
     """The Poisson process, and its counterpart in discrete time, fitted to each unit.
 
     Parameters
@@ -34,14 +34,14 @@ def fit_poisson(raster: Any, confidence: float = 0.95) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The unit table and, a row a unit:
+        The unit table and, a row per unit:
 
-        - ``n_spikes``; ``rate``, spikes a sample: the maximum-likelihood rate of both processes;
+        - ``n_spikes``; ``rate``, spikes per sample: the maximum-likelihood rate of both processes;
         - ``bernoulli_low``, ``bernoulli_high``: Clopper and Pearson's confidence interval, exact (at
-          least `confidence`) for a probability a sample: the one for binary trains;
+          least `confidence`) for a probability per sample: the one for binary trains;
         - ``poisson_low``, ``poisson_high``: Garwood's, exact for a Poisson process in continuous time;
           wider, and beyond 1 for the busiest units;
-        - ``n_intervals`` between neighbouring spikes;
+        - ``n_intervals`` between neighboring spikes;
         - ``geometric``, ``geometric_pvalue``: χ² statistic and p-value of the fit of the intervals to
           the geometric law, that of independent samples;
         - ``exponential``, ``exponential_pvalue``: the same for the exponential law, that of a Poisson
@@ -93,7 +93,7 @@ def fit_poisson(raster: Any, confidence: float = 0.95) -> pd.DataFrame:
         **_garwood(spikes, n, tail),
         **dict(zip(_COLUMNS, map(np.array, zip(*fits, strict=True)), strict=True)),
     }
-    return beside_units(raster.units, columns)
+    return join_units(raster.units, columns)
 
 
 def _clopper_pearson(spikes: np.ndarray, n: int, tail: float) -> dict[str, np.ndarray]:
@@ -123,7 +123,7 @@ def _fits(intervals: np.ndarray) -> tuple[int, float, float, float, float]:
     width, n_bins = _bins(n, 1 - rate)
     if n_bins < 2:
         return undefined
-    counts = _binned(intervals, width, n_bins)
+    counts = _bin_intervals(intervals, width, n_bins)
     # Share left after one sample, its derivative by the rate, Fisher information an interval.
     geometric = _chi_square(counts, width, 1 - rate, -1, 1 / (rate**2 * (1 - rate)))
     share = math.exp(-rate)
@@ -144,7 +144,7 @@ def _bins(n: int, share: float) -> tuple[int, int]:
     return width, 2 + int(math.log(room) / -math.log(left))
 
 
-def _binned(intervals: np.ndarray, width: int, n_bins: int) -> np.ndarray:
+def _bin_intervals(intervals: np.ndarray, width: int, n_bins: int) -> np.ndarray:
     """Numbers of whole intervals in (0, width], (width, 2 width] …, the last bin open."""
     of_length = np.bincount(intervals)[1:]
     place = np.minimum(np.arange(of_length.size) // width, n_bins - 1)
@@ -163,7 +163,7 @@ def _chi_square(
     p = -np.diff(share**edges, append=0)
     by_rate = -np.diff(edges * share ** (edges - 1) * slope, append=0)
     statistic = float(np.sum((counts - n * p) ** 2 / (n * p)))
-    # Chernoff and Lehmann: χ² of bins − 2 degrees of freedom, and lost · χ² of one, with the share of
+    # Chernoff and Lehmann: χ² of bins − 2 degrees of freedom, and lost · χ² of one, with the fraction of
     # the information on the rate that binning loses.
     lost = max(0.0, 1 - float(np.sum(by_rate**2 / p)) / information)
     if counts.size == 2 and lost < _LOST:

@@ -1,4 +1,4 @@
-"""TestResult: what every test of this package returns, a row a unit."""
+"""TestResult: what every test of this package returns, a row per unit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TestResult:
     units : pandas.DataFrame
         The raster's unit table: ``layer``, ``unit_index`` and any further columns.
     columns : mapping of str to array of shape (n_units,), optional
-        Further results a unit, such as a chosen lag or a flag.
+        Further results per unit, such as a chosen lag or a flag.
 
     Raises
     ------
@@ -71,12 +71,12 @@ class TestResult:
         units = raster_tables.normalize_table(
             self.units, name="units", n_rows=len(self.units), required=raster_tables.UNITS
         )
-        statistic = _a_row_a_unit(self.statistic, "statistic", len(units), np.float64)
-        pvalue = _a_row_a_unit(self.pvalue, "pvalue", len(units), np.float64)
+        statistic = _as_unit_column(self.statistic, "statistic", len(units), np.float64)
+        pvalue = _as_unit_column(self.pvalue, "pvalue", len(units), np.float64)
         outside = pvalue[(pvalue < 0) | (pvalue > 1)]
         if outside.size:
             raise ValueError(f"pvalue must lie in [0, 1] or be NaN, got {outside[0]}")
-        columns = {name: _a_row_a_unit(v, name, len(units)) for name, v in self.columns.items()}
+        columns = {name: _as_unit_column(v, name, len(units)) for name, v in self.columns.items()}
         # A frozen dataclass sets its own fields this way.
         for name, value in {
             "units": units,
@@ -105,7 +105,7 @@ class TestResult:
         ValueError
             If the unit table has a column of the same name as a result.
         """
-        return beside_units(
+        return join_units(
             self.units, {"statistic": self.statistic, "pvalue": self.pvalue, **self.columns}
         )
 
@@ -197,8 +197,8 @@ class TestResult:
         return TestResult, (self.statistic, self.pvalue, self.null, self.method, *plain)
 
 
-def beside_units(units: pd.DataFrame, results: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """The unit table with results a unit beside it, all copied; no name twice."""
+def join_units(units: pd.DataFrame, results: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """The unit table with results per unit beside it, all copied; no name twice."""
     twice = [name for name in results if name in units.columns]
     if twice:
         raise ValueError(
@@ -210,11 +210,11 @@ def beside_units(units: pd.DataFrame, results: Mapping[str, np.ndarray]) -> pd.D
     )
 
 
-def _a_row_a_unit(values: Any, name: str, n_units: int, dtype: Any = None) -> np.ndarray:
-    """A read-only copy of `values`, one a unit."""
+def _as_unit_column(values: Any, name: str, n_units: int, dtype: Any = None) -> np.ndarray:
+    """A read-only copy of `values`, one per unit."""
     array = np.array(values, dtype=dtype)
     if array.shape != (n_units,):
-        raise ValueError(f"{name} must have shape ({n_units},), a value a unit, got {array.shape}")
+        raise ValueError(f"{name} must have shape ({n_units},), a value per unit, got {array.shape}")
     array.flags.writeable = False
     return array
 

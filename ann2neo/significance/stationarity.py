@@ -12,12 +12,13 @@ from scipy import special
 from ann2neo.significance.result import TestResult
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import LaggedCounts
+from ann2neo.spikes.typing import RasterLike
 
 # Units whose Gram matrices are worked on together: a few stay in the cache.
 _CHUNK = 64
 
 # A regressor is taken to be a combination of the others, and a fit to be perfect, where less than this
-# share of its variance is left: rounding leaves 1e-14.
+# fraction of its variance is left: rounding leaves 1e-14.
 _COLLINEAR = 1e-11
 
 # MacKinnon (1994), one series, constant, no trend, with the figures of statsmodels' adfvalues: Φ of a
@@ -27,7 +28,7 @@ _LEFT = (2.1659, 1.4412, 0.038269)
 _RIGHT = (1.7339, 0.93202, -0.12745, -0.010368)
 
 
-def adf_test(raster: Any, max_lag: int | None = None) -> TestResult:
+def adf_test(raster: RasterLike, max_lag: int | None = None) -> TestResult:
     """The augmented Dickey–Fuller test that a unit's train has a unit root.
 
     The firing-rate paper's check of stationarity. With a constant and no trend; the number of lagged
@@ -80,7 +81,7 @@ def adf_test(raster: Any, max_lag: int | None = None) -> TestResult:
     1     -2.457   0.126  0.0
     """
     raster = as_raster(raster)
-    max_lag = _checked_max_lag(max_lag, raster.n_samples)
+    max_lag = _check_max_lag(max_lag, raster.n_samples)
     statistic = np.full(raster.n_units, np.nan)
     lag = np.full(raster.n_units, np.nan)
     if max_lag >= 0:
@@ -88,7 +89,7 @@ def adf_test(raster: Any, max_lag: int | None = None) -> TestResult:
         for first in range(0, raster.n_units, _CHUNK):
             part = slice(first, first + _CHUNK)
             trains = _Trains(table.n_samples, table.counts[part], table.head[part], table.tail[part])
-            statistic[part], lag[part] = _tested(trains, max_lag)
+            statistic[part], lag[part] = _test_units(trains, max_lag)
     degenerate = np.isnan(statistic)
     return TestResult(
         statistic,
@@ -139,7 +140,7 @@ def _running(products: np.ndarray) -> np.ndarray:
     return sums
 
 
-def _tested(trains: _Trains, max_lag: int) -> tuple[np.ndarray, np.ndarray]:
+def _test_units(trains: _Trains, max_lag: int) -> tuple[np.ndarray, np.ndarray]:
     """Statistic and lag of each unit, NaN where degenerate."""
     n_units = len(trains.counts)
     lag = _lowest_aic(trains, max_lag)
@@ -169,7 +170,8 @@ def _t_of_level(trains: _Trains, lag: int) -> np.ndarray:
     """t of the level's coefficient with `lag` differences: √df · loading / residual, the level last."""
     loadings = _loadings(_regression(trains, lag, level_last=True))
     degrees = trains.n_samples - 1 - lag - (lag + 2)
-    return math.sqrt(degrees) * loadings[:, -2] / loadings[:, -1]
+    result: np.ndarray = math.sqrt(degrees) * loadings[:, -2] / loadings[:, -1]
+    return result
 
 
 def _regression(trains: _Trains, lag: int, *, level_last: bool) -> np.ndarray:
@@ -223,14 +225,16 @@ def _mackinnon(statistic: np.ndarray) -> np.ndarray:
     pvalue = special.ndtr(np.where(statistic <= _SPLIT, left, right))
     pvalue[statistic < _LOWEST] = 0
     pvalue[statistic > _HIGHEST] = 1
-    return pvalue
+    result: np.ndarray = pvalue
+    return result
 
 
-def _checked_max_lag(max_lag: Any, n_samples: int) -> int:
+def _check_max_lag(max_lag: Any, n_samples: int) -> int:
     """Schwert's rule or the lag asked for; −1 where a train is too short for any."""
     most = n_samples // 2 - 2
     if max_lag is None:
-        return max(-1, min(most, math.ceil(12 * (n_samples / 100) ** 0.25)))
+        result: int = max(-1, min(most, math.ceil(12 * (n_samples / 100) ** 0.25)))
+        return result
     try:
         lag = operator.index(max_lag)
     except TypeError:

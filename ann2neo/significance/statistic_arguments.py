@@ -14,7 +14,7 @@ ALTERNATIVES = ("two-sided", "less", "greater")
 """Which values of a statistic speak against the null: both extremes, small ones, large ones."""
 
 
-def values_of(function: Callable[[Any], Any], raster: SpikeRaster, argument: str) -> np.ndarray:
+def evaluate_statistic(function: Callable[[Any], Any], raster: SpikeRaster, argument: str) -> np.ndarray:
     """What a statistic, given as `argument`, says of a raster: floats, shape () or (n_units,)."""
     if not callable(function):
         raise TypeError(
@@ -29,26 +29,26 @@ def values_of(function: Callable[[Any], Any], raster: SpikeRaster, argument: str
         values = np.array(None)
     if values.dtype.kind not in "biuf":
         raise TypeError(
-            f"{argument} must return real numbers, a number a unit; "
-            f"{name_of(function)} returned {found!r:.80}"
+            f"{argument} must return real numbers, a number per unit; "
+            f"{describe_function(function)} returned {found!r:.80}"
         )
     if values.shape not in {(), (raster.n_units,)}:
         raise ValueError(
             f"{argument} must return shape (n_units,) = ({raster.n_units},) or one number; "
-            f"{name_of(function)} returned shape {values.shape}"
+            f"{describe_function(function)} returned shape {values.shape}"
         )
     return values.astype(np.float64)
 
 
-def name_of(function: Callable) -> str:
+def describe_function(function: Callable[..., Any]) -> str:
     """As it would be called: ``fanofactor(window=50)``."""
     if isinstance(function, functools.partial):
-        options = [_said(value) for value in function.args]
-        options += [f"{key}={_said(value)}" for key, value in function.keywords.items()]
-        return f"{name_of(function.func)}({', '.join(options):.60})"
+        options = [_describe(value) for value in function.args]
+        options += [f"{key}={_describe(value)}" for key, value in function.keywords.items()]
+        return f"{describe_function(function.func)}({', '.join(options):.60})"
     return getattr(function, "__name__", type(function).__name__)
 
 
-def _said(value: Any) -> str:
+def _describe(value: Any) -> str:
     # A function's repr has its address, which differs from run to run.
-    return name_of(value) if callable(value) else repr(value)
+    return describe_function(value) if callable(value) else repr(value)

@@ -13,7 +13,7 @@ from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_choice, check_count
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.accumulator_checks import check_number
-from ann2neo.statistics.windows import counted
+from ann2neo.statistics.windows import count_in_windows
 
 Draw = Callable[[], np.ndarray]
 """Makes the words of one surrogate raster."""
@@ -91,9 +91,9 @@ def bernoulli(raster: SpikeRaster, state: np.ndarray) -> Draw:
 
 
 def poisson(raster: SpikeRaster, state: np.ndarray) -> Draw:
-    """A homogeneous Poisson process cut to one spike a sample, of the rate that leaves the unit's.
+    """A homogeneous Poisson process cut to one spike per sample, of the rate that leaves the unit's.
 
-    A process of λ spikes a sample leaves independent samples, each active with probability
+    A process of λ spikes per sample leaves independent samples, each active with probability
     1 − exp(−λ): this is the firing rate r where λ = −log(1 − r), so that the law is `bernoulli`'s.
     """
     return bernoulli(raster, state)
@@ -107,7 +107,7 @@ def inhomogeneous(
     Preserves each unit's rate profile in expectation: its mean in every `window` samples, or smoothed
     over `bandwidth` seconds. Destroys what is faster, and what ties units beyond common changes of rate.
     A profile narrower than a few intervals between spikes preserves the train itself. With `bandwidth`
-    the profiles take 4 bytes a sample and unit.
+    the profiles take 4 bytes per sample and unit.
     """
     if (window is None) == (bandwidth is None):
         raise TypeError(
@@ -155,7 +155,7 @@ def chosen(method: str, options: dict[str, Any]) -> Callable[..., Draw]:
 def _bin_counts(raster: SpikeRaster, bin_size: int) -> np.ndarray:
     """Spikes in consecutive bins, shape (n_units, n_bins); the last bin may be shorter."""
     n_bins, rest = divmod(raster.n_samples, bin_size)
-    counts = counted(raster, bin_size, n_bins)
+    counts = count_in_windows(raster, bin_size, n_bins)
     if rest == 0:
         return counts
     return np.hstack([counts, raster.spike_counts[:, None] - counts.sum(axis=1, keepdims=True)])
@@ -183,7 +183,9 @@ def _profiles(raster: SpikeRaster, bandwidth: float) -> np.ndarray:
     return profiles
 
 
-def _into_zeros(raster: SpikeRaster, state: np.ndarray, kernel: Callable, *arguments: Any) -> Draw:
+def _into_zeros(
+    raster: SpikeRaster, state: np.ndarray, kernel: Callable[..., None], *arguments: Any
+) -> Draw:
     """Draw by a kernel that sets bits of words that are zero."""
 
     def draw() -> np.ndarray:

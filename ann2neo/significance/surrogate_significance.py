@@ -16,11 +16,12 @@ from ann2neo.significance.combine import adjust_pvalues
 from ann2neo.significance.kernels.fano_permutation import window_sums
 from ann2neo.significance.kernels.rng import random_state
 from ann2neo.significance.result import TestResult
-from ann2neo.significance.statistic_arguments import ALTERNATIVES, name_of, values_of
-from ann2neo.significance.surrogates import from_state
+from ann2neo.significance.statistic_arguments import ALTERNATIVES, describe_function, evaluate_statistic
+from ann2neo.significance.surrogates import draw_surrogates
 from ann2neo.spikes.argument_checks import check_choice, check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.fano import fano_from_sums, fanofactor
 
 Statistic = Callable[[SpikeRaster], Any]
@@ -32,7 +33,7 @@ NULLS = {
     "bin_shuffling": "each unit's samples are exchangeable within bins, unit by unit",
     "circular_shift": "each unit is stationary, and independent of other units and labels",
     "bernoulli": "samples are independent with the unit's firing rate as probability",
-    "poisson": "spikes are a homogeneous Poisson process, cut to one a sample",
+    "poisson": "spikes are a homogeneous Poisson process, cut to one per sample",
     "inhomogeneous": "samples are independent with the unit's rate around them as probability",
 }
 """Method of `surrogates` → null hypothesis under which its surrogates are drawn."""
@@ -45,7 +46,7 @@ _DRAWN_AT_ONCE = 2**26
 
 
 def surrogate_test(
-    raster: Any,
+    raster: RasterLike,
     statistic: Statistic,
     *,
     rng: np.random.Generator,
@@ -144,8 +145,8 @@ def surrogate_test(
     n_surrogates = check_count(n_surrogates, "n_surrogates")
     check_choice(alternative, "alternative", ALTERNATIVES)
     state = random_state(rng)
-    rasters = from_state(raster, method, n_surrogates, state, options)
-    returned = values_of(statistic, raster, "statistic")
+    rasters = draw_surrogates(raster, method, n_surrogates, state, options)
+    returned = evaluate_statistic(statistic, raster, "statistic")
     fano = _fano_options(statistic) if method == "permutation" else None
     if fano is not None:
         null_values = _fano_values(raster, n_surrogates, state, **fano)
@@ -161,7 +162,7 @@ def surrogate_test(
         law.observed,
         pvalue,
         NULLS[method],
-        f"{name_of(statistic)} against {method} surrogates",
+        f"{describe_function(statistic)} against {method} surrogates",
         {
             "method": method,
             "n_surrogates": n_surrogates,
@@ -175,7 +176,7 @@ def surrogate_test(
 
 
 class _Law:
-    """Observed values, and what surrogates' values are counted into: a column a value."""
+    """Observed values, and what surrogates' values are counted into: a column per value."""
 
     def __init__(self, observed: np.ndarray) -> None:
         self.observed = observed
@@ -228,7 +229,7 @@ def _null_values(
         # What the statistic has to say was said for the raster itself.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            values = values_of(statistic, surrogate, "statistic")
+            values = evaluate_statistic(statistic, surrogate, "statistic")
         if values.shape != shape:
             raise ValueError(
                 f"statistic must return one shape, got {shape} for the raster and {values.shape} for a "
@@ -265,13 +266,16 @@ def _fano_values(
 
 
 def _rows(values: np.ndarray, whole_layer: bool) -> np.ndarray:
-    """A row a draw: the values, or their mean without NaN (NaN if nothing is left)."""
+    """A row per draw: the values, or their mean without NaN (NaN if nothing is left)."""
     rows = values.reshape(len(values), -1)
     if not whole_layer:
         return rows
     defined = ~np.isnan(rows)
     with np.errstate(invalid="ignore"):
-        return np.where(defined, rows, 0).sum(axis=1, keepdims=True) / defined.sum(axis=1, keepdims=True)
+        result: np.ndarray = np.where(defined, rows, 0).sum(axis=1, keepdims=True) / defined.sum(
+            axis=1, keepdims=True
+        )
+        return result
 
 
 def _one_row(raster: SpikeRaster) -> pd.DataFrame:

@@ -12,11 +12,12 @@ from ann2neo.significance.surrogate_methods import Draw, chosen
 from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.spikes.words import freeze
 
 
 def surrogates(
-    raster: Any,
+    raster: RasterLike,
     method: str = "permutation",
     n_surrogates: int = 1,
     *,
@@ -48,7 +49,7 @@ def surrogates(
         bandwidth)
         ============================= =============================== ==================================
 
-        ``poisson`` is a homogeneous Poisson process cut to one spike a sample. Of λ spikes a sample
+        ``poisson`` is a homogeneous Poisson process cut to one spike per sample. Of λ spikes per sample
         1 − exp(−λ) are left, so λ = −log(1 − r) keeps the firing rate r, and the law is that of
         ``bernoulli``. A process of λ = r, which cutting makes rarer, is
         ``elephant_process(raster, on_grid="round")``.
@@ -97,10 +98,10 @@ def surrogates(
     """
     raster = as_raster(raster)
     n_surrogates = check_count(n_surrogates, "n_surrogates")
-    return from_state(raster, method, n_surrogates, random_state(rng), options)
+    return draw_surrogates(raster, method, n_surrogates, random_state(rng), options)
 
 
-def from_state(
+def draw_surrogates(
     raster: SpikeRaster, method: str, n_surrogates: int, state: np.ndarray, options: dict[str, Any]
 ) -> Iterator[SpikeRaster]:
     """What `surrogates` returns, from a state of the compiled loops' generator."""

@@ -1,4 +1,4 @@
-"""SpikeRaster → one value a unit.
+"""SpikeRaster → one value per unit.
 
 A statistic that can be computed stretch by stretch has an accumulator: `update` takes the next chunk of
 samples, `merge` another accumulator of the samples right behind, `result` says what the plain function

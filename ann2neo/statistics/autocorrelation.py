@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import LaggedCounts, check_lag
+from ann2neo.spikes.typing import RasterLike
 
 
-def autocorrelation(raster: Any, max_lag: int) -> np.ndarray:
+def autocorrelation(raster: RasterLike, max_lag: int) -> np.ndarray:
     """Autocorrelation of each unit at lags 0, 1, … `max_lag`, in samples.
 
     r_k = Σ_{t < n − k} (x_t − m)(x_{t+k} − m) / Σ_t (x_t − m)², with m the unit's firing rate: the
@@ -67,7 +66,7 @@ class Autocorrelation:
         self.max_lag = check_lag(max_lag)
         self.table: LaggedCounts | None = None
 
-    def update(self, chunk: Any) -> Autocorrelation:
+    def update(self, chunk: RasterLike) -> Autocorrelation:
         """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
         chunk = as_raster(chunk)
         self._add(LaggedCounts.of(chunk, self.max_lag))
@@ -103,7 +102,8 @@ def autocorrelation_from_counts(table: LaggedCounts) -> np.ndarray:
     numerator = n * n * counts - n * spikes * (2 * spikes - ends) + (n - lags) * spikes * spikes
     denominator = n * spikes * (n - spikes)
     with np.errstate(invalid="ignore"):
-        return numerator.astype(float) / denominator.astype(float)
+        result: np.ndarray = numerator.astype(float) / denominator.astype(float)
+        return result
 
 
 def _check_room(max_lag: int, n_samples: int) -> None:

@@ -7,22 +7,23 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.coincidences import coincidences
-from ann2neo.statistics.moments import centred
-from ann2neo.statistics.windows import CutWindows, checked_window
+from ann2neo.statistics.moments import center_products
+from ann2neo.statistics.windows import CutWindows, check_window
 
 _EXACT = {np.float32: 2**24, np.float64: 2**53}  # whole numbers up to here are exact
 _WINDOWS_AT_ONCE = 8192
 
 
-def correlation(raster: Any, window: int = 1) -> np.ndarray:
+def correlation(raster: RasterLike, window: int = 1) -> np.ndarray:
     """Pearson correlation of every two units' spike counts in consecutive windows.
 
     Parameters
     ----------
     raster : SpikeRaster or what `as_raster` takes
     window : int
-        Samples a window, from 1 (do units fire at the same samples?) to ``n_samples // 2``. Samples
+        Samples per window, from 1 (do units fire at the same samples?) to ``n_samples // 2``. Samples
         beyond the last whole window are left out, with a warning.
 
     Returns
@@ -41,7 +42,7 @@ def correlation(raster: Any, window: int = 1) -> np.ndarray:
     -----
     Products are summed as whole numbers. For a window over 1 the counts of all windows are held at once,
     8 bytes each; `Correlation` takes a long recording in chunks. The result and what it comes from take
-    some 40 bytes a pair of units: 20,000 units need 16 GB, so select units first.
+    some 40 bytes per pair of units: 20,000 units need 16 GB, so select units first.
 
     Examples
     --------
@@ -52,7 +53,7 @@ def correlation(raster: Any, window: int = 1) -> np.ndarray:
            [nan, nan, nan]])
     """
     raster = as_raster(raster)
-    checked_window(raster.n_samples, window, at_least=2)
+    check_window(raster.n_samples, window, at_least=2)
     return Correlation(window).update(raster).result()
 
 
@@ -74,7 +75,7 @@ class Correlation:
         self.products: Any = 0
         self._windows = CutWindows(window, start)
 
-    def update(self, chunk: Any) -> Correlation:
+    def update(self, chunk: RasterLike) -> Correlation:
         """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
         chunk = as_raster(chunk)
         if self._windows.window == 1:
@@ -100,7 +101,7 @@ class Correlation:
             raise ValueError(
                 f"needs at least 2 whole windows of {self._windows.window} samples, has {self.n_windows}"
             )
-        covariance = centred(self.n_windows, self.products, self.sum[:, None], self.sum)
+        covariance = center_products(self.n_windows, self.products, self.sum[:, None], self.sum)
         variance = covariance.diagonal()
         with np.errstate(divide="ignore", invalid="ignore"):
             # The root of a product, not a product of roots: then a unit's own correlation is exactly 1.
@@ -121,7 +122,8 @@ def _products(counts: np.ndarray, window: int) -> np.ndarray:
     kind = np.float32 if window <= 256 else np.float64
     at_once = min(_EXACT[kind] // window**2, _WINDOWS_AT_ONCE)
     if at_once == 0:
-        return np.einsum("iw,jw->ij", counts, counts)
+        result: np.ndarray = np.einsum("iw,jw->ij", counts, counts)
+        return result
     products = np.zeros((len(counts), len(counts)), np.int64)
     for first in range(0, counts.shape[1], at_once):
         # The sum of so few products of counts is a whole number that the float type holds exactly.

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.statistics.moments import centred
-from ann2neo.statistics.windows import CutWindows, checked_window
+from ann2neo.spikes.typing import RasterLike
+from ann2neo.statistics.moments import center_products
+from ann2neo.statistics.windows import CutWindows, check_window
 
 
-def fanofactor(raster: Any, window: int = 100, *, ddof: int = 0) -> np.ndarray:
+def fanofactor(raster: RasterLike, window: int = 100, *, ddof: int = 0) -> np.ndarray:
     """Variance over mean of a unit's spike counts in consecutive windows.
 
     For a unit that fires independently at each sample with probability p it is 1 − p in expectation, not
@@ -21,8 +22,8 @@ def fanofactor(raster: Any, window: int = 100, *, ddof: int = 0) -> np.ndarray:
     ----------
     raster : SpikeRaster or what `as_raster` takes
     window : int
-        Samples a window, from 1 to ``n_samples // (ddof + 1)``. Samples beyond the last whole window are
-        left out, with a warning.
+        Samples per window, from 1 to ``n_samples // (ddof + 1)``. Samples beyond the last whole window
+        are left out, with a warning.
     ddof : {0, 1}
         Divisor of the variance is ``n_windows - ddof``: 0 as in Elephant and the paper, 1 for an
         unbiased variance.
@@ -50,7 +51,7 @@ def fanofactor(raster: Any, window: int = 100, *, ddof: int = 0) -> np.ndarray:
     """
     raster = as_raster(raster)
     check_ddof(ddof)
-    checked_window(raster.n_samples, window, at_least=ddof + 1)
+    check_window(raster.n_samples, window, at_least=ddof + 1)
     return FanoFactor(window, ddof=ddof).update(raster).result()
 
 
@@ -91,7 +92,7 @@ class FanoFactor:
         self.sum_of_squares: Any = 0
         self._windows = CutWindows(window, start)
 
-    def update(self, chunk: Any) -> FanoFactor:
+    def update(self, chunk: RasterLike) -> FanoFactor:
         """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
         chunk = as_raster(chunk)
         self._add(self._windows.update(chunk))
@@ -128,6 +129,7 @@ def fano_from_sums(
     total: np.ndarray, total_of_squares: np.ndarray, n_windows: int, ddof: int
 ) -> np.ndarray:
     """Variance over mean from Σc and Σc² over windows: (W Σc² − (Σc)²) / ((W − ddof) Σc)."""
-    spread = centred(n_windows, total_of_squares, total, total)
+    spread = center_products(n_windows, total_of_squares, total, total)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return spread / ((n_windows - ddof) * total.astype(float))
+        result: np.ndarray = spread / ((n_windows - ddof) * total.astype(float))
+        return result

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import signal, special
 
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import unpack_samples
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.accumulator_checks import check_number
 
 _VALUES_AT_ONCE = 2**21
@@ -48,7 +49,7 @@ KERNELS = tuple(_SHAPES)
 
 
 def instantaneous_rate(
-    raster: Any,
+    raster: RasterLike,
     kernel: str,
     bandwidth: float,
     *,
@@ -67,7 +68,7 @@ def instantaneous_rate(
     bandwidth : float
         Standard deviation of the kernel (Elephant's sigma) in seconds, positive.
     cutoff : float
-        Kernels end this many standard deviations on either side of their centre. At least 3; for
+        Kernels end this many standard deviations on either side of their center. At least 3; for
         rectangular √3, triangular √6, epanechnikovlike √5.
     center_kernel : bool
         Put the kernel's median, not its origin, on the spike.
@@ -98,7 +99,7 @@ def instantaneous_rate(
     rate backwards.
 
     Beyond the result itself some 100 MB are in use, whatever the number of units; and some 100 bytes
-    a sample if a unit has over 10⁶.
+    per sample if a unit has over 10⁶.
 
     Examples
     --------
@@ -107,7 +108,7 @@ def instantaneous_rate(
     >>> a2n.instantaneous_rate(train, "triangular", 0.001).round()
     array([[  0.,  75., 242., 408., 242.,  75.,   0.]])
     """
-    shape = _checked_shape(kernel, cutoff)
+    shape = _check_shape(kernel, cutoff)
     if border_correction and kernel != "gaussian":
         raise ValueError(f"border_correction must be False but for the gaussian kernel, got {kernel!r}")
     bandwidth = check_number(bandwidth, "bandwidth", "a positive number of seconds", above=0)
@@ -126,7 +127,7 @@ def instantaneous_rate(
     return rates
 
 
-def _checked_shape(kernel: str, cutoff: float) -> _Shape:
+def _check_shape(kernel: str, cutoff: float) -> _Shape:
     if kernel not in KERNELS:
         raise ValueError(f"kernel must be one of {KERNELS}, got {kernel!r:.80}")
     shape = _SHAPES[kernel]
@@ -139,7 +140,7 @@ def _checked_shape(kernel: str, cutoff: float) -> _Shape:
 def _weights(
     shape: _Shape, sigma: float, cutoff: float, center_kernel: bool, n_samples: int
 ) -> np.ndarray:
-    """The kernel a sample apart (nearly: see the notes above), its centre in the middle.
+    """The kernel at points a sample apart (nearly: see the notes above), its center in the middle.
 
     `sigma` in samples; density for a standard deviation of 1. No longer than can reach from one end
     of the recording to the other.
@@ -151,10 +152,10 @@ def _weights(
     return shape.density(places + (shape.median if center_kernel else 0))
 
 
-def _correct_borders(rates: np.ndarray, sigma: float, spikes_a_second: np.ndarray) -> None:
-    """Divide by the share of the kernel inside the recording, then scale to the number of spikes.
+def _correct_borders(rates: np.ndarray, sigma: float, spikes_per_second: np.ndarray) -> None:
+    """Divide by the fraction of the kernel inside the recording, then scale to the number of spikes.
 
-    `spikes_a_second`: each unit's number of spikes over the length of one sample.
+    `spikes_per_second`: each unit's number of spikes over the length of one sample.
     """
     n_samples = rates.shape[1]
     # As in Elephant, from the left edge of each sample.
@@ -162,5 +163,5 @@ def _correct_borders(rates: np.ndarray, sigma: float, spikes_a_second: np.ndarra
     to_stop = np.arange(n_samples, 0, -1) / (math.sqrt(2) * sigma)
     rates *= 2 / (special.erf(to_stop) + special.erf(to_start))
     total = rates.sum(axis=1)
-    scale = np.divide(spikes_a_second, total, out=np.ones_like(total), where=total > 0)
+    scale = np.divide(spikes_per_second, total, out=np.ones_like(total), where=total > 0)
     rates *= scale[:, None]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ann2neo.spikes import kernels
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.accumulator_checks import check_number, check_units
-from ann2neo.statistics.moments import centred
+from ann2neo.statistics.moments import center_products
 
 _ONE = 2.0**-61  # the kernels add up multiples of this
 
 
-def isi(raster: Any) -> list[np.ndarray]:
+def isi(raster: RasterLike) -> list[np.ndarray]:
     """Inter-spike intervals of each unit, in samples.
 
     Parameters
@@ -24,7 +23,7 @@ def isi(raster: Any) -> list[np.ndarray]:
     Returns
     -------
     list of array of int64
-        An array a unit, one shorter than its number of spikes; empty for fewer than two spikes.
+        An array per unit, one shorter than its number of spikes; empty for fewer than two spikes.
         Times the sampling period they are what ``elephant.statistics.isi`` gives.
 
     Examples
@@ -37,7 +36,7 @@ def isi(raster: Any) -> list[np.ndarray]:
     return [np.diff(raster.spike_indices(unit)) for unit in range(raster.n_units)]
 
 
-def cv(raster: Any) -> np.ndarray:
+def cv(raster: RasterLike) -> np.ndarray:
     """Coefficient of variation of the inter-spike intervals: sd (ddof=0) over mean.
 
     For a unit that fires independently at each sample with probability p intervals are geometric, and it
@@ -61,8 +60,8 @@ def cv(raster: Any) -> np.ndarray:
     return _seen(raster).cv()
 
 
-def cv2(raster: Any) -> np.ndarray:
-    """Mean of 2|d' − d| / (d' + d) over neighbouring intervals d, d' (Holt et al. 1996).
+def cv2(raster: RasterLike) -> np.ndarray:
+    """Mean of 2|d' − d| / (d' + d) over neighboring intervals d, d' (Holt et al. 1996).
 
     Parameters
     ----------
@@ -82,7 +81,7 @@ def cv2(raster: Any) -> np.ndarray:
     return _seen(raster).cv2()
 
 
-def lv(raster: Any) -> np.ndarray:
+def lv(raster: RasterLike) -> np.ndarray:
     """Local variation: 3 × the mean of ((d' − d) / (d' + d))² (Shinomoto et al. 2003).
 
     Parameters
@@ -103,7 +102,7 @@ def lv(raster: Any) -> np.ndarray:
     return _seen(raster).lv()
 
 
-def lvr(raster: Any, *, R: float = 0.0) -> np.ndarray:  # noqa: N803
+def lvr(raster: RasterLike, *, R: float = 0.0) -> np.ndarray:  # noqa: N803
     """Revised local variation, which allows for a refractory period `R` (Shinomoto et al. 2009).
 
     3 × the mean of ((d' − d) / (d' + d))² (1 + 4R / (d' + d)).
@@ -132,7 +131,7 @@ def lvr(raster: Any, *, R: float = 0.0) -> np.ndarray:  # noqa: N803
 
 
 class Intervals:
-    """Accumulator of what `cv`, `cv2`, `lv` and `lvr` need; its methods give them a unit.
+    """Accumulator of what `cv`, `cv2`, `lv` and `lvr` need; its methods give them per unit.
 
     Examples
     --------
@@ -151,7 +150,7 @@ class Intervals:
         self._ends: np.ndarray | None = None
         self._sums: np.ndarray | None = None
 
-    def update(self, chunk: Any) -> Intervals:
+    def update(self, chunk: RasterLike) -> Intervals:
         """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
         chunk = as_raster(chunk)
         if self._ends is None or self._sums is None:
@@ -183,7 +182,7 @@ class Intervals:
         """See `cv`."""
         total = self._column(0)
         # n Σd² passes 2^63 from 4·10⁶ samples on.
-        spread = centred(self._n, self._column(1), total, total)
+        spread = center_products(self._n, self._column(1), total, total)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self._n >= 2, np.sqrt(spread) / total, np.nan)
 
@@ -204,7 +203,8 @@ class Intervals:
         """Number of intervals of each unit."""
         if self._ends is None:
             raise ValueError("no samples yet: call update first")
-        return np.maximum(self._ends[:, 0] - 1, 0)
+        result: np.ndarray = np.maximum(self._ends[:, 0] - 1, 0)
+        return result
 
     def _column(self, index: int) -> np.ndarray:
         if self._sums is None:
@@ -218,5 +218,5 @@ class Intervals:
         return np.where(self._n >= 2, mean, np.nan)
 
 
-def _seen(raster: Any) -> Intervals:
+def _seen(raster: RasterLike) -> Intervals:
     return Intervals().update(raster)

@@ -1,4 +1,4 @@
-"""Sums of whole numbers, centred without rounding."""
+"""Sums of whole numbers, center_products without rounding."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 _LARGEST = 2**63 - 1
 
 
-def centred(n: Any, products: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def center_products(n: Any, products: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """n Σxy − Σx Σy over n whole numbers, rounded once, to float.
 
     Parameters
@@ -25,4 +25,5 @@ def centred(n: Any, products: np.ndarray, first: np.ndarray, second: np.ndarray)
         n, products, first, second = (
             np.asarray(number).astype(object) for number in (n, products, first, second)
         )
-    return (n * products - first * second).astype(float)
+    result: np.ndarray = (n * products - first * second).astype(float)
+    return result

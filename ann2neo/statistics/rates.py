@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.accumulator_checks import check_units
 
 
-def firing_rate(raster: Any) -> np.ndarray:
-    """Spikes a sample: the share of samples at which a unit is active (FR of Lehmler et al. 2024).
+def firing_rate(raster: RasterLike) -> np.ndarray:
+    """Spikes per sample: the share of samples at which a unit is active (FR of Lehmler et al. 2024).
 
     Parameters
     ----------
@@ -35,8 +34,8 @@ def firing_rate(raster: Any) -> np.ndarray:
     return FiringRate().update(raster).result()
 
 
-def mean_firing_rate(raster: Any) -> np.ndarray:
-    """Spikes a second (Hz), as ``elephant.statistics.mean_firing_rate``.
+def mean_firing_rate(raster: RasterLike) -> np.ndarray:
+    """Spikes per second (Hz), as ``elephant.statistics.mean_firing_rate``.
 
     Parameters
     ----------
@@ -75,7 +74,7 @@ class FiringRate:
         self.n_samples = 0
         self.n_spikes: np.ndarray | None = None
 
-    def update(self, chunk: Any) -> FiringRate:
+    def update(self, chunk: RasterLike) -> FiringRate:
         """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
         chunk = as_raster(chunk)
         self._add(chunk.spike_counts, chunk.n_samples, "chunk")
@@ -88,7 +87,7 @@ class FiringRate:
         return self
 
     def result(self) -> np.ndarray:
-        """Spikes a sample, shape (n_units,)."""
+        """Spikes per sample, shape (n_units,)."""
         if self.n_spikes is None:
             raise ValueError("no samples yet: call update first")
         return self.n_spikes / self.n_samples

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.fano import FanoFactor
 from ann2neo.statistics.intervals import cv
 from ann2neo.statistics.rates import firing_rate
-from ann2neo.statistics.windows import checked_window
+from ann2neo.statistics.windows import check_window
 
 
-def summarize(raster: Any, by: str | None = "layer", window: int = 100) -> pd.DataFrame:
-    """Firing rates, Fano factors and their variation across units, a row a group of units.
+def summarize(raster: RasterLike, by: str | None = "layer", window: int = 100) -> pd.DataFrame:
+    """Firing rates, Fano factors and their variation across units, a row per group of units.
 
     Parameters
     ----------
@@ -23,7 +22,7 @@ def summarize(raster: Any, by: str | None = "layer", window: int = 100) -> pd.Da
     by : str or None
         Column of the unit table whose values make the groups; None: all units together.
     window : int
-        Samples a window of the Fano factor, from 1 to ``n_samples``. Samples beyond the last whole
+        Samples per window of the Fano factor, from 1 to ``n_samples``. Samples beyond the last whole
         window are left out of it, with a warning.
 
     Returns
@@ -34,7 +33,7 @@ def summarize(raster: Any, by: str | None = "layer", window: int = 100) -> pd.Da
         ``n_units``
             Number of units in the group.
         ``firing_rate``
-            Mean over units of `firing_rate`, spikes a sample (MFR of the paper).
+            Mean over units of `firing_rate`, spikes per sample (MFR of the paper).
         ``cv_firing_rate_percent``
             100 × standard deviation (ddof=0) over mean of these rates; NaN if no unit fires.
         ``fanofactor``
@@ -43,7 +42,7 @@ def summarize(raster: Any, by: str | None = "layer", window: int = 100) -> pd.Da
         ``cv_fanofactor_percent``
             100 × standard deviation (ddof=0) over mean of these; NaN if no unit fires or all are 0.
         ``silent_fraction``, ``always_on_fraction``
-            Share of units that fire at no sample (dead) and at every sample.
+            Fraction of units that fire at no sample (dead) and at every sample.
         ``isi_cv``
             Mean of `cv` over the units that have one (three spikes or more), else NaN.
 
@@ -76,7 +75,7 @@ def summarize(raster: Any, by: str | None = "layer", window: int = 100) -> pd.Da
     units = raster.units
     if by is not None and by not in units.columns:
         raise ValueError(f"by must be None or one of {list(units.columns)}, got {by!r:.80}")
-    checked_window(raster.n_samples, window)
+    check_window(raster.n_samples, window)
     values = pd.DataFrame(
         {
             "rate": firing_rate(raster),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from typing import Any
 
 import numpy as np
 
@@ -13,19 +12,20 @@ from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.accumulator_checks import check_units
 
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 
 
-def spike_counts(raster: Any, window: int) -> np.ndarray:
+def spike_counts(raster: RasterLike, window: int) -> np.ndarray:
     """Number of spikes of each unit in consecutive windows.
 
     Parameters
     ----------
     raster : SpikeRaster or what `as_raster` takes
     window : int
-        Samples a window, from 1 to ``n_samples``.
+        Samples per window, from 1 to ``n_samples``.
 
     Returns
     -------
@@ -44,17 +44,17 @@ def spike_counts(raster: Any, window: int) -> np.ndarray:
     array([[1, 2]])
     """
     raster = as_raster(raster)
-    return counted(raster, window, checked_window(raster.n_samples, window))
+    return count_in_windows(raster, window, check_window(raster.n_samples, window))
 
 
-def counted(raster: SpikeRaster, window: int, n_windows: int, start: int = 0) -> np.ndarray:
+def count_in_windows(raster: SpikeRaster, window: int, n_windows: int, start: int = 0) -> np.ndarray:
     """Spikes in `n_windows` windows from sample `start` on, int64, shape (n_units, n_windows)."""
     counts = np.empty((raster.n_units, n_windows), np.int64)
     kernels.window_counts(raster.words, start, window, counts)
     return counts
 
 
-def checked_window(n_samples: int, window: int, *, at_least: int = 1) -> int:
+def check_window(n_samples: int, window: int, *, at_least: int = 1) -> int:
     """Number of whole windows; warns of samples left over.
 
     Raises
@@ -72,12 +72,12 @@ def checked_window(n_samples: int, window: int, *, at_least: int = 1) -> int:
     if left:
         warnings.warn(
             f"the last {left} of {n_samples} samples are left out: they fill no window of {window}",
-            stacklevel=level_of_caller(),
+            stacklevel=find_stacklevel(),
         )
     return n_windows
 
 
-def level_of_caller() -> int:
+def find_stacklevel() -> int:
     """The `stacklevel` that makes a warning of the function that asks point at who called the package.
 
     From Python 3.12 on ``warnings.warn`` does this itself, by ``skip_file_prefixes``.
@@ -94,7 +94,7 @@ class CutWindows:
     Parameters
     ----------
     window : int
-        Samples a window, counted from the first sample of the recording.
+        Samples per window, counted from the first sample of the recording.
     start : int
         Place in the recording of the first sample that will be seen.
     """
@@ -120,10 +120,10 @@ class CutWindows:
         n_windows, tail = divmod(chunk.n_samples - head, self.window)
         found = []
         if head:
-            found.append(self._add(start // self.window, counted(chunk, head, 1), head))
-        found.append(counted(chunk, self.window, n_windows, head))
+            found.append(self._add(start // self.window, count_in_windows(chunk, head, 1), head))
+        found.append(count_in_windows(chunk, self.window, n_windows, head))
         if tail:
-            counts = counted(chunk, tail, 1, chunk.n_samples - tail)
+            counts = count_in_windows(chunk, tail, 1, chunk.n_samples - tail)
             found.append(self._add(self.stop // self.window, counts, tail))
         return np.concatenate(found, axis=1) if len(found) > 1 else found[0]
 

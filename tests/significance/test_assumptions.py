@@ -79,7 +79,7 @@ def test_one_unit_of_twenty_is_enough():
     found = poisson_assumptions(active).verdicts().set_index("test")
     for test in ("ljung_box", "runs", "fano_bernoulli"):
         assert found["verdict"][test] == "violated by some"
-        assert found["share_rejecting"][test] == 1 / 20
+        assert found["fraction_rejecting"][test] == 1 / 20
     # One step of the rate: a random walk is not excluded, which says nothing.
     assert found["verdict"]["adf"] == "undecided"
 
@@ -128,14 +128,19 @@ def test_independent_layers_hold_at_low_and_high_rates(rate):
 def test_units_without_a_pvalue_are_left_out_and_counted():
     active = np.random.default_rng(10).random((10_000, 30)) < np.repeat([0.003, 0.5, 0.999], 10)
     found = poisson_assumptions(active).verdicts().set_index("test").loc["ljung_box"]
-    assert found[["n_units", "n_tested", "share_rejecting", "verdict"]].tolist() == [30, 10, 0, "holds"]
+    assert found[["n_units", "n_tested", "fraction_rejecting", "verdict"]].tolist() == [
+        30,
+        10,
+        0,
+        "holds",
+    ]
 
 
 def test_silent_layers_are_untested(battery):
     table = battery.verdicts()
     silent = table[table["layer"] == "silent"]
     assert (silent["verdict"] == "untested").all()
-    assert silent[["share_rejecting", "pearson", "cauchy"]].isna().to_numpy().all()
+    assert silent[["fraction_rejecting", "pearson", "cauchy"]].isna().to_numpy().all()
     assert list(table["test"].unique()) == list(ASSUMPTIONS)
 
 
@@ -146,7 +151,7 @@ def test_frame_has_a_row_a_unit(battery):
         np.testing.assert_array_equal(frame[f"{name}_pvalue"], test.pvalue)
         chosen = frame["layer"] == "drifting"
         share = (
-            battery.verdicts().set_index(["layer", "test"]).loc[("drifting", name), "share_rejecting"]
+            battery.verdicts().set_index(["layer", "test"]).loc[("drifting", name), "fraction_rejecting"]
         )
         assert frame.loc[chosen, f"{name}_rejects"].mean() == pytest.approx(share)
     assert not frame.loc[frame["layer"] == "silent", "runs_rejects"].any()

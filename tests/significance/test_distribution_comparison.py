@@ -84,8 +84,8 @@ def test_a_remainder_is_told_to_the_caller():
     ("indicator", "error", "message"),
     [
         ("firing_rate", TypeError, "indicator must be a function of a raster.*got 'firing_rate'"),
-        (isi, TypeError, "indicator must return real numbers, a number a unit; isi returned"),
-        (lambda raster: 3.0, ValueError, "indicator must return a number a unit.*returned one number"),
+        (isi, TypeError, "indicator must return real numbers, a number per unit; isi returned"),
+        (lambda raster: 3.0, ValueError, "indicator must return a number per unit.*returned one number"),
     ],
 )
 def test_what_an_indicator_may_not_be(indicator, error, message):

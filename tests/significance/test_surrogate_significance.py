@@ -399,7 +399,11 @@ def test_small_and_constant_rasters(active, method):
             r"\(2,\) or one number; <lambda> returned shape \(3,\)",
         ),
         ([[1.0, 2.0]], ValueError, r"returned shape \(1, 2\)"),
-        (None, TypeError, "statistic must return real numbers, a number a unit; <lambda> returned None"),
+        (
+            None,
+            TypeError,
+            "statistic must return real numbers, a number per unit; <lambda> returned None",
+        ),
         (["a", "b"], TypeError, "statistic must return real numbers"),
         ([1j, 2j], TypeError, "statistic must return real numbers"),
     ],

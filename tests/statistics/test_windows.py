@@ -13,7 +13,7 @@ from ann2neo.statistics.autocorrelation import autocorrelation
 from ann2neo.statistics.correlation import correlation
 from ann2neo.statistics.fano import fanofactor
 from ann2neo.statistics.summary import summarize
-from ann2neo.statistics.windows import CutWindows, counted, spike_counts
+from ann2neo.statistics.windows import CutWindows, count_in_windows, spike_counts
 from tests.statistics.chunking import cut_rasters
 from tests.strategies import dense
 
@@ -46,7 +46,7 @@ def test_windows_start_anywhere(active, data):
     start = data.draw(st.integers(0, len(active) - 1))
     window = data.draw(st.integers(1, len(active) - start))
     n_windows = (len(active) - start) // window
-    found = counted(SpikeRaster.from_dense(active), window, n_windows, start)
+    found = count_in_windows(SpikeRaster.from_dense(active), window, n_windows, start)
     expected = active[start : start + n_windows * window].reshape(n_windows, window, -1).sum(axis=1).T
     np.testing.assert_array_equal(found, expected)
 
@@ -57,7 +57,7 @@ def test_cutting_windows_apart_changes_nothing(cut, window):
     windows = CutWindows(window)
     found = np.concatenate([windows.update(chunk) for chunk in chunks], axis=1)
     n_windows = raster.n_samples // window
-    np.testing.assert_array_equal(found, counted(raster, window, n_windows))
+    np.testing.assert_array_equal(found, count_in_windows(raster, window, n_windows))
     assert windows.stop == raster.n_samples
 
 

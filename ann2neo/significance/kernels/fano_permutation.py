@@ -19,8 +19,8 @@ from ann2neo.significance.kernels.rng import ALL, ONE, below, next_bits
 def window_sums(counts, n_samples, window, state, sums, squares):
     """Σc and Σc² over the whole windows of random permutations of each unit's samples.
 
-    ``sums`` and ``squares`` have a row a permutation and a column a unit. Samples beyond the last whole
-    window take part in the permutation and not in the sums.
+    ``sums`` and ``squares`` have a row per permutation and a column per unit. Samples beyond the last
+    whole window take part in the permutation and not in the sums.
     """
     s = (state[0], state[1], state[2], state[3])
     n_windows = n_samples // window

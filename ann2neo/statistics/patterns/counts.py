@@ -12,21 +12,22 @@ import pandas as pd
 from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.statistics.patterns.histogram import PatternHistogram, check_mergeable, histogram
+from ann2neo.spikes.typing import RasterLike
+from ann2neo.statistics.patterns.histogram import PatternHistogram, check_mergeable, count_histogram
 
 _STRETCH = 2**18
 """Samples whose patterns are held at a time, a multiple of 64."""
 
 
 def pattern_counts(
-    raster: Any,
+    raster: RasterLike,
     by: str | None = "layer",
     *,
     labels: Any = None,
     fingerprint: bool = False,
     max_patterns: int | None = None,
 ) -> dict[Hashable, PatternHistogram]:
-    """How often each pattern occurs, a histogram a group of units.
+    """How often each pattern occurs, a histogram per group of units.
 
     A pattern is one sample's bits across the units of the group. Recorded with
     ``conv_units="channels"`` a sample is one position in an image, and its pattern the bits across
@@ -39,7 +40,7 @@ def pattern_counts(
         Column of the unit table whose values make the groups; None: all units together, so patterns of
         the whole network. Of some layers: ``raster.select(layer=[…])`` and None.
     labels : str or array of shape (n_samples,), optional
-        Column of the sample table, or a label a sample: also count patterns label by label.
+        Column of the sample table, or a label per sample: also count patterns label by label.
     fingerprint : bool
         Keep 128 bits of each pattern instead of all its bits, for memory in wide layers. Over random
         keys, two given patterns share a fingerprint with probability 2^-128, so that any of K distinct
@@ -67,7 +68,7 @@ def pattern_counts(
     Notes
     -----
     Histograms of other samples of the same units add up: `PatternHistogram.merge`, `PatternCounts`.
-    Memory is 8 bytes a pattern and word of 64 units, and as much again while counting.
+    Memory is 8 bytes per pattern and word of 64 units, and as much again while counting.
 
     Examples
     --------
@@ -84,7 +85,7 @@ def pattern_counts(
     return seen.update(raster, labels).result()
 
 
-def as_histogram(source: Any, labels: Any = None) -> PatternHistogram:
+def as_histogram(source: PatternHistogram | RasterLike, labels: Any = None) -> PatternHistogram:
     """A histogram as it is, and of anything else the patterns of all units together."""
     if isinstance(source, PatternHistogram):
         return source
@@ -123,19 +124,21 @@ class PatternCounts:
         self.fingerprint = bool(fingerprint)
         self._parts: dict[Hashable, list[PatternHistogram]] = {}
 
-    def update(self, chunk: Any, labels: Any = None) -> PatternCounts:
+    def update(self, chunk: RasterLike, labels: Any = None) -> PatternCounts:
         """Add samples, as a `SpikeRaster` or what `as_raster` takes, and their labels if wanted."""
         chunk = as_raster(chunk)
         if labels is not None and self.max_patterns is not None:
             raise ValueError("labels must be None with max_patterns: a sketch has no joint histogram")
-        coded = None if labels is None else coded_labels(chunk, labels)
-        groups = {name: words_of(chunk, units) for name, units in groups_of(chunk, self.by).items()}
+        coded = None if labels is None else encode_labels(chunk, labels)
+        groups = {
+            name: select_words(chunk, units) for name, units in group_units(chunk, self.by).items()
+        }
         self._check_groups({name: len(words) for name, words in groups.items()}, "chunk")
         for start in range(0, chunk.n_samples, _STRETCH):
             stop = min(start + _STRETCH, chunk.n_samples)
             part_labels = None if coded is None else _stretch(coded, start, stop)
             for name, words in groups.items():
-                part = histogram(
+                part = count_histogram(
                     words,
                     start,
                     stop,
@@ -187,7 +190,7 @@ class PatternCounts:
             raise ValueError(f"{name} must have the units {expected}, as those before; got {sizes}")
 
 
-def groups_of(raster: SpikeRaster, by: str | None) -> dict[Hashable, np.ndarray]:
+def group_units(raster: SpikeRaster, by: str | None) -> dict[Hashable, np.ndarray]:
     """Units of each group, as indices."""
     if by is None:
         return {"all": np.arange(raster.n_units)}
@@ -198,17 +201,18 @@ def groups_of(raster: SpikeRaster, by: str | None) -> dict[Hashable, np.ndarray]
     return {name: np.flatnonzero(codes == code) for code, name in enumerate(names.tolist())}
 
 
-def words_of(raster: SpikeRaster, units: np.ndarray) -> np.ndarray:
+def select_words(raster: SpikeRaster, units: np.ndarray) -> np.ndarray:
     """The rows of these units (ascending), copied only where they do not lie together."""
     first, last = int(units[0]), int(units[-1])
     if last - first + 1 == units.size:
         return raster.words[first : last + 1]
     words = raster.words[units]
     words.flags.writeable = False
-    return words
+    result: np.ndarray = words
+    return result
 
 
-def coded_labels(raster: SpikeRaster, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+def encode_labels(raster: SpikeRaster, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """The label of each sample as an index into the sorted labels, and these."""
     if isinstance(labels, str):
         samples = raster.samples
@@ -222,14 +226,15 @@ def coded_labels(raster: SpikeRaster, labels: Any) -> tuple[np.ndarray, np.ndarr
         values = pd.Series(np.asarray(labels)) if np.ndim(labels) == 1 else None
         if values is None or len(values) != raster.n_samples:
             raise ValueError(
-                f"labels must have shape ({raster.n_samples},), a label a sample, got {np.shape(labels)}"
+                f"labels must have shape ({raster.n_samples},), a label per sample, "
+                f"got {np.shape(labels)}"
             )
     if values.isna().any():
         raise ValueError("labels must not be missing or NaN")
-    return coded(values)
+    return encode(values)
 
 
-def coded(values: Any) -> tuple[np.ndarray, np.ndarray]:
+def encode(values: Any) -> tuple[np.ndarray, np.ndarray]:
     """Labels, none missing, as indices into the sorted distinct ones, and these."""
     codes, distinct = pd.factorize(values, sort=True)
     labels = np.array(distinct)

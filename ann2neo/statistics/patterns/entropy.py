@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes.argument_checks import check_choice
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.patterns.counts import as_histogram
 from ann2neo.statistics.patterns.histogram import PatternHistogram, check_complete
 
 SATURATED_ABOVE = 1 - math.exp(-1)
-"""Distinct patterns a sample from which on an entropy estimate is called saturated.
+"""Distinct patterns per sample from which on an entropy estimate is called saturated.
 
-n samples of n equally likely patterns show this share of distinct ones. More of them mean an entropy
+n samples of n equally likely patterns show this fraction of distinct ones. More of them mean an entropy
 beyond log₂ n, which no plug-in estimate can exceed: it says how many samples there were.
 """
 
 
-def pattern_entropy(source: Any, estimator: str = "plug-in", *, normalized: bool = False) -> float:
+def pattern_entropy(
+    source: PatternHistogram | RasterLike, estimator: str = "plug-in", *, normalized: bool = False
+) -> float:
     """Shannon entropy of the patterns, in bits.
 
     A pattern is one sample's bits across units (with ``conv_units="channels"``, one image position's
@@ -32,7 +35,7 @@ def pattern_entropy(source: Any, estimator: str = "plug-in", *, normalized: bool
         Of a raster: the patterns of all its units together. For each layer see `pattern_counts` or
         `summarize_patterns`.
     estimator : {"plug-in", "miller-madow", "chao-shen"}
-        With p = c / n the share of each of K patterns seen, f₁ the number of patterns seen once and
+        With p = c / n the fraction of each of K patterns seen, f₁ the number of patterns seen once and
         C = 1 − f₁ / n:
 
         ``"plug-in"``
@@ -42,8 +45,8 @@ def pattern_entropy(source: Any, estimator: str = "plug-in", *, normalized: bool
         ``"chao-shen"``
             −Σ Cp log₂(Cp) / (1 − (1 − Cp)ⁿ): allows for unseen patterns (Chao and Shen 2003).
     normalized : bool
-        As a share of the largest entropy that the plug-in estimate can have, ``min(n_units, log2(n))``;
-        the other estimates can exceed it.
+        As a fraction of the largest entropy that the plug-in estimate can have,
+        ``min(n_units, log2(n))``; the other estimates can exceed it.
 
     Returns
     -------
@@ -82,7 +85,9 @@ def pattern_entropy(source: Any, estimator: str = "plug-in", *, normalized: bool
     return bits / min(histogram.n_units, math.log2(n)) if n > 1 else math.nan
 
 
-def conditional_entropy(source: Any, labels: Any = None, *, estimator: str = "plug-in") -> float:
+def conditional_entropy(
+    source: PatternHistogram | RasterLike, labels: Any = None, *, estimator: str = "plug-in"
+) -> float:
     """Entropy of the patterns that is left once the label is known, H(A|L), in bits.
 
     Parameters
@@ -96,8 +101,8 @@ def conditional_entropy(source: Any, labels: Any = None, *, estimator: str = "pl
     Returns
     -------
     float
-        Σ p(l) H(A | L = l) with the labels' shares p(l) in the data, which need not be equal. NaN where
-        a label's entropy is: for Chao–Shen, if all of its samples have different patterns.
+        Σ p(l) H(A | L = l) with the labels' fractions p(l) in the data, which need not be equal. NaN
+        where a label's entropy is: for Chao–Shen, if all of its samples have different patterns.
 
     Raises
     ------
@@ -112,10 +117,12 @@ def conditional_entropy(source: Any, labels: Any = None, *, estimator: str = "pl
     0.5
     """
     check_choice(estimator, "estimator", ESTIMATORS)
-    return _conditional(_labelled(source, labels), ESTIMATORS[estimator])
+    return _conditional(_as_labeled_histogram(source, labels), ESTIMATORS[estimator])
 
 
-def mutual_information(source: Any, labels: Any = None, *, estimator: str = "plug-in") -> float:
+def mutual_information(
+    source: PatternHistogram | RasterLike, labels: Any = None, *, estimator: str = "plug-in"
+) -> float:
     """What the pattern says of the label, I(A;L) = H(A) − H(A|L), in bits.
 
     Parameters
@@ -155,15 +162,15 @@ def mutual_information(source: Any, labels: Any = None, *, estimator: str = "plu
     [0.001, 1.0]
     """
     check_choice(estimator, "estimator", ESTIMATORS)
-    histogram = _labelled(source, labels)
+    histogram = _as_labeled_histogram(source, labels)
     estimate = ESTIMATORS[estimator]
     bits = estimate(histogram.counts) - _conditional(histogram, estimate)
     # Below 0 a plug-in estimate is rounding.
     return max(0.0, bits) if estimator == "plug-in" else bits
 
 
-def pattern_coverage(source: Any) -> float:
-    """Share of the distribution that the patterns seen make up: 1 − (patterns seen once) / n.
+def pattern_coverage(source: PatternHistogram | RasterLike) -> float:
+    """Fraction of the distribution that the patterns seen make up: 1 − (patterns seen once) / n.
 
     Good and Turing's estimate (Good, Biometrika 40 (1953) 237) of the probability that the next sample
     has a pattern seen before.
@@ -187,7 +194,7 @@ def pattern_coverage(source: Any) -> float:
     return 1 - float(np.count_nonzero(histogram.counts == 1)) / histogram.n_samples
 
 
-def is_saturated(source: Any, *, joint: bool = False) -> bool:
+def is_saturated(source: PatternHistogram | RasterLike, *, joint: bool = False) -> bool:
     """Whether there are so many distinct patterns that an entropy only says how many samples there were.
 
     Parameters
@@ -200,7 +207,7 @@ def is_saturated(source: Any, *, joint: bool = False) -> bool:
     Returns
     -------
     bool
-        Whether distinct / n > 1 − 1/e ≈ 0.632, the share that n samples of n equally likely patterns
+        Whether distinct / n > 1 − 1/e ≈ 0.632, the fraction that n samples of n equally likely patterns
         show: above, the entropy of equally likely patterns lies beyond log₂ n, which no plug-in estimate
         can exceed. At least 2 · distinct / n − 1 of the samples then have a pattern seen once. True for
         one sample.
@@ -213,7 +220,7 @@ def is_saturated(source: Any, *, joint: bool = False) -> bool:
     Notes
     -----
     A mutual information is biased well before: of equally likely patterns and 10 equally frequent labels
-    that are independent, the plug-in estimate is 0.75 bits where their pairs reach this share.
+    that are independent, the plug-in estimate is 0.75 bits where their pairs reach this fraction.
 
     Examples
     --------
@@ -258,7 +265,7 @@ ESTIMATORS: dict[str, Callable[[np.ndarray], float]] = {
 
 
 def _shares(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each share of the samples that a pattern has, and the number of patterns that have it."""
+    """Each fraction of the samples that a pattern has, and the number of patterns that have it."""
     values, times = np.unique(counts, return_counts=True)
     return values / counts.sum(), times
 
@@ -271,7 +278,7 @@ def _conditional(histogram: PatternHistogram, estimate: Callable[[np.ndarray], f
     return sum(int(part.sum()) / histogram.n_samples * estimate(part) for part in parts)
 
 
-def _labelled(source: Any, labels: Any) -> PatternHistogram:
+def _as_labeled_histogram(source: PatternHistogram | RasterLike, labels: Any) -> PatternHistogram:
     if isinstance(source, PatternHistogram):
         if labels is not None:
             raise ValueError("labels must be None: a histogram has its own")

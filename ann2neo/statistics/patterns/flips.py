@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from ann2neo.spikes import pattern_kernels as kernels
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.statistics.patterns.histogram import packed_patterns
+from ann2neo.spikes.typing import RasterLike
+from ann2neo.statistics.patterns.histogram import pack_patterns
 
 
-def flip_rate(before: Any, after: Any) -> np.ndarray:
-    """Share of the samples at which a unit's bit differs between two recordings of the same samples.
+def flip_rate(before: RasterLike, after: RasterLike) -> np.ndarray:
+    """Fraction of the samples at which a unit's bit differs between two recordings of the same samples.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def flip_rate(before: Any, after: Any) -> np.ndarray:
     Returns
     -------
     array of float, shape (n_units,)
-        In [0, 1]. Its mean over a layer's units is the layer's flip rate: the normalised Hamming
+        In [0, 1]. Its mean over a layer's units is the layer's flip rate: the normalized Hamming
         distance between a sample's two patterns, averaged over samples; see `compare_patterns`.
 
     Raises
@@ -40,10 +40,11 @@ def flip_rate(before: Any, after: Any) -> np.ndarray:
     """
     one, two = same_samples(before, after)
     both, either = spikes_in_both(one, two)
-    return (either - both) / one.n_samples
+    result: np.ndarray = (either - both) / one.n_samples
+    return result
 
 
-def spike_jaccard(before: Any, after: Any) -> np.ndarray:
+def spike_jaccard(before: RasterLike, after: RasterLike) -> np.ndarray:
     """Jaccard index of a unit's spikes: samples at which it is active in both, over those in either.
 
     It compares sample by sample; see `jaccard` for which patterns occur at all.
@@ -71,11 +72,12 @@ def spike_jaccard(before: Any, after: Any) -> np.ndarray:
     """
     both, either = spikes_in_both(*same_samples(before, after))
     with np.errstate(invalid="ignore"):
-        return both / either
+        result: np.ndarray = both / either
+        return result
 
 
-def pattern_distance(raster: Any) -> float:
-    """Mean share of units in which the patterns of two samples differ, over all pairs of samples.
+def pattern_distance(raster: RasterLike) -> float:
+    """Mean fraction of units in which the patterns of two samples differ, over all pairs of samples.
 
     Parameters
     ----------
@@ -85,7 +87,7 @@ def pattern_distance(raster: Any) -> float:
     Returns
     -------
     float
-        The normalised Hamming distance, in [0, 1]: about 1/2 for bits that are on half of the time, and
+        The normalized Hamming distance, in [0, 1]: about 1/2 for bits that are on half of the time, and
         at most n / (2 (n − 1)). NaN for one sample.
 
     See Also
@@ -107,13 +109,13 @@ def pattern_distance(raster: Any) -> float:
     return mean_distance(raster.spike_counts, raster.n_samples)
 
 
-def overfitting_underfitting_indicator(raster: Any) -> float:
+def overfitting_underfitting_indicator(raster: RasterLike) -> float:
     """The Overfitting–Underfitting Indicator (OUI) of one layer, over all pairs of samples.
 
     Parameters
     ----------
     raster : SpikeRaster or what `as_raster` takes
-        One layer, a sample an input: of a convolution all positions (``conv_units="all"``).
+        One layer, a sample per input: of a convolution all positions (``conv_units="all"``).
 
     Returns
     -------
@@ -143,11 +145,12 @@ def overfitting_underfitting_indicator(raster: Any) -> float:
     n, cap = raster.n_samples, raster.n_units // 2
     if n < 2 or cap == 0:
         return math.nan
-    patterns = packed_patterns(raster.words, 0, n)
-    return 2 * kernels.capped_distances(patterns, cap) / (n * (n - 1) * cap)
+    patterns = pack_patterns(raster.words, 0, n)
+    result: float = 2 * kernels.capped_distances(patterns, cap) / (n * (n - 1) * cap)
+    return result
 
 
-def same_samples(before: Any, after: Any) -> tuple[SpikeRaster, SpikeRaster]:
+def same_samples(before: RasterLike, after: RasterLike) -> tuple[SpikeRaster, SpikeRaster]:
     """Two rasters, refused unless they hold equally many units at the same samples."""
     one, two = as_raster(before), as_raster(after)
     for name in ("n_units", "n_samples"):
@@ -166,7 +169,8 @@ def mean_distance(spike_counts: np.ndarray, n_samples: int) -> float:
     if n_samples < 2:
         return math.nan
     pairs = sum(k * (n_samples - k) for k in spike_counts.tolist())
-    return 2 * pairs / (n_samples * (n_samples - 1) * spike_counts.size)
+    result: float = 2 * pairs / (n_samples * (n_samples - 1) * spike_counts.size)
+    return result
 
 
 def spikes_in_both(one: SpikeRaster, two: SpikeRaster) -> tuple[np.ndarray, np.ndarray]:

@@ -23,9 +23,9 @@ class PatternHistogram:
     Parameters
     ----------
     n_units : int
-        Bits a pattern.
+        Bits per pattern.
     n_samples : int
-        Samples counted.
+        Samples count_patterns.
     keys : array of uint64, shape (n_patterns, ceil(n_units / 64))
         The distinct patterns: unit ``u`` is bit ``u % 64`` of word ``u // 64``. For fingerprints shape
         (n_patterns, 2).
@@ -60,7 +60,7 @@ class PatternHistogram:
 
     @property
     def kept_fraction(self) -> float:
-        """Share of all possible patterns that would be kept: 1, but for a sketch that is full."""
+        """Fraction of all possible patterns that would be kept: 1, but for a sketch that is full."""
         return self.limit / _ALL
 
     def to_dense(self) -> np.ndarray:
@@ -77,10 +77,10 @@ class PatternHistogram:
         return np.unpackbits(little, axis=1, bitorder="little", count=self.n_units).view(bool)
 
     def below(self, limit: int) -> PatternHistogram:
-        """The part of an unlabelled histogram whose hashes lie below `limit`."""
+        """The part of an unlabeled histogram whose hashes lie below `limit`."""
         if limit >= self.limit:
             return self
-        n_kept = int(np.searchsorted(_hashes(self.keys), np.uint64(limit)))
+        n_kept = int(np.searchsorted(_hash_patterns(self.keys), np.uint64(limit)))
         keys, counts = self.keys[:n_kept].copy(), self.counts[:n_kept].copy()
         return replace(self, keys=keys, counts=counts, limit=limit)
 
@@ -96,13 +96,13 @@ class PatternHistogram:
         check_mergeable(self, other)
         limit = min(self.limit, other.limit)
         one, two = self.below(limit), other.below(limit)
-        keys, counts, place = counted(
+        keys, counts, place = count_patterns(
             np.concatenate([one.keys, two.keys]), np.concatenate([one.counts, two.counts])
         )
-        labels, cells = _merged_cells(one, two, place)
+        labels, cells = _merge_cells(one, two, place)
         n_samples = self.n_samples + other.n_samples
         merged = replace(one, n_samples=n_samples, keys=keys, counts=counts, labels=labels, cells=cells)
-        return shortened(merged)
+        return shorten(merged)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PatternHistogram):
@@ -123,7 +123,7 @@ class PatternHistogram:
         return f"PatternHistogram: {said}"
 
 
-def histogram(
+def count_histogram(
     words: np.ndarray,
     start: int,
     stop: int,
@@ -137,27 +137,29 @@ def histogram(
     `labels`: the label of each of these samples as an index, and the sorted labels.
     """
     n_units, n_samples = len(words), stop - start
-    patterns = packed_patterns(words, start, stop)
+    patterns = pack_patterns(words, start, stop)
     if fingerprint:
-        patterns = np.column_stack([_hashes(patterns, lane) for lane in (1, 2)])
+        patterns = np.column_stack([_hash_patterns(patterns, lane) for lane in (1, 2)])
     weights = np.ones(n_samples, np.int64)
-    keys, counts, place = counted(patterns, weights)
+    keys, counts, place = count_patterns(patterns, weights)
     distinct = cells = None
     if labels is not None:
         codes, distinct = labels
         cells = _cells(place, codes, distinct.size, weights)
     made = PatternHistogram(n_units, n_samples, keys, counts, distinct, cells, fingerprint, max_patterns)
-    return shortened(made)
+    return shorten(made)
 
 
-def packed_patterns(words: np.ndarray, start: int, stop: int) -> np.ndarray:
+def pack_patterns(words: np.ndarray, start: int, stop: int) -> np.ndarray:
     """The pattern of each sample from `start`, a multiple of 64, to `stop`; laid out as `keys`."""
     patterns = np.empty((stop - start, -(-len(words) // 64)), np.uint64)
     kernels.transpose(words, start // 64, patterns)
     return patterns
 
 
-def counted(patterns: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def count_patterns(
+    patterns: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distinct patterns, the sums of their weights, and the place of each pattern among them."""
     place = np.empty(len(patterns), np.int64)
     keys, sums = kernels.count(patterns, weights, kernels.hash_keys(patterns.shape[1], 0), place)
@@ -193,16 +195,16 @@ def check_complete(histogram: PatternHistogram) -> PatternHistogram:
     return histogram
 
 
-def shortened(sketch: PatternHistogram) -> PatternHistogram:
+def shorten(sketch: PatternHistogram) -> PatternHistogram:
     """The patterns of the smallest hashes, `max_patterns` of them."""
     size = sketch.max_patterns
     if size is None or sketch.counts.size <= size:
         return sketch
     # All patterns below the first that is left out are kept.
-    return sketch.below(int(_hashes(sketch.keys[size : size + 1])[0]))
+    return sketch.below(int(_hash_patterns(sketch.keys[size : size + 1])[0]))
 
 
-def _hashes(patterns: np.ndarray, lane: int = 0) -> np.ndarray:
+def _hash_patterns(patterns: np.ndarray, lane: int = 0) -> np.ndarray:
     found = np.empty(len(patterns), np.uint64)
     kernels.hashes(patterns, kernels.hash_keys(patterns.shape[1], lane), found)
     return found
@@ -211,13 +213,13 @@ def _hashes(patterns: np.ndarray, lane: int = 0) -> np.ndarray:
 def _cells(patterns: np.ndarray, labels: np.ndarray, n_labels: int, weights: np.ndarray) -> np.ndarray:
     """Pairs of a pattern's and a label's index with the sums of their weights, sorted."""
     pairs = (patterns * n_labels + labels).view(np.uint64)
-    distinct, sums, _ = counted(pairs[:, np.newaxis], weights)
+    distinct, sums, _ = count_patterns(pairs[:, np.newaxis], weights)
     order = np.argsort(distinct[:, 0])
     pattern, label = np.divmod(distinct[order, 0].view(np.int64), n_labels)
     return np.column_stack([pattern, label, sums[order]])
 
 
-def _merged_cells(
+def _merge_cells(
     a: PatternHistogram, b: PatternHistogram, place: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Labels and cells of both; `place` of the patterns of `a`, then `b`, in the merged histogram."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ann2neo.spikes import pattern_kernels as kernels
 from ann2neo.spikes.argument_checks import check_count
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.patterns.counts import as_histogram
 from ann2neo.statistics.patterns.histogram import PatternHistogram, check_alike, check_complete
 
@@ -20,7 +21,7 @@ class PatternTurnover(NamedTuple):
     vanished: int
 
 
-def n_patterns(source: Any) -> int:
+def n_patterns(source: PatternHistogram | RasterLike) -> int:
     """Number of distinct patterns.
 
     Parameters
@@ -43,8 +44,8 @@ def n_patterns(source: Any) -> int:
     return round(histogram.counts.size / histogram.kept_fraction)
 
 
-def top_pattern_fraction(source: Any) -> float:
-    """Share of the samples that have the most frequent pattern, in (0, 1].
+def top_pattern_fraction(source: PatternHistogram | RasterLike) -> float:
+    """Fraction of the samples that have the most frequent pattern, in (0, 1].
 
     Parameters
     ----------
@@ -69,7 +70,9 @@ def top_pattern_fraction(source: Any) -> float:
     return int(histogram.counts.max()) / histogram.n_samples
 
 
-def jaccard(before: Any, after: Any, *, min_count: int = 1) -> float:
+def jaccard(
+    before: PatternHistogram | RasterLike, after: PatternHistogram | RasterLike, *, min_count: int = 1
+) -> float:
     """Jaccard index of the sets of patterns that occur: patterns in both over patterns in either.
 
     It compares which patterns there are, not which sample has which: see `spike_jaccard` for that.
@@ -108,7 +111,9 @@ def jaccard(before: Any, after: Any, *, min_count: int = 1) -> float:
     return n_both / n_either if n_either else math.nan
 
 
-def weighted_jaccard(before: Any, after: Any) -> float:
+def weighted_jaccard(
+    before: PatternHistogram | RasterLike, after: PatternHistogram | RasterLike
+) -> float:
     """Jaccard index of the histograms: Σ min(c, c') / Σ max(c, c') over patterns.
 
     Parameters
@@ -138,7 +143,9 @@ def weighted_jaccard(before: Any, after: Any) -> float:
     return smaller / (one.n_samples + two.n_samples - smaller)
 
 
-def pattern_turnover(before: Any, after: Any) -> PatternTurnover:
+def pattern_turnover(
+    before: PatternHistogram | RasterLike, after: PatternHistogram | RasterLike
+) -> PatternTurnover:
     """How many patterns appeared and how many vanished.
 
     Parameters
@@ -188,4 +195,5 @@ def _set_sizes(a: PatternHistogram, b: PatternHistogram, min_count: int) -> tupl
 def _overlap(
     a: np.ndarray, a_counts: np.ndarray, b: np.ndarray, b_counts: np.ndarray
 ) -> tuple[int, int]:
-    return kernels.overlap(a, a_counts, b, b_counts, kernels.hash_keys(a.shape[1], 0))
+    result: tuple[int, int] = kernels.overlap(a, a_counts, b, b_counts, kernels.hash_keys(a.shape[1], 0))
+    return result

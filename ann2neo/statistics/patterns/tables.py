@@ -1,7 +1,8 @@
-"""Tables of the pattern statistics, a row a layer."""
+"""Tables of the pattern statistics, a row per layer."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import pandas as pd
 
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.statistics.patterns.counts import groups_of, pattern_counts
+from ann2neo.spikes.typing import RasterLike
+from ann2neo.statistics.patterns.counts import group_units, pattern_counts
 from ann2neo.statistics.patterns.entropy import (
     conditional_entropy,
     is_saturated,
@@ -28,8 +30,10 @@ from ann2neo.statistics.patterns.sets import (
 )
 
 
-def summarize_patterns(raster: Any, by: str | None = "layer", *, labels: Any = None) -> pd.DataFrame:
-    """Statistics of the patterns of each layer, a row a group of units.
+def summarize_patterns(
+    raster: RasterLike, by: str | None = "layer", *, labels: Any = None
+) -> pd.DataFrame:
+    """Statistics of the patterns of each layer, a row per group of units.
 
     A pattern is one sample's bits across the units of the group (with ``conv_units="channels"``, one
     image position's bits across channels).
@@ -49,15 +53,15 @@ def summarize_patterns(raster: Any, by: str | None = "layer", *, labels: Any = N
         functions of the same name where there is one:
 
         ``n_units``, ``n_samples``, ``n_patterns``
-            Bits a pattern, patterns, and distinct ones.
+            Bits per pattern, patterns, and distinct ones.
         ``entropy``, ``entropy_fraction``, ``entropy_miller_madow``, ``entropy_chao_shen``
-            `pattern_entropy`, in bits; the plug-in estimate also as a share of its maximum.
+            `pattern_entropy`, in bits; the plug-in estimate also as a fraction of its maximum.
         ``coverage``, ``saturated``
             `pattern_coverage` and `is_saturated`: whether these entropies mean anything.
         ``top_pattern_fraction``, ``pattern_distance``
             As the functions.
         ``silent_fraction``, ``always_on_fraction``
-            Share of units that fire at no sample (dead) and at every sample.
+            Fraction of units that fire at no sample (dead) and at every sample.
         ``conditional_entropy``, ``mutual_information``, ``joint_saturated``
             Of patterns and labels, plug-in, in bits; `is_saturated` of the pairs.
 
@@ -79,7 +83,7 @@ def summarize_patterns(raster: Any, by: str | None = "layer", *, labels: Any = N
     always_on_fraction  0.333
     """
     raster = as_raster(raster)
-    spikes, groups = raster.spike_counts, groups_of(raster, by)
+    spikes, groups = raster.spike_counts, group_units(raster, by)
     rows = [
         {
             **pattern_columns(histogram, spikes[groups[name]]),
@@ -90,8 +94,8 @@ def summarize_patterns(raster: Any, by: str | None = "layer", *, labels: Any = N
     return pd.DataFrame(rows, index=pd.Index(list(groups), name=by))
 
 
-def compare_patterns(before: Any, after: Any, by: str | None = "layer") -> pd.DataFrame:
-    """How far two recordings of the same samples differ, a row a group of units.
+def compare_patterns(before: RasterLike, after: RasterLike, by: str | None = "layer") -> pd.DataFrame:
+    """How far two recordings of the same samples differ, a row per group of units.
 
     Parameters
     ----------
@@ -106,7 +110,7 @@ def compare_patterns(before: Any, after: Any, by: str | None = "layer") -> pd.Da
         Indexed as that of `summarize_patterns`. Columns:
 
         ``flip_rate``
-            Share of the group's bits that differ.
+            Fraction of the group's bits that differ.
         ``spike_jaccard``
             Bits that are on in both over those in either, all units together; NaN without spikes.
         ``jaccard``, ``weighted_jaccard``
@@ -184,8 +188,8 @@ def comparison_columns(
     }
 
 
-def _same_groups(one: SpikeRaster, two: SpikeRaster, by: str | None) -> dict:
-    groups, others = groups_of(one, by), groups_of(two, by)
+def _same_groups(one: SpikeRaster, two: SpikeRaster, by: str | None) -> dict[Hashable, np.ndarray]:
+    groups, others = group_units(one, by), group_units(two, by)
     if list(groups) != list(others) or not all(map(np.array_equal, groups.values(), others.values())):
         raise ValueError(f"before and after must have the same units in each {by}")
     return groups

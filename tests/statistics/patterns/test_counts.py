@@ -12,7 +12,7 @@ import ann2neo as a2n
 from ann2neo.spikes import pattern_kernels
 from ann2neo.statistics.patterns import counts as module
 from ann2neo.statistics.patterns.counts import PatternCounts, pattern_counts
-from ann2neo.statistics.patterns.histogram import histogram
+from ann2neo.statistics.patterns.histogram import count_histogram
 from tests.strategies import rasters
 
 SIZES = (1, 7, 63, 64, 65, 128, 1000)
@@ -219,7 +219,7 @@ def test_what_a_histogram_says_of_itself():
 def test_histogram_of_part_of_a_raster():
     active = np.random.default_rng(0).random((300, 5)) < 0.3
     words = a2n.as_raster(active).words
-    assert as_counter(histogram(words, 64, 250)) == brute_force(active[64:250])
+    assert as_counter(count_histogram(words, 64, 250)) == brute_force(active[64:250])
 
 
 @pytest.mark.parametrize(
@@ -231,8 +231,12 @@ def test_histogram_of_part_of_a_raster():
             r"by must be None or one of \['layer', 'unit_index'\], got 'colour'",
         ),
         ({"labels": "label"}, ValueError, "labels must be a column of the sample table, one of"),
-        ({"labels": [0, 1]}, ValueError, r"labels must have shape \(3,\), a label a sample, got \(2,\)"),
-        ({"labels": 3}, ValueError, r"labels must have shape \(3,\), a label a sample, got \(\)"),
+        (
+            {"labels": [0, 1]},
+            ValueError,
+            r"labels must have shape \(3,\), a label per sample, got \(2,\)",
+        ),
+        ({"labels": 3}, ValueError, r"labels must have shape \(3,\), a label per sample, got \(\)"),
         ({"labels": [0, np.nan, 1]}, ValueError, "labels must not be missing or NaN"),
         ({"labels": [0, 1, 1], "max_patterns": 3}, ValueError, "labels must be None with max_patterns"),
         ({"max_patterns": 0}, ValueError, "max_patterns must be at least 1, got 0"),
