@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+import importlib.metadata
+from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import RasterLike
 
 CONVERTERS = {
     "neo": "ann2neo.exchange.neo.block:raster_from_neo",
@@ -18,8 +21,12 @@ CONVERTERS = {
 }
 """Top-level module of a foreign object's class → "module:function" that turns it into a raster."""
 
+GROUP = "ann2neo.converters"
+"""Entry points by which other packages add lines to this table: named by the module, called as
+``function(source, sampling_period=None or seconds)``."""
 
-def as_raster(source: Any, *, sampling_period: float | None = None) -> SpikeRaster:
+
+def as_raster(source: RasterLike, *, sampling_period: float | None = None) -> SpikeRaster:
     """Anything that holds spike trains on a sample grid, as a `SpikeRaster`.
 
     Parameters
@@ -60,11 +67,12 @@ def as_raster(source: Any, *, sampling_period: float | None = None) -> SpikeRast
                 f"sampling_period is {source.sampling_period} s in this raster, got {sampling_period}"
             )
         return source
-    for root in _module_roots(source):
-        if root in CONVERTERS:
-            module, function = CONVERTERS[root].split(":")
-            convert = getattr(importlib.import_module(module), function)
-            return convert(source, sampling_period=sampling_period)
+    roots = _module_roots(source)
+    if convert := _find_converter(roots):
+        found = convert(source, sampling_period=sampling_period)
+        if not isinstance(found, SpikeRaster):
+            raise TypeError(f"the converter of {roots[0]} must return a SpikeRaster, got {found!r:.80}")
+        return found
     if isinstance(source, np.ndarray) or (isinstance(source, list) and source):
         return SpikeRaster.from_dense(source, sampling_period=sampling_period or 0.001)
     raise TypeError(
@@ -73,9 +81,21 @@ def as_raster(source: Any, *, sampling_period: float | None = None) -> SpikeRast
     )
 
 
-def _module_roots(source: Any) -> list[str]:
+def _find_converter(roots: list[str]) -> Callable[..., object] | None:
+    for root in roots:
+        if root in CONVERTERS:
+            module, function = CONVERTERS[root].split(":")
+            return cast("Callable[..., object]", getattr(importlib.import_module(module), function))
+    foreign = set(roots) - {"builtins", "numpy"}
+    for entry in importlib.metadata.entry_points(group=GROUP) if foreign else ():
+        if entry.name in foreign:
+            return cast("Callable[..., object]", entry.load())
+    return None
+
+
+def _module_roots(source: object) -> list[str]:
     """Top-level modules that define the object's class, or its first item's."""
-    subject = source
+    subject: object = source
     if isinstance(source, (list, tuple)) and len(source):
         subject = source[0]
     return [cls.__module__.split(".")[0] for cls in type(subject).__mro__]

@@ -10,6 +10,7 @@ import numpy as np
 
 from ann2neo.spikes import kernels
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import Bits, Ints, Words
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ class LaggedCounts:
     @property
     def max_lag(self) -> int:
         """Largest lag counted."""
-        return self.counts.shape[1] - 1
+        return int(self.counts.shape[1]) - 1
 
     def merge(self, later: LaggedCounts) -> LaggedCounts:
         """The counts of this stretch with another one right behind it."""
@@ -86,7 +87,7 @@ class LaggedCounts:
         ends[:, size + 1 :] = ends[:, size, None]
         return ends
 
-    def _across(self, later: LaggedCounts, lag: int) -> np.ndarray:
+    def _across(self, later: LaggedCounts, lag: int) -> Ints:
         """Pairs `lag` apart with one partner on each side of the seam."""
         # Samples n−lag … n−1 here meet samples 0 … lag−1 there, as far as either stretch goes.
         here, there = self.tail[:, -lag:], later.head[:, :lag]
@@ -95,7 +96,8 @@ class LaggedCounts:
         if size <= 0:
             return np.zeros(len(here), np.int64)
         both = here[:, :size] & there[:, missing : missing + size]
-        return np.count_nonzero(both, axis=1).astype(np.int64, copy=False)
+        pairs: Ints = np.count_nonzero(both, axis=1).astype(np.int64, copy=False)
+        return pairs
 
 
 def check_lag(value: Any) -> int:
@@ -109,10 +111,11 @@ def check_lag(value: Any) -> int:
     return lag
 
 
-def unpack_samples(words: np.ndarray, start: int, stop: int) -> np.ndarray:
+def unpack_samples(words: Words, start: int, stop: int) -> Bits:
     """Samples `start` to `stop` of every unit as booleans."""
     first = start >> 6
     part = np.ascontiguousarray(words[:, first : (stop + 63) >> 6])
     little = part.astype(part.dtype.newbyteorder("<"), copy=False).view(np.uint8)
     unpacked = np.unpackbits(little, axis=1, bitorder="little")
-    return unpacked[:, start - 64 * first : stop - 64 * first].astype(bool)
+    active: Bits = unpacked[:, start - 64 * first : stop - 64 * first].astype(bool)
+    return active

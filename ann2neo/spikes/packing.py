@@ -58,7 +58,7 @@ class Packer:
         ----------
         blocks : sequence of arrays, each of shape (n_batch, n_units of this block)
             Activations, block under block of units.
-        thresholds : sequence, one a block
+        thresholds : sequence, one per block
             A number, an array of shape (n_units of this block,), or one of the block's own shape.
 
         Raises
@@ -95,7 +95,7 @@ class Packer:
             raise ValueError(
                 f"blocks must have shapes (n_batch, n_units) with {n_units} units together, got {shapes}"
             )
-        return shapes[0][0]
+        return int(shapes[0][0])
 
     def finish(self) -> np.ndarray | None:
         """The packed words, or None if they went to `flush`."""
@@ -116,7 +116,7 @@ class Packer:
 
 
 def buffer_words(n_units: int) -> int:
-    """Words a unit that a buffer of bounded size holds."""
+    """Words per unit that a buffer of bounded size holds."""
     return max(1, min(1024, _BUFFER_BYTES // (8 * n_units)))
 
 

@@ -129,7 +129,7 @@ def count(patterns, weights, keys, index):
             slot = (slot + np.uint64(1)) & mask
             j = np.int64(slots[slot])
         if j < 0:
-            j = n_distinct
+            j = np.int64(n_distinct)
             slots[slot], rows[j], totals[j], hashed[j] = j, i, 0, own
             n_distinct += 1
         totals[j] += weights[i]
@@ -205,7 +205,7 @@ def overlap(a, a_counts, b, b_counts, keys):
 
 @numba.njit(nogil=True, cache=True)
 def spikes_in_both(a, b, both, either):
-    """Count, a unit, the samples at which it is active in both of two rasters, and in either."""
+    """Count, per unit, the samples at which it is active in both of two rasters, and in either."""
     for u in range(a.shape[0]):
         first, second = a[u], b[u]
         n_both, n_either = np.uint64(0), np.uint64(0)

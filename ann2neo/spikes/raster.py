@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import as_bits, as_indices, check_count, check_period
+from ann2neo.spikes.typing import Bits, Ints, Words
 from ann2neo.spikes.words import WORD, freeze, is_frozen, n_words
 
 
 class SpikeRaster:
-    """Which unit was active at which sample: the spike trains of a network, one bit a sample.
+    """Which unit was active at which sample: the spike trains of a network, one bit per unit and sample.
 
     Immutable. Samples are time bins: sample ``k`` is the bin from ``k * sampling_period`` to
     ``(k + 1) * sampling_period``.
@@ -30,13 +32,13 @@ class SpikeRaster:
     n_samples : int
         Number of samples, at least 1; ``n_words = ceil(n_samples / 64)``.
     units : pandas.DataFrame, optional
-        A row a unit, with columns ``layer`` (str) and ``unit_index`` (int, place in the layer's
+        A row per unit, with columns ``layer`` (str) and ``unit_index`` (int, place in the layer's
         flattened output), for convolutions ``channel``, ``row``, ``column`` (−1 where a unit has no
         such coordinate), and any further columns of bool, int, float or str.
         Default: one layer ``"units"``.
     samples : pandas.DataFrame, optional
-        A row a sample, with the column ``sample_index`` (int, place in the data set) and where known
-        ``label`` and ``dataset_split``. Default: ``sample_index`` 0, 1, …
+        A row per sample, with the column ``sample_index`` (int, place in the data set) and where
+        known ``label`` and ``dataset_split``. Default: ``sample_index`` 0, 1, …
     sampling_period : float
         Seconds a sample stands for, positive.
     annotations : mapping, optional
@@ -65,7 +67,7 @@ class SpikeRaster:
 
     def __init__(
         self,
-        words: np.ndarray,
+        words: Words,
         n_samples: int,
         units: pd.DataFrame | None = None,
         samples: pd.DataFrame | None = None,
@@ -95,7 +97,7 @@ class SpikeRaster:
         self._annotations = raster_tables.check_annotations(annotations)
 
     @property
-    def words(self) -> np.ndarray:
+    def words(self) -> Words:
         """Packed bits, uint64, shape (n_units, n_words), read-only."""
         return self._words
 
@@ -111,12 +113,12 @@ class SpikeRaster:
 
     @property
     def units(self) -> pd.DataFrame:
-        """A row a unit. A copy: changing it does not change the raster."""
+        """A row per unit. A copy: changing it does not change the raster."""
         return raster_tables.copy_table(self._units)
 
     @property
     def samples(self) -> pd.DataFrame:
-        """A row a sample. A copy: changing it does not change the raster."""
+        """A row per sample. A copy: changing it does not change the raster."""
         return raster_tables.copy_table(self._samples)
 
     @property
@@ -132,17 +134,18 @@ class SpikeRaster:
     @property
     def layers(self) -> list[str]:
         """Names of the layers, in the order of their first unit."""
-        return list(dict.fromkeys(self._units["layer"]))
+        return raster_tables.encode_layers(self._units)[1]
 
     @property
-    def spike_counts(self) -> np.ndarray:
+    def spike_counts(self) -> Ints:
         """Number of spikes of each unit, int64, shape (n_units,)."""
-        return np.bitwise_count(self._words).sum(axis=1, dtype=np.int64)
+        counts: Ints = np.bitwise_count(self._words).sum(axis=1, dtype=np.int64)
+        return counts
 
     @classmethod
     def from_dense(
         cls,
-        active: Any,
+        active: npt.ArrayLike,
         units: pd.DataFrame | None = None,
         samples: pd.DataFrame | None = None,
         *,
@@ -154,7 +157,7 @@ class SpikeRaster:
         Parameters
         ----------
         active : array of bool, or of 0 and 1, shape (n_samples, n_units)
-            The shape activations have: a row a sample.
+            The shape activations have: a row per sample.
         units, samples, sampling_period, annotations
             As for `SpikeRaster`.
 
@@ -177,13 +180,13 @@ class SpikeRaster:
             annotations=annotations,
         )
 
-    def to_dense(self) -> np.ndarray:
+    def to_dense(self) -> Bits:
         """The raster as a boolean array of shape (n_samples, n_units)."""
         dense = np.empty((self.n_samples, self.n_units), np.uint8)
         kernels.unpack(self._words, dense)
         return dense.view(bool)
 
-    def spike_indices(self, unit: int) -> np.ndarray:
+    def spike_indices(self, unit: int) -> Ints:
         """Samples at which one unit is active, int64, ascending.
 
         Raises
@@ -203,8 +206,8 @@ class SpikeRaster:
         self,
         *,
         layer: str | Sequence[str] | None = None,
-        units: Any = None,
-        samples: Any = None,
+        units: npt.ArrayLike | None = None,
+        samples: npt.ArrayLike | None = None,
     ) -> SpikeRaster:
         """Part of the raster, or its units or samples in another order.
 
@@ -219,10 +222,10 @@ class SpikeRaster:
 
         Raises
         ------
-        KeyError
-            If a layer is not in the raster.
-        ValueError, IndexError
-            If a selection is empty, a mask has the wrong length or an index is out of range.
+        ValueError
+            If a layer is not in the raster, a selection is empty or a mask has the wrong length.
+        IndexError
+            If an index is out of range.
 
         Examples
         --------
@@ -253,17 +256,11 @@ class SpikeRaster:
             annotations=self._annotations,
         )
 
-    def _units_of_layers(self, layer: str | Sequence[str] | None) -> np.ndarray:
+    def _units_of_layers(self, layer: str | Sequence[str] | None) -> Ints:
         if layer is None:
             return np.arange(self.n_units)
-        try:
-            names = [layer] if isinstance(layer, str) else list(layer)
-        except TypeError:
-            names = []
-        unknown = [name for name in names if name not in self.layers]
-        if unknown or not names:
-            raise KeyError(f"layer must be one of {self.layers}, got {layer!r}")
-        return np.flatnonzero(self._units["layer"].isin(names).to_numpy())
+        codes, known = raster_tables.encode_layers(self._units)
+        return np.flatnonzero(np.isin(codes, raster_tables.find_layers(layer, known)))
 
     def with_annotations(self, **annotations: Any) -> SpikeRaster:
         """The same raster with annotations added or replaced."""
@@ -277,17 +274,72 @@ class SpikeRaster:
         )
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the raster to a Zarr store; see `ann2neo.spikes.store.save`."""
-        from ann2neo.spikes import store
+        """Write the raster to a Zarr store, whole or not at all.
 
-        return store.save(self, path, overwrite=overwrite)
+        Parameters
+        ----------
+        path : str or Path
+            Zarr directory to make, or a single file if the name ends in ``.zip``.
+        overwrite : bool
+            Replace what is there.
+
+        Returns
+        -------
+        pathlib.Path
+            Where it was written.
+
+        Raises
+        ------
+        FileExistsError
+            If `path` exists and `overwrite` is False, or is a directory that holds something else than a
+            raster's store.
+        FileNotFoundError
+            If the directory to write in does not exist.
+
+        Examples
+        --------
+        >>> import tempfile, numpy as np, ann2neo as a2n
+        >>> raster = a2n.as_raster(np.eye(4, dtype=bool))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = raster.save(folder + "/four.zarr")
+        ...     a2n.SpikeRaster.load(path) == raster
+        True
+        """
+        from ann2neo.spikes.store import StoreWriter
+
+        with StoreWriter(path, self.n_units, overwrite=overwrite) as writer:
+            for start in range(0, self._words.shape[1], writer.block):
+                writer.write(self._words[:, start : start + writer.block])
+            writer.finish(
+                self._n_samples, self._units, self._samples, self._sampling_period, self._annotations
+            )
+        return writer.path
 
     @classmethod
     def load(cls, path: str | Path, *, start: int = 0, stop: int | None = None) -> SpikeRaster:
-        """Read a raster, or its samples from `start` to `stop`; see `ann2neo.spikes.store.load`."""
+        """Read a raster, or a part of it, from a Zarr store.
+
+        Nothing is unpickled: arrays other than plain numeric ones are refused before they are decoded.
+
+        Parameters
+        ----------
+        path : str or Path
+            Zarr directory or zip file that `save` or `record` wrote.
+        start, stop : int
+            Read the samples from `start` up to, not including, `stop` (default: all). Only the chunks
+            that hold them are read and checked.
+
+        Raises
+        ------
+        FileNotFoundError
+            If nothing is there.
+        ValueError
+            If it is not a raster's store, was written by a later version, or is damaged; or unless
+            ``0 <= start < stop <= n_samples``.
+        """
         from ann2neo.spikes import store
 
-        return store.load(path, start=start, stop=stop)
+        return store.load(path, cls, start=start, stop=stop)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SpikeRaster):
@@ -310,7 +362,7 @@ class SpikeRaster:
             f"{self.sampling_period * 1000:g} ms ({self._words.nbytes / 1000:,.0f} kB)",
             "  layers: " + _shortened([f"{name} ({size:,})" for name, size in sizes.items()]),
             "  samples: " + ", ".join(self._samples.columns),
-            f"  firing rate: {rates.mean():.3g} spikes a sample on average, "
+            f"  firing rate: {rates.mean():.3g} spikes per sample on average, "
             f"{rates.min():.3g} to {rates.max():.3g}; {np.sum(counts == 0):,} silent, "
             f"{np.sum(counts == self.n_samples):,} always on",
         ]
@@ -334,7 +386,7 @@ def default_samples(n_samples: int) -> pd.DataFrame:
     return pd.DataFrame({"sample_index": np.arange(n_samples)})
 
 
-def _check_words(words: np.ndarray, n_samples: int) -> None:
+def _check_words(words: Words, n_samples: int) -> None:
     expected = n_words(n_samples)
     if words.dtype != np.uint64 or words.ndim != 2 or len(words) < 1 or words.shape[1] != expected:
         raise ValueError(
@@ -352,7 +404,7 @@ def _shortened(items: list[str], limit: int = 6) -> str:
 
 
 def _rebuilt(
-    words: np.ndarray,
+    words: Words,
     n_samples: int,
     units: pd.DataFrame,
     samples: pd.DataFrame,

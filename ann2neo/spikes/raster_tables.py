@@ -8,11 +8,12 @@ equal whatever library or file they came through.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 COORDINATES = ("channel", "depth", "row", "column", "step")
@@ -82,6 +83,25 @@ def _normalize_column(column: pd.Series, name: str) -> np.ndarray | pd.Series:
         )
     # object → pandas' own string type, whichever this version of pandas prefers
     return pd.Series(values, dtype="str")
+
+
+def encode_layers(units: pd.DataFrame) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """The layer of each unit as an index, and the layers' names in the order of their first unit."""
+    codes, names = pd.factorize(units["layer"])
+    return codes.astype(np.int64, copy=False), [str(name) for name in names]
+
+
+def find_layers(layer: str | Sequence[str], known: Sequence[str]) -> list[int]:
+    """Places among the `known` layers of one or several of them; ValueError if one is not among them."""
+    names = [layer] if isinstance(layer, str) else list(layer) if isinstance(layer, Iterable) else []
+    places = {name: place for place, name in enumerate(known)}
+    try:
+        found = [places.get(name, -1) for name in names]
+    except TypeError:
+        found = []
+    if not found or -1 in found:
+        raise ValueError(f"layer must be one of {list(known)}, got {layer!r:.200}")
+    return found
 
 
 def same(a: pd.DataFrame, b: pd.DataFrame) -> bool:

@@ -1,17 +1,17 @@
 """A raster on disk: a Zarr store (format 2), a directory or one ``.zip`` file.
 
-Layout: an array ``words`` (uint64, one chunk a block of samples) and groups ``units`` and ``samples``
-with an array a column; see `zarr_arrays`. The store's attributes hold the rest.
+Layout: an array ``words`` (uint64, one chunk per block of samples) and groups ``units`` and ``samples``
+with an array per column; see `zarr_arrays`. The store's attributes hold the rest.
 """
 
 from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,6 @@ from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import check_count, check_period, check_range
 from ann2neo.spikes.packing import buffer_words
 from ann2neo.spikes.paths import as_path, find_path
-from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.whole_file import check_target, write_whole
 from ann2neo.spikes.words import WORD, n_words
 from ann2neo.spikes.zarr_arrays import (
@@ -39,69 +38,13 @@ FORMAT_VERSION = 2
 
 _OWN_FILES = re.compile(r"\.z(array|attrs|group|metadata)|zarr\.json|\d+(\.\d+)*|\.DS_Store")
 
-
-def save(raster: SpikeRaster, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write `raster` to `path`, whole or not at all.
-
-    Parameters
-    ----------
-    path : str or Path
-        Zarr directory to make, or a single file if the name ends in ``.zip``.
-    overwrite : bool
-        Replace what is there.
-
-    Returns
-    -------
-    pathlib.Path
-        Where it was written.
-
-    Raises
-    ------
-    FileExistsError
-        If `path` exists and `overwrite` is False, or is a directory that holds something else than a
-        raster's store.
-    FileNotFoundError
-        If the directory to write in does not exist.
-
-    Examples
-    --------
-    >>> import tempfile, numpy as np, ann2neo as a2n
-    >>> raster = a2n.as_raster(np.eye(4, dtype=bool))
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = raster.save(folder + "/four.zarr")
-    ...     a2n.SpikeRaster.load(path) == raster
-    True
-    """
-    with StoreWriter(path, raster.n_units, overwrite=overwrite) as writer:
-        step = buffer_words(raster.n_units)
-        for start in range(0, raster.words.shape[1], step):
-            writer.write(raster.words[:, start : start + step])
-        writer.finish(
-            raster.n_samples, raster.units, raster.samples, raster.sampling_period, raster.annotations
-        )
-    return writer.path
+_T = TypeVar("_T")
 
 
-def load(path: str | Path, *, start: int = 0, stop: int | None = None) -> SpikeRaster:
-    """Read the raster at `path`, or a part of it.
+def load(path: str | Path, make: Callable[..., _T], *, start: int = 0, stop: int | None = None) -> _T:
+    """What `make`, the class of rasters, makes of the store at `path`; see `SpikeRaster.load`.
 
-    Nothing is unpickled: arrays other than plain numeric ones are refused before they are decoded.
-
-    Parameters
-    ----------
-    path : str or Path
-        Zarr directory or zip file that `save` or `record` wrote.
-    start, stop : int
-        Read the samples from `start` up to, not including, `stop` (default: all), for recordings larger
-        than memory. Only the chunks that hold them are read and checked.
-
-    Raises
-    ------
-    FileNotFoundError
-        If nothing is there.
-    ValueError
-        If it is not a raster's store, was written by a later version, or is damaged; or unless
-        ``0 <= start < stop <= n_samples``.
+    It is called here, since what it refuses is a damaged store.
     """
     path = find_path(path, "raster", folder=True)
     try:
@@ -109,7 +52,7 @@ def load(path: str | Path, *, start: int = 0, stop: int | None = None) -> SpikeR
             attributes = _read_attributes(path, stored)
             first, last = check_range(start, stop, attributes["n_samples"])
             try:
-                return _read(stored, attributes, first, last)
+                return _read(stored, attributes, make, first, last)
             except (MemoryError, PermissionError):
                 raise
             except Exception as error:
@@ -118,7 +61,9 @@ def load(path: str | Path, *, start: int = 0, stop: int | None = None) -> SpikeR
         raise ValueError(f"{path} is not a raster's Zarr store, or is damaged: {error}") from error
 
 
-def _read(stored: PlainStore, attributes: Mapping[str, Any], start: int, stop: int) -> SpikeRaster:
+def _read(
+    stored: PlainStore, attributes: Mapping[str, Any], make: Callable[..., _T], start: int, stop: int
+) -> _T:
     total = attributes["n_samples"]
     words = stored.read("words", n_words(total), start // WORD, n_words(stop))
     kernels.drop(words, start % WORD)
@@ -126,7 +71,7 @@ def _read(stored: PlainStore, attributes: Mapping[str, Any], start: int, stop: i
     tail = (stop - start) % WORD
     if tail and stop < total:
         words[:, -1] &= np.uint64((1 << tail) - 1)
-    return SpikeRaster(
+    return make(
         words,
         stop - start,
         stored.read_table("units", len(words), 0, len(words)),
@@ -174,7 +119,7 @@ class StoreWriter:
         if self.path.suffix.lower() not in (".zarr", ".zip"):
             raise ValueError(f"path must end in .zarr (a directory) or .zip (one file), got {self.path}")
         self._n_units = check_count(n_units, "n_units")
-        self._block = buffer_words(n_units)
+        self.block = buffer_words(n_units)
         self._n_words = 0
         self._checksums: list[int] = []
         self._stack = ExitStack()
@@ -189,7 +134,7 @@ class StoreWriter:
             is_zip = self.path.suffix.lower() == ".zip"
             self._folder = self._new.with_name("store") if is_zip else self._new
             self._group = new_group(self._folder)
-            chunk = (self._n_units, self._block)
+            chunk = (self._n_units, self.block)
             self._words = new_array(self._group, "words", (self._n_units, 0), chunk, "<u8")
             self._stack = stack.pop_all()
         return self
@@ -205,11 +150,11 @@ class StoreWriter:
 
         Only the last block may be shorter than that.
         """
-        start = len(self._checksums) * self._block
+        start = len(self._checksums) * self.block
         size = words.shape[1]
-        if len(words) != self._n_units or not 1 <= size <= self._block or start != self._n_words:
+        if len(words) != self._n_units or not 1 <= size <= self.block or start != self._n_words:
             raise ValueError(
-                f"words must come in blocks of shape ({self._n_units}, {self._block}), only the last "
+                f"words must come in blocks of shape ({self._n_units}, {self.block}), only the last "
                 f"one shorter; got {words.shape} after {self._n_words} words"
             )
         self._n_words += size

@@ -54,7 +54,7 @@ def checksum(values: np.ndarray) -> int:
 
 
 def write_table(group: Any, name: str, table: pd.DataFrame) -> None:
-    """A group with an array a column; text as indices into the distinct values, kept as an attribute."""
+    """A group with an array per column; text as indices into its values, an attribute."""
     columns = group.create_group(name)
     columns.attrs.put({"columns": list(table.columns)})
     # Arrays are numbered: a column may be called anything, a path of a store may not.

@@ -130,7 +130,7 @@ def test_units_are_counted_within_the_layer():
 
 @pytest.mark.parametrize("layer", ["c", ["a", "c"], [], 0, [0], [None]])
 def test_unknown_layer(layer):
-    with pytest.raises(KeyError, match=r"layer must be one of \['a', 'b'\], got"):
+    with pytest.raises(ValueError, match=r"layer must be one of \['a', 'b'\], got"):
         RASTER.select(layer=layer)
 
 

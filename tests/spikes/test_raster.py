@@ -184,7 +184,7 @@ def test_repr_says_what_is_inside():
         "SpikeRaster: 3 units × 1,000 samples of 2 ms (0 kB)",
         "  layers: a (1), b (2)",
         "  samples: sample_index",
-        "  firing rate: 0.5 spikes a sample on average, 0 to 1; 1 silent, 1 always on",
+        "  firing rate: 0.5 spikes per sample on average, 0 to 1; 1 silent, 1 always on",
         "  network='mlp'",
     ]
 

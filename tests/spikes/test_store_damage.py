@@ -186,4 +186,4 @@ def test_lack_of_permission_is_no_damage(saved, monkeypatch):
     folder, _ = saved
     monkeypatch.setattr(Path, "read_bytes", lambda path: (_ for _ in ()).throw(PermissionError(path)))
     with pytest.raises(PermissionError):
-        store.load(folder)
+        store.load(folder, SpikeRaster)
