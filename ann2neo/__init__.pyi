@@ -26,7 +26,7 @@ from .exchange.xarray import from_xarray as from_xarray
 from .exchange.xarray import read_netcdf as read_netcdf
 from .exchange.xarray import to_xarray as to_xarray
 from .exchange.xarray import write_netcdf as write_netcdf
-from .recording.activation_files import open_activations as open_activations
+from .recording.files.activations import open_activations as open_activations
 from .recording.layer_table import list_layers as list_layers
 from .recording.record import record as record
 from .significance.assumptions import poisson_assumptions as poisson_assumptions

@@ -78,7 +78,7 @@ def convert(
 def _form_of(source: Path, given: str | None) -> str:
     """``"spikes"``, ``"netcdf"``, which may hold either, or a form of activations."""
     from ann2neo.exchange.formats import format_of
-    from ann2neo.recording.activation_files import FORMS, form_of
+    from ann2neo.recording.files.activations import FORMS, form_of
     from ann2neo.spikes.argument_checks import check_choice
 
     form = format_of(source) if given is None else given
@@ -114,7 +114,7 @@ def _record_file(
     source: Path, form: str, options: dict[str, Any], sampling_period: float | None, **store: Any
 ) -> Any:
     """The spikes of activations, or where they were stored."""
-    from ann2neo.recording.activation_files import open_activations
+    from ann2neo.recording.files.activations import open_activations
 
     with open_activations(source, keys=options.get("--key", ()), form=form) as layers:
         return _record(layers, options, sampling_period, **store)

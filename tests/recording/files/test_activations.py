@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from ann2neo import open_activations, record
-from ann2neo.recording import activation_readers
+from ann2neo.recording.files import readers
 from tests.recording.foreign_zarr import new_zarr
 
 h5py = pytest.importorskip("h5py", reason="the hdf5 extra is not installed")
@@ -292,7 +292,7 @@ class TestThingsvision:
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=5), st.integers(0, 30), st.integers(0, 30))
 def test_parts_are_sliced_as_one_array(lengths, start, stop):
     whole = np.arange(sum(lengths) * 2).reshape(-1, 2)
-    parts = activation_readers.Parts(np.split(whole, np.cumsum(lengths)[:-1]), "x")
+    parts = readers.Parts(np.split(whole, np.cumsum(lengths)[:-1]), "x")
     assert parts.shape == whole.shape
     if start < min(stop, len(whole)):
         assert_array_equal(parts[start:stop], whole[start:stop])

@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ann2neo.recording import activation_readers as readers
-from ann2neo.recording.activation_readers import ACTIVATIONS, Arrays, Parts
+from ann2neo.recording.files import readers as readers
+from ann2neo.recording.files.readers import ACTIVATIONS, Arrays, Parts
 
 _READERS: dict[str, Callable[[Path, ExitStack], Arrays]] = {
     ".npy": readers.open_npy,

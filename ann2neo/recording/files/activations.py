@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.recording import activation_readers as readers
-from ann2neo.recording.activation_readers import Arrays
-from ann2neo.recording.thingsvision import thingsvision
+from ann2neo.recording.files import readers as readers
+from ann2neo.recording.files.readers import Arrays
+from ann2neo.recording.files.thingsvision import thingsvision
 from ann2neo.spikes.argument_checks import check_choice
 
 FORMS: dict[str, tuple[tuple[str, ...], Callable[[Path, ExitStack], Arrays]]] = {
