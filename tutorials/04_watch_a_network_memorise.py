@@ -37,9 +37,10 @@ data = training.load("digits")
 # %% [markdown]
 # ## A monitor
 #
-# `SpikeMonitor` is a Keras callback. After every batch it shows the network two small sets of images,
-# 100 it trains on and 100 it does not, and keeps which hidden units were active. The training itself
-# is not touched: its weights come out the same, bit for bit, with the monitor or without.
+# A `MonitorCallback` has a monitor look at the network that Keras trains. After every batch an
+# `ActivityMonitor` shows it two small sets of images, 100 it trains on and 100 it does not, and keeps
+# which hidden units were active. The training itself is not touched: its weights come out the same, bit
+# for bit, with the monitor or without.
 #
 # Any number that can be computed from a layer's spike trains can be followed as well. We add the
 # share of units that were active for none of the images.
@@ -51,7 +52,8 @@ def silent_fraction(raster):
 
 
 probes = {"train": data.x_train[:100], "test": data.x_test[:100]}
-monitor = monitoring.SpikeMonitor(probes, statistics={"silent_fraction": silent_fraction})
+monitor = monitoring.ActivityMonitor(probes, statistics={"silent_fraction": silent_fraction})
+watch = monitoring.MonitorCallback(monitor)
 
 model = training.build("mlp", 64, input_shape=data.input_shape, n_classes=10, rng=rng)
 model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -63,9 +65,9 @@ model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metr
 # images. The monitor counts on from one `fit` to the next.
 
 # %%
-options = {"batch_size": 32, "epochs": 8, "verbose": 0, "callbacks": [monitor]}
+options = {"batch_size": 32, "epochs": 8, "verbose": 0, "callbacks": [watch]}
 model.fit(data.x_train, data.y_train, **options)
-changed_at = monitor.step
+changed_at = watch.step
 before = a2n.record(model, data.x_test, progress=False)
 
 random_labels = training.random_labels(data.y_train, rng)
@@ -97,7 +99,7 @@ for axes, (column, label) in zip(panels, curves.items(), strict=True):
     axes.set_ylim(0, None)
 panels[0].text(changed_at, 0.05, " labels turn random", va="bottom")
 panels[0].legend(frameon=False, loc="upper right")
-panels[-1].set(xlabel="batch", xlim=(0, monitor.step))
+panels[-1].set(xlabel="batch", xlim=(0, watch.step))
 
 # %% [markdown]
 # Within some tens of batches the rate falls to a fraction of what it was, alike for images the network
@@ -119,7 +121,7 @@ panels[0].set_ylabel("hidden unit")
 # %% [markdown]
 # ## An alarm
 #
-# `MemorizationAlarm` is a `SpikeMonitor` with a rule: it warns when the rate has fallen by more than
+# `MemorizationAlarm` is an `ActivityMonitor` with a rule: it warns when the rate has fallen by more than
 # a fifth below the highest of the last 400 batches, and can end the training. Its docstring says how
 # often it warned without cause, and how soon with one.
 
@@ -127,7 +129,7 @@ panels[0].set_ylabel("hidden unit")
 alarm = monitoring.MemorizationAlarm({"train": data.x_train[:100]}, stop=True)
 model = training.build("mlp", 64, input_shape=data.input_shape, n_classes=10, rng=rng)
 model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
-options["callbacks"] = [alarm]
+options["callbacks"] = [monitoring.MonitorCallback(alarm)]
 model.fit(data.x_train, data.y_train, **options)
 print("true labels: alarm at", alarm.flagged_at)
 

@@ -64,7 +64,7 @@ monitor = monitoring.PatternMonitor(
 )
 n_steps = 12 * -(-len(data.x_train) // 32)
 steps = sorted({*monitoring.log_spaced(n_steps, 20), *range(0, n_steps, 45)})
-watch = monitoring.MonitorCallback(monitor, every=steps, batch_norm_statistics=data.x_train[:300])
+watch = monitoring.MonitorCallback(monitor, every=steps, batch_norm_samples=data.x_train[:300])
 rate = keras.optimizers.schedules.PiecewiseConstantDecay([n_steps // 2], [0.1, 0.01])
 learned = training.train(
     training.GENERALIZING.with_stop(epochs=12),

@@ -45,7 +45,7 @@ def batch_norm_statistics(network: Any, samples: Any) -> Iterator[None]:
     Examples
     --------
     >>> import keras, numpy as np
-    >>> from ann2neo import monitoring, training
+    >>> from ann2neo import monitoring
     >>> network = keras.Sequential([keras.Input((1,)), keras.layers.BatchNormalization(epsilon=1e-7)])
     >>> samples = np.array([[3.0], [5.0]], "float32")
     >>> with monitoring.batch_norm_statistics(network, samples):

@@ -19,14 +19,14 @@ _INDICATORS = ("firing_rate", "cv_firing_rate_percent", "fanofactor")
 
 
 class IndicatorTable:
-    """A row a look, probe and layer.
+    """A row per look, probe and layer.
 
     Parameters
     ----------
     ranges : mapping of str to (int, int)
         Where the samples of each probe begin and end.
     window : int
-        Samples a window of the Fano factor.
+        Samples per window of the Fano factor.
     statistics : mapping of str to callable, optional
         Further columns: functions of a raster that return a number.
     """
@@ -39,7 +39,7 @@ class IndicatorTable:
     ) -> None:
         self._ranges = ranges
         self._window = window
-        self._statistics = _checked(statistics)
+        self._statistics = _check_statistics(statistics)
         self._pieces: list[pd.DataFrame] = []
 
     def append(
@@ -62,13 +62,13 @@ class IndicatorTable:
         rows = pd.concat(looks).sort_values("step", kind="stable", ignore_index=True)
         self._pieces.append(rows)
 
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether there was no look yet."""
         return not self._pieces
 
     def to_frame(self) -> pd.DataFrame:
         """The rows so far."""
-        if self.empty():
+        if self.is_empty():
             return _table({name: [] for name in (*_KEYS, *_INDICATORS, *self._statistics)})
         self._pieces = [pd.concat(self._pieces, ignore_index=True)]
         return self._pieces[0].copy()
@@ -83,9 +83,9 @@ class IndicatorTable:
             for name, statistic in self._statistics.items():
                 where = f"statistics[{name!r}] of layer {trace.site.name!r} and probe {probe!r}"
                 try:
-                    value = _number(statistic(raster), where)
+                    value = _check_number(statistic(raster), where)
                 except Exception as error:
-                    if self.empty():
+                    if self.is_empty():
                         raise
                     # Hours into a training the other columns must not be lost with this one.
                     warnings.warn(f"{where} is NaN at step {step}: {error!r}", stacklevel=2)
@@ -114,13 +114,13 @@ def _table(columns: Mapping[str, Any]) -> pd.DataFrame:
     )
 
 
-def _number(value: Any, where: str) -> float:
+def _check_number(value: Any, where: str) -> float:
     if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "biuf":
         raise TypeError(f"{where} must be a number, got {value!r:.60}")
     return float(value)
 
 
-def _checked(statistics: Any) -> dict[str, Statistic]:
+def _check_statistics(statistics: Any) -> dict[str, Statistic]:
     if not isinstance(statistics, (Mapping, type(None))):
         raise TypeError(f"statistics must be a dict of name to function, got {statistics!r:.60}")
     for name, function in dict(statistics or {}).items():

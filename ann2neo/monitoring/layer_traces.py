@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ann2neo.recording.observation import Site
 from ann2neo.recording.thresholds import evaluated
@@ -18,7 +19,7 @@ _BUFFER_BYTES = 4 * 2**20
 
 
 class LayerTrace:
-    """Packed activity of one layer, a slot a look.
+    """Packed activity of one layer, a slot per look.
 
     A sample of the data set is one sample of the raster, or with `by_channel` one for each position in
     the layer.
@@ -34,15 +35,24 @@ class LayerTrace:
         Activations of some samples, which show the number of positions.
     n_samples : int
         Samples of the data set at each look.
+    n_slots : int, optional
+        Looks that are held; by default as many as fit into bounded memory.
 
     Attributes
     ----------
     words : array of uint64, shape (n_slots, n_units, n_words)
-        As many slots as fit into bounded memory.
+        The bits of the looks at hand.
     """
 
     def __init__(
-        self, site: Site, level: Any, by_channel: bool, batch: np.ndarray, n_samples: int
+        self,
+        site: Site,
+        level: Any,
+        by_channel: bool,
+        batch: npt.NDArray[Any],
+        n_samples: int,
+        *,
+        n_slots: int | None = None,
     ) -> None:
         self.site = site
         self._level = level
@@ -51,10 +61,13 @@ class LayerTrace:
         self._positions = site.positions(batch) if by_channel else None
         self.per_sample = 1 if self._positions is None else len(self._positions)
         width = n_words(n_samples * self.per_sample)
-        n_slots = max(1, min(1024, _BUFFER_BYTES // (8 * width * len(self._units))))
+        if n_slots is None:
+            n_slots = max(1, min(1024, _BUFFER_BYTES // (8 * width * len(self._units))))
         self.words = np.zeros((n_slots, len(self._units), width), np.uint64)
 
-    def pack(self, slot: int, start: int, activations: np.ndarray, n_batch: int, *, check: bool) -> bool:
+    def pack(
+        self, slot: int, start: int, activations: npt.NDArray[Any], n_batch: int, *, check: bool
+    ) -> bool:
         """Put the batch that begins at sample `start` into a slot; False if a value is not finite."""
         of = self.site.by_channel if self._by_channel else self.site.by_unit
         block = of(activations)
@@ -69,12 +82,12 @@ class LayerTrace:
             self.words[slot] = 0
         return pack(block, level, self.words[slot], start * self.per_sample)
 
-    def firing_rates(self, slots: slice, start: int, stop: int) -> np.ndarray:
-        """Spikes a sample over the samples from `start` to `stop`, shape (n_slots, n_units)."""
+    def firing_rates(self, slots: slice, start: int, stop: int) -> npt.NDArray[Any]:
+        """Spikes per sample over the samples from `start` to `stop`, shape (n_slots, n_units)."""
         size = (stop - start) * self.per_sample
         return self._counts(slots, start, size, 1)[..., 0] / size
 
-    def fanofactors(self, slots: slice, start: int, stop: int, window: int) -> np.ndarray:
+    def fanofactors(self, slots: slice, start: int, stop: int, window: int) -> npt.NDArray[Any]:
         """Fano factors as `ann2neo.fanofactor` gives them, shape (n_slots, n_units)."""
         n_windows = (stop - start) * self.per_sample // window
         counts = self._counts(slots, start, window, n_windows)
@@ -93,7 +106,7 @@ class LayerTrace:
                 samples[axis] = np.tile(self._positions[axis], stop - start)
         return SpikeRaster(freeze(words), order.size, self._units, samples)
 
-    def _counts(self, slots: slice, start: int, window: int, n_windows: int) -> np.ndarray:
+    def _counts(self, slots: slice, start: int, window: int, n_windows: int) -> npt.NDArray[Any]:
         words = self.words[slots]
         counts = np.empty((*words.shape[:2], n_windows), np.int64)
         flat = counts.reshape(-1, n_windows)

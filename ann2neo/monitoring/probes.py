@@ -19,9 +19,9 @@ class Probes:
     probes : mapping of str to samples
         Samples as `ann2neo.record` takes them.
     batch_size : int
-        Samples a batch, at most.
+        Samples per batch, at most.
     labels : mapping of str to labels, optional
-        For each set of samples a label a sample, as `ann2neo.record` takes them.
+        For each set of samples a label per sample, as `ann2neo.record` takes them.
 
     Attributes
     ----------
@@ -42,7 +42,8 @@ class Probes:
     ) -> None:
         if not isinstance(probes, Mapping) or not probes:
             raise TypeError(
-                f"probes must be a dict of name to samples, with one set at least, got {_said(probes)}"
+                "probes must be a dict of name to samples, with one set at least, got "
+                f"{_describe(probes)}"
             )
         self.ranges: dict[str, tuple[int, int]] = {}
         parts: list[Any] = []
@@ -50,15 +51,15 @@ class Probes:
         for name, samples in probes.items():
             if not isinstance(name, str) or not name:
                 raise TypeError(f"probes must have names, non-empty str, got {name!r}")
-            read = _read(name, samples)
+            read = _read_samples(name, samples)
             parts += [batch.inputs for batch in read]
             start, n_samples = n_samples, n_samples + sum(batch.n_samples for batch in read)
             self.ranges[name] = (start, n_samples)
-        joined = batches(_joined(parts), labels=False, batch_size=batch_size, rng=None)
+        joined = batches(_join(parts), labels=False, batch_size=batch_size, rng=None)
         self.batches = [batch.inputs for batch in joined]
         self.n_batch = [batch.n_samples for batch in joined]
         self.n_samples = n_samples
-        self.labels = {} if labels is None else _labels(labels, self.sizes)
+        self.labels = {} if labels is None else _check_labels(labels, self.sizes)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -66,7 +67,7 @@ class Probes:
         return {name: stop - start for name, (start, stop) in self.ranges.items()}
 
 
-def _read(name: str, samples: Any) -> list[Any]:
+def _read_samples(name: str, samples: Any) -> list[Any]:
     try:
         read = list(batches(samples, labels=False, batch_size=1024, rng=None))
     except (TypeError, ValueError) as error:
@@ -82,10 +83,10 @@ def _read(name: str, samples: Any) -> list[Any]:
     return read
 
 
-def _labels(labels: Any, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
+def _check_labels(labels: Any, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
     """The labels of each set, checked."""
     if not isinstance(labels, Mapping):
-        raise TypeError(f"labels must be a dict of probe to labels, got {_said(labels)}")
+        raise TypeError(f"labels must be a dict of probe to labels, got {_describe(labels)}")
     if set(labels) != set(sizes):
         raise ValueError(f"labels must name each probe, {list(sizes)}, got {list(labels)}")
     checked = {name: check_labels(labels[name], f"labels[{name!r}]").copy() for name in sizes}
@@ -102,7 +103,7 @@ def _labels(labels: Any, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
     return checked
 
 
-def _said(value: Any) -> str:
+def _describe(value: Any) -> str:
     """An empty dict, or what else it is: an array would fill the message with its numbers."""
     return repr(value) if isinstance(value, Mapping) else type(value).__name__
 
@@ -113,7 +114,7 @@ def _leaves(inputs: Any) -> list[np.ndarray]:
     return list(inputs) if isinstance(inputs, tuple) else [inputs]
 
 
-def _joined(parts: list[Any]) -> Any:
+def _join(parts: list[Any]) -> Any:
     """One structure of arrays out of several alike."""
     first = parts[0]
     forms = [_form(part) for part in parts]

@@ -14,7 +14,7 @@ _RECTIFIERS = {
 }
 
 
-def rectifiers(network: Any, batch: Any) -> list[str]:
+def find_rectifiers(network: Any, batch: Any) -> list[str]:
     """Names of the layers whose values are positive where what their function was given is.
 
     In the order in which the network calls them for a batch.

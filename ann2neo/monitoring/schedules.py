@@ -23,7 +23,7 @@ class Schedule:
     steps: tuple[int, ...] = ()
     training_epochs: bool = False
 
-    def due(self, before: int, step: int) -> bool:
+    def is_due(self, before: int, step: int) -> bool:
         """Whether a step after `before`, up to `step`, is on the schedule.
 
         Keras may run several steps between two calls of a callback.
@@ -33,7 +33,7 @@ class Schedule:
         return bisect.bisect(self.steps, step) > bisect.bisect(self.steps, before)
 
 
-def checked_schedule(every: Any) -> Schedule:
+def as_schedule(every: Any) -> Schedule:
     """`every` of a monitor as a `Schedule`.
 
     Parameters
@@ -48,10 +48,10 @@ def checked_schedule(every: Any) -> Schedule:
 
     Examples
     --------
-    >>> from ann2neo.monitoring.schedules import checked_schedule
-    >>> [step for step in range(1, 10) if checked_schedule(4).due(step - 1, step)]
+    >>> from ann2neo.monitoring.schedules import as_schedule
+    >>> [step for step in range(1, 10) if as_schedule(4).is_due(step - 1, step)]
     [4, 8]
-    >>> [step for step in range(1, 10) if checked_schedule([7, 2]).due(step - 1, step)]
+    >>> [step for step in range(1, 10) if as_schedule([7, 2]).is_due(step - 1, step)]
     [2, 7]
     """
     if isinstance(every, str):
@@ -85,7 +85,7 @@ def log_spaced(last: int, n_steps: int = 100) -> np.ndarray:
 
     Examples
     --------
-    >>> from ann2neo import monitoring, training
+    >>> from ann2neo import monitoring
     >>> monitoring.log_spaced(1000, 7)
     array([   1,    3,   10,   32,  100,  316, 1000])
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -143,3 +143,9 @@ class Observation(Protocol):
 
 
 ConvUnits = Literal["all", "channels"]
+
+Take = Callable[[list[np.ndarray]], object]
+"""Is given the activations of a batch at each site; their memory may be used for the next one after."""
+
+Look = Callable[[Take], None]
+"""Runs all batches of a repeated observation, one behind another."""

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ann2neo.recording.adapters import find_adapter
-from ann2neo.recording.observation import Site
+from ann2neo.recording.observation import Look, Site, Take
 
 
 @dataclass(frozen=True)
 class Watch:
-    """`look()` gives, for each batch, the activations at each of the `sites`, as the network is now."""
+    """`look(take)` runs the batches through the network as it is now, and hands over those of each.
+
+    Only one batch's activations at each of the `sites` are held at a time, however many there are.
+    """
 
     sites: Sequence[Site]
-    look: Callable[[], list[list[np.ndarray]]]
+    look: Look
 
 
 def watch(network: Any, batches: list[Any], layers: Any) -> Watch:
@@ -43,8 +44,9 @@ def watch(network: Any, batches: list[Any], layers: Any) -> Watch:
         if standing is not None:
             return Watch(sites, standing(batches))
 
-    def look() -> list[list[np.ndarray]]:
+    def look(take: Take) -> None:
         with adapter.observe(network, batches[0], layers) as observation:
-            return [observation(batch) for batch in batches]
+            for batch in batches:
+                take(observation(batch))
 
     return Watch(sites, look)

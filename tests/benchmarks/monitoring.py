@@ -1,4 +1,4 @@
-"""What it costs to watch a network while it trains: `fit` with a SpikeMonitor against plain `fit`.
+"""What it costs to watch a network while it trains: `fit` with an ActivityMonitor against plain `fit`.
 
 Run with ``python tests/benchmarks/monitoring.py``. MLP-64, images of MNIST's size, SGD, batches of 256;
 the monitor shows it 100 training and 100 test samples after every batch.
@@ -33,7 +33,7 @@ def monitor_training(rng: np.random.Generator, every: int, bound: str) -> Compar
         model.fit(images, labels, callbacks=list(callbacks), **options)
 
     def monitored() -> None:
-        monitor = monitoring.SpikeMonitor(probes, every=every)
+        monitor = monitoring.MonitorCallback(monitoring.ActivityMonitor(probes), every=every)
         fit(monitor)
         looks = monitor.to_frame()["step"].nunique()
         expected = N_PASSES * -(-N_SAMPLES // BATCH_SIZE) // every + 1

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from ann2neo.monitoring.snapshot_files import SnapshotWriter
+from ann2neo.monitoring.patterns.snapshot_files import SnapshotWriter
 from ann2neo.recording.observation import Site
 
 if __name__ == "__main__":

@@ -232,19 +232,19 @@ def test_another_network_must_have_the_same_layers():
         monitor.observe(other, 2)
 
 
-def test_the_latest_rate():
+def test_the_latest_ratess():
     monitor = monitoring.ActivityMonitor(PROBES, layers=["first", "second"])
     with pytest.raises(ValueError, match="nothing was observed yet"):
-        monitor.latest_rate("train")
+        monitor.latest_rates("train")
     for step in range(3):
         monitor.observe(mlp_at(step), step)
         found = monitor.to_frame().iloc[-4:].set_index(["probe", "layer"])["firing_rate"]
-        assert monitor.latest_rate("test") == found["test", "first"]
-        assert monitor.latest_rate("train", "second") == found["train", "second"]
+        assert monitor.latest_rates("test").mean() == found["test", "first"]
+        assert monitor.latest_rates("train", "second").mean() == found["train", "second"]
     with pytest.raises(ValueError, match=r"layer must be one of .*got 'third'"):
-        monitor.latest_rate("train", "third")
+        monitor.latest_rates("train", "third")
     with pytest.raises(ValueError, match=r"probe must be one of .*got 'third'"):
-        monitor.latest_rate("third")
+        monitor.latest_rates("third")
 
 
 def test_networks_with_several_inputs():

@@ -87,7 +87,7 @@ def test_training_is_bit_identical_with_looks_by_such_averages():
         network = normalized(dropout=0.3)
         network.compile("sgd", "sparse_categorical_crossentropy")
         monitor = monitoring.PatternMonitor({"probe": SAMPLES[:9]})
-        look = monitoring.MonitorCallback(monitor, every=1, batch_norm_statistics=SAMPLES)
+        look = monitoring.MonitorCallback(monitor, every=1, batch_norm_samples=SAMPLES)
         labels, callbacks = np.arange(40) % 2, [look] if watched else []
         network.fit(
             SAMPLES, labels, batch_size=8, epochs=2, verbose=0, shuffle=False, callbacks=callbacks
@@ -100,7 +100,7 @@ def test_a_callback_sees_the_network_by_these_averages():
     network = normalized()
     network.compile("sgd", "sparse_categorical_crossentropy")
     monitor = monitoring.PatternMonitor({"probe": SAMPLES})
-    look = monitoring.MonitorCallback(monitor, every=99, batch_norm_statistics=SAMPLES)
+    look = monitoring.MonitorCallback(monitor, every=99, batch_norm_samples=SAMPLES)
     network.fit(SAMPLES, np.arange(40) % 2, epochs=1, verbose=0, callbacks=[look])
     by_hand = monitoring.PatternMonitor({"probe": SAMPLES})
     again = normalized()

@@ -22,6 +22,11 @@ Y = (X.sum(axis=1) > 3).astype(np.int64)
 PROBES = {"train": X[:20], "test": X[-20:]}
 
 
+def watch(every=1, tensorboard=None, **options):
+    monitor = monitoring.ActivityMonitor(PROBES, **options)
+    return monitoring.MonitorCallback(monitor, every=every, tensorboard=tensorboard)
+
+
 class Noisy(kl.Layer):
     """Draws from a seed of its own, in inference as well."""
 
@@ -65,9 +70,7 @@ def test_training_is_bit_identical_with_and_without_a_monitor(options):
         history = fit(model, *callbacks, validation_split=0.2)
         return state(model), history.history
 
-    monitor = monitoring.SpikeMonitor(
-        PROBES, layers="all", statistics={"n": lambda raster: raster.n_units}
-    )
+    monitor = watch(layers="all", statistics={"n": lambda raster: raster.n_units})
     plain, watched = trained(), trained(monitor)
     assert len(monitor.to_frame()) == (2 * 4 + 1) * 2 * 3
     for one, other in zip(plain[0], watched[0], strict=True):
@@ -89,7 +92,7 @@ class Spy(keras.callbacks.Callback):
 
 
 def test_each_look_is_the_network_of_that_step():
-    spy, monitor = Spy(), monitoring.SpikeMonitor(PROBES)
+    spy, monitor = Spy(), watch()
     fit(model_of(), spy, monitor, epochs=1)
     found = monitor.to_frame()
     assert found["step"].tolist() == [step for step in range(6) for _ in PROBES]
@@ -109,13 +112,13 @@ def test_schedules():
         ([7, 0, 2, 99], [(0, 0), (2, 1), (7, 2)]),
         (monitoring.log_spaced(10, 3), [(0, 0), (1, 1), (3, 1), (10, 2)]),
     ]
-    monitors = [monitoring.SpikeMonitor(PROBES, every=every) for every, _ in expected]
+    monitors = [watch(every=every) for every, _ in expected]
     fit(model_of(), *monitors)
     assert [seen(monitor) for monitor in monitors] == [looks for _, looks in expected]
 
 
 def test_a_further_fit_goes_on_counting():
-    model, monitor = model_of(), monitoring.SpikeMonitor(PROBES, every=5)
+    model, monitor = model_of(), watch(every=5)
     fit(model, monitor, epochs=1)
     fit(model, monitor, epochs=1)
     fit(model, monitor, epochs=8, initial_epoch=6)
@@ -126,7 +129,7 @@ def test_a_further_fit_goes_on_counting():
 
 
 def test_several_batches_an_execution_count_as_many_steps():
-    monitor = monitoring.SpikeMonitor(PROBES, every=3)
+    monitor = watch(every=3)
     fit(model_of(steps_per_execution=2), monitor)
     assert [step for step, _ in seen(monitor)] == [0, 4, 7, 9]
 
@@ -136,7 +139,7 @@ def test_interrupted_training_keeps_what_was_seen(tmp_path):
         if batch == 2:
             raise KeyboardInterrupt
 
-    monitor = monitoring.SpikeMonitor(PROBES)
+    monitor = watch()
     with pytest.raises(KeyboardInterrupt):
         fit(model_of(), keras.callbacks.LambdaCallback(on_train_batch_end=interrupt), monitor)
     assert seen(monitor) == [(0, 0), (1, 1), (2, 1)]
@@ -147,7 +150,7 @@ def test_interrupted_training_keeps_what_was_seen(tmp_path):
 def test_diverged_training_says_when():
     broken = X.copy()
     broken[BATCH_SIZE : 2 * BATCH_SIZE] = np.nan
-    monitor = monitoring.SpikeMonitor(PROBES)
+    monitor = watch()
     options = {"batch_size": BATCH_SIZE, "shuffle": False, "verbose": 0}
     with pytest.raises(FloatingPointError, match="diverged by step 2"):
         model_of().fit(broken, Y, callbacks=[monitor], **options)
@@ -158,14 +161,14 @@ def test_unknown_layers_are_refused_before_training():
     model = model_of()
     before = state(model)
     with pytest.raises(ValueError, match="layers must be 'last_hidden', 'all' or among"):
-        fit(model, monitoring.SpikeMonitor(PROBES, layers="third"))
+        fit(model, watch(layers="third"))
     for one, other in zip(before, state(model), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_curves_for_tensorboard(tmp_path):
     tf = pytest.importorskip("tensorflow")
-    monitor = monitoring.SpikeMonitor(PROBES, tensorboard=tmp_path / "log")
+    monitor = watch(tensorboard=tmp_path / "log")
     fit(model_of(), monitor)
     fit(model_of(), monitor, epochs=1)
     (file,) = (tmp_path / "log").iterdir()

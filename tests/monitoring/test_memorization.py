@@ -70,17 +70,18 @@ def test_warns_and_stops_in_fit_when_labels_turn_random():
     rng = np.random.default_rng(0)
     keras.utils.set_random_seed(0)
     model, options = digits_model(rng), {"batch_size": 32, "verbose": 0}
-    callback = monitoring.MemorizationAlarm({"train": DIGITS.x_train[:100]}, stop=True)
+    alarm = monitoring.MemorizationAlarm({"train": DIGITS.x_train[:100]}, stop=True)
+    callback = monitoring.MonitorCallback(alarm)
     model.fit(DIGITS.x_train, DIGITS.y_train, epochs=5, callbacks=[callback], **options)
-    assert callback.flagged_at is None
+    assert alarm.flagged_at is None
     labels = training.random_labels(DIGITS.y_train, rng)
     with pytest.warns(
         monitoring.RateDropWarning, match=r"layer 'hidden' has fallen to 0\.\d+ at step 2"
     ):
         model.fit(DIGITS.x_train, labels, epochs=2, callbacks=[callback], **options)
-    assert 225 < callback.flagged_at < 260
-    assert callback.step == callback.flagged_at
-    assert callback.to_frame()["step"].max() == callback.flagged_at
+    assert 225 < alarm.flagged_at < 260
+    assert callback.step == alarm.flagged_at
+    assert callback.to_frame()["step"].max() == alarm.flagged_at
 
 
 def test_warns_once_and_goes_on_unless_told_to_stop():
@@ -88,12 +89,13 @@ def test_warns_once_and_goes_on_unless_told_to_stop():
         def update(self, rate):
             return rate >= 0
 
-    callback = monitoring.MemorizationAlarm({"train": DIGITS.x_train[:100]}, rule=Eager())
+    alarm = monitoring.MemorizationAlarm({"train": DIGITS.x_train[:100]}, rule=Eager())
+    callback = monitoring.MonitorCallback(alarm)
     model = digits_model(np.random.default_rng(0))
     with pytest.warns(monitoring.RateDropWarning) as caught:
         model.fit(DIGITS.x_train[:320], DIGITS.y_train[:320], verbose=0, callbacks=[callback])
     assert len(caught) == 1
-    assert callback.flagged_at == 0
+    assert alarm.flagged_at == 0
     assert callback.step == 10
 
 
@@ -111,7 +113,8 @@ def test_bad_arguments(options, error, match):
 
 
 def test_a_rule_follows_one_layer():
-    callback = monitoring.MemorizationAlarm({"train": DIGITS.x_train[:100]}, layers="all")
+    alarm = monitoring.MemorizationAlarm({"train": DIGITS.x_train[:100]}, layers="all")
+    callback = monitoring.MonitorCallback(alarm)
     model = digits_model(np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"one layer for a rule, got \['hidden', 'output'\]"):
         model.fit(DIGITS.x_train[:320], DIGITS.y_train[:320], verbose=0, callbacks=[callback])

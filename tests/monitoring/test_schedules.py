@@ -8,29 +8,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ann2neo import monitoring
-from ann2neo.monitoring.schedules import checked_schedule
+from ann2neo.monitoring.schedules import as_schedule
 
 
 def chosen(schedule, calls):
-    return [step for before, step in itertools.pairwise(calls) if schedule.due(before, step)]
+    return [step for before, step in itertools.pairwise(calls) if schedule.is_due(before, step)]
 
 
 @given(st.integers(1, 9), st.lists(st.integers(1, 5), min_size=1, max_size=30))
 def test_every_k_steps_however_many_run_between_calls(k, sizes):
     calls = [0, *np.cumsum(sizes).tolist()]
     expected = [b for a, b in itertools.pairwise(calls) if any(s % k == 0 for s in range(a + 1, b + 1))]
-    assert chosen(checked_schedule(k), calls) == expected
+    assert chosen(as_schedule(k), calls) == expected
 
 
 @given(st.lists(st.integers(0, 40), min_size=1), st.lists(st.integers(1, 5), min_size=1, max_size=30))
 def test_given_steps(steps, sizes):
     calls = [0, *np.cumsum(sizes).tolist()]
     expected = [b for a, b in itertools.pairwise(calls) if set(range(a + 1, b + 1)) & set(steps)]
-    assert chosen(checked_schedule(steps), calls) == expected
+    assert chosen(as_schedule(steps), calls) == expected
 
 
 def test_ends_of_passes_choose_no_batch():
-    schedule = checked_schedule("training_epoch")
+    schedule = as_schedule("training_epoch")
     assert schedule.training_epochs
     assert chosen(schedule, range(20)) == []
 
@@ -60,4 +60,4 @@ def test_log_spaced_steps(last, n_steps):
 )
 def test_bad_schedules(every, error, match):
     with pytest.raises(error, match=match):
-        checked_schedule(every)
+        as_schedule(every)

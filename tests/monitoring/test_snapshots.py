@@ -13,7 +13,7 @@ import pytest
 
 import ann2neo as a2n
 from ann2neo import monitoring
-from ann2neo.monitoring import snapshot_files
+from ann2neo.monitoring.patterns import snapshot_files
 from tests.monitoring.test_pattern_monitor import LABELS, PROBES, at, convolutional, watched
 from tests.recording.models import inputs, mlp
 

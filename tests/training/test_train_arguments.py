@@ -54,7 +54,11 @@ def test_what_is_no_condition_is_named(conditions, given):
 
 @pytest.mark.parametrize("callbacks", ["monitor", None, {}])
 def test_callbacks_without_a_list(callbacks):
-    given = monitoring.SpikeMonitor({"train": X}, window=8) if callbacks == "monitor" else callbacks
+    given = (
+        monitoring.MonitorCallback(monitoring.ActivityMonitor({"train": X}, window=8))
+        if callbacks == "monitor"
+        else callbacks
+    )
     rng = np.random.default_rng(0)
     with pytest.raises(TypeError, match="callbacks must be a list or tuple, got "):
         training.train(training.GENERALIZING, own_models.straight(), DATA, rng=rng, callbacks=given)

@@ -27,7 +27,7 @@ from ann2neo.recording.keras.running import (
     without_gradients,
 )
 from ann2neo.recording.layer_selection import choose
-from ann2neo.recording.observation import NonFiniteWeightError, Site
+from ann2neo.recording.observation import Look, NonFiniteWeightError, Site, Take
 from ann2neo.recording.places import Place
 
 _FRAMEWORKS = ("jax", "jaxlib", "tensorflow", "torch")
@@ -42,7 +42,7 @@ class KerasObservation:
         annotations: dict[str, Any],
         notes: list[str],
         run: Callable[[Any], list[np.ndarray]],
-        stand: Callable[[list[Any]], Callable[[], list[list[np.ndarray]]]],
+        stand: Callable[[list[Any]], Look],
     ) -> None:
         self.sites = sites
         self.annotations = annotations
@@ -53,7 +53,7 @@ class KerasObservation:
     def __call__(self, inputs: Any) -> list[np.ndarray]:
         return self._run(inputs)
 
-    def standing(self, batches: list[Any]) -> Callable[[], list[list[np.ndarray]]]:
+    def standing(self, batches: list[Any]) -> Look:
         """See `ann2neo.recording.repeated_observation.watch`."""
         return self._stand(batches)
 
@@ -104,17 +104,16 @@ def list_places(network: Any, inputs: Any) -> list[Place]:
         return _try(network, _as_inputs(network, inputs), paths, notes)
 
 
-def _standing(
-    network: Any, places: list[Place], batches: list[Any]
-) -> Callable[[], list[list[np.ndarray]]]:
-    looks = standing_run(network, places, [_as_inputs(network, batch) for batch in batches])
+def _standing(network: Any, places: list[Place], batches: list[Any]) -> Look:
+    runs = standing_run(network, places, [_as_inputs(network, batch) for batch in batches])
 
-    def look() -> list[list[np.ndarray]]:
-        found = looks()
-        if not all(math.isfinite(weight_sum) for *_, weight_sum in found):
-            # The sum may also overflow: the weights themselves decide.
-            _check_weights(network)
-        return [activations for *activations, _ in found]
+    def look(take: Take) -> None:
+        for run in runs:
+            *activations, weight_sum = run()
+            if not math.isfinite(weight_sum):
+                # The sum may also overflow: the weights themselves decide.
+                _check_weights(network)
+            take(activations)
 
     return look
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -127,10 +128,10 @@ def _jitted(network: Any, taps: Taps) -> Callable[[Any], list[np.ndarray]]:
 
 def standing_run(
     network: Any, places: list[Place], batches: list[Any]
-) -> Callable[[], list[list[np.ndarray]]]:
-    """A function that runs the same batches again and again, through the weights of the moment.
+) -> list[Callable[[], list[np.ndarray]]]:
+    """For each batch a function that runs it again and again, through the weights of the moment.
 
-    It gives the tensors at `places` for each batch, and behind them the sum of the trainable weights.
+    It gives the tensors at `places`, and behind them the sum of the trainable weights.
     Nothing that a run would move is moved: layers write into a scope that is thrown away.
     """
     layers = list({id(place.layer): place.layer for place in places}.values())
@@ -145,7 +146,7 @@ def standing_run(
         return _standing_graphs(forward, batches)
     if backend == "jax" and not network.run_eagerly:
         return _standing_jitted(network, forward, batches)
-    return lambda: [_eagerly(forward, batch) for batch in batches]
+    return [functools.partial(_eagerly, forward, batch) for batch in batches]
 
 
 def _sum_of_weights(network: Any) -> Any:
@@ -160,38 +161,42 @@ def _sum_of_weights(network: Any) -> Any:
 
 def _standing_graphs(
     forward: Callable[..., list[Any]], batches: list[Any]
-) -> Callable[[], list[list[np.ndarray]]]:
+) -> list[Callable[[], list[np.ndarray]]]:
     import tensorflow as tf
 
     # One graph serves all batches of a shape. Called as an operation it runs in this thread, and none
     # of its arguments are sorted out: for a small network that saves a third of the time.
     function = tf.function(lambda tensors: forward(tensors), autograph=False)
 
-    def standing(batch: Any) -> Callable[[], list[Any]]:
+    def standing(batch: Any) -> Callable[[], list[np.ndarray]]:
         tensors = keras.tree.map_structure(tf.convert_to_tensor, batch)
         graph = function.get_concrete_function(tensors)
         arguments = [*keras.tree.flatten(tensors), *graph.captured_inputs]
         types = [output.dtype for output in graph.outputs]
-        return lambda: tf.raw_ops.StatefulPartitionedCall(args=arguments, Tout=types, f=graph)
 
-    looks = [standing(batch) for batch in batches]
-    # Unlike `numpy()`, this copies nothing.
-    return lambda: [[np.asarray(tensor) for tensor in look()] for look in looks]
+        def run() -> list[np.ndarray]:
+            tensors = tf.raw_ops.StatefulPartitionedCall(args=arguments, Tout=types, f=graph)
+            # Unlike `numpy()`, this copies nothing.
+            return [np.asarray(tensor) for tensor in tensors]
+
+        return run
+
+    return [standing(batch) for batch in batches]
 
 
 def _standing_jitted(
     network: Any, forward: Callable[..., list[Any]], batches: list[Any]
-) -> Callable[[], list[list[np.ndarray]]]:
+) -> list[Callable[[], list[np.ndarray]]]:
     import jax  # type: ignore[import-not-found,unused-ignore]
 
     variables = [*network.variables, *recurrent_states(network)]
     jitted = jax.jit(lambda values, inputs: forward(inputs, list(zip(variables, values, strict=True))))
 
-    def run() -> list[list[np.ndarray]]:
+    def run(batch: Any) -> list[np.ndarray]:
         values = [variable.value for variable in variables]
-        return [[np.asarray(tensor) for tensor in jitted(values, batch)] for batch in batches]
+        return [np.asarray(tensor) for tensor in jitted(values, batch)]
 
-    return run
+    return [functools.partial(run, batch) for batch in batches]
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ann2neo.recording.layer_selection import Choice, choose, list_labels
-from ann2neo.recording.observation import NonFiniteSampleError, Site
+from ann2neo.recording.observation import Look, NonFiniteSampleError, Site, Take
 from ann2neo.recording.places import Place
 from ann2neo.recording.torch.calls import Call, Calls, called, module_paths, unwrapped
 from ann2neo.recording.torch.channels import Channels, tensors_in
@@ -75,14 +75,15 @@ class TorchObservation:
             )
         return [handed_over(found.pop(key)) for key in self._keys]
 
-    def standing(self, batches: list[Any]) -> Callable[[], list[list[Any]]]:
+    def standing(self, batches: list[Any]) -> Look:
         """See `ann2neo.recording.repeated_observation.watch`."""
         network, paths = self._network, module_paths(self._network)
 
-        def look() -> list[list[Any]]:
+        def look(take: Take) -> None:
             check_weights(network)
             with left_as_found(network), called(network, paths) as self._calls:
-                return [self(batch) for batch in batches]
+                for batch in batches:
+                    take(self(batch))
 
         return look
 

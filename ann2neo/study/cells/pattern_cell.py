@@ -80,8 +80,8 @@ def _callback(
     work: Work, data: Dataset, snapshots: Path, n_train: int, n_batches: int, rng: np.random.Generator
 ) -> Any:
     """Looks at some of the samples trained on, kept on disk so that they meet the final state."""
-    from ann2neo.monitoring.monitor_callback import MonitorCallback
-    from ann2neo.monitoring.pattern_monitor import PatternMonitor
+    from ann2neo.monitoring.callbacks.keras_callback import MonitorCallback
+    from ann2neo.monitoring.patterns.pattern_monitor import PatternMonitor
 
     wanted = work.study.patterns
     if n_train < wanted.n_probe:
@@ -96,7 +96,7 @@ def _callback(
     )
 
     steps = _steps(wanted.n_looks, n_batches, wanted.epochs)
-    return MonitorCallback(monitor, every=steps, batch_norm_statistics=probe)
+    return MonitorCallback(monitor, every=steps, batch_norm_samples=probe)
 
 
 def _steps(n_looks: int, n_batches: int, epochs: int) -> list[int]:
@@ -111,7 +111,7 @@ def _steps(n_looks: int, n_batches: int, epochs: int) -> list[int]:
 
 def _replay(snapshots: Path) -> pd.DataFrame:
     """The looks against the initial, the previous and the final one, layers numbered by depth."""
-    from ann2neo.monitoring.snapshots import Snapshots
+    from ann2neo.monitoring.patterns.snapshots import Snapshots
 
     kept = Snapshots(snapshots)
     frame = kept.replay(progress=False)

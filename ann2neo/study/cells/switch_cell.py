@@ -13,8 +13,9 @@ from ann2neo.training.conditions import GENERALIZING, MEM_RETRAIN_ALL
 
 
 def run(work: Work) -> list[dict[str, Any]]:
-    """Train twice, and write ``switch.csv``, a row a look, probe and layer."""
-    from ann2neo.monitoring.callbacks import SpikeMonitor
+    """Train twice, and write ``switch.csv``, a row per look, probe and layer."""
+    from ann2neo.monitoring.activity_monitor import ActivityMonitor
+    from ann2neo.monitoring.callbacks.keras_callback import MonitorCallback
     from ann2neo.training.training_run import train
 
     study, cell = work.study, work.cell
@@ -31,7 +32,7 @@ def run(work: Work) -> list[dict[str, Any]]:
         split: samples[rng.permutation(len(samples))[: switch.n_probe]]
         for split, samples in (("train", data.x_train), ("test", data.x_test))
     }
-    monitor = SpikeMonitor(probes, layers=LAYER, every=switch.every)
+    monitor = MonitorCallback(ActivityMonitor(probes, layers=LAYER), every=switch.every)
     trained = build_network(work, data)
     for condition in (
         GENERALIZING.with_stop(epochs=switch.epochs_true),

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import keras
-import pandas as pd
 
-from ann2neo.monitoring.batch_norm import batch_norm_statistics
-from ann2neo.monitoring.scalars import ScalarLog
-from ann2neo.monitoring.schedules import checked_schedule
+from ann2neo.monitoring.callbacks.looks import Looks, MonitorLike
 
 
-class MonitorCallback(keras.callbacks.Callback):
+class MonitorCallback(Looks, keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
     """Has a monitor look at the network that ``fit`` trains: before training and then on a schedule.
 
     Training goes on exactly as without it: the weights come out the same, bit for bit.
 
     Parameters
     ----------
-    monitor : PatternMonitor or ActivityMonitor
+    monitor : ActivityMonitor, PatternMonitor or an alarm
         Or what has the methods ``attach``, ``observe``, ``to_frame``, ``save`` and the attribute
-        ``last_step`` of these.
+        ``last_step`` of these. An alarm that is to stop the training does.
     every : int, "training_epoch" or iterable of int
         Look each so many batches; after each pass over the training data; or at these steps, for
         example `log_spaced`. Where Keras runs several batches at once (``steps_per_execution``) a
         look comes behind those that hold the step.
-    batch_norm_statistics : array of shape (n_samples, ...), optional
+    batch_norm_samples : array of shape (n_samples, ...), optional
         Samples, those of the probe for example, by whose averages batch normalization goes at a look,
         instead of by moving averages, which lag behind; see `batch_norm_statistics`.
     tensorboard : str or Path, optional
@@ -53,48 +49,46 @@ class MonitorCallback(keras.callbacks.Callback):
     Examples
     --------
     >>> import keras, numpy as np
-    >>> from ann2neo import monitoring, training
+    >>> from ann2neo import monitoring
     >>> x, y = np.random.default_rng(0).random((96, 5), dtype="float32"), np.arange(96) % 2
     >>> hidden = keras.layers.Dense(8, "relu", name="hidden")
     >>> model = keras.Sequential([keras.Input((5,)), hidden, keras.layers.Dense(2, "softmax")])
     >>> model.compile("sgd", "sparse_categorical_crossentropy")
-    >>> patterns = monitoring.MonitorCallback(monitoring.PatternMonitor({"train": x[:40]}), every=2)
-    >>> history = model.fit(x, y, batch_size=24, epochs=2, verbose=0, callbacks=[patterns])
-    >>> patterns.to_frame()[["step", "training_epoch", "probe", "layer"]].iloc[[0, -1]]
+    >>> monitor = monitoring.ActivityMonitor({"train": x[:40], "test": x[-20:]})
+    >>> callback = monitoring.MonitorCallback(monitor, every=2)
+    >>> history = model.fit(x, y, batch_size=24, epochs=2, verbose=0, callbacks=[callback])
+    >>> monitor.to_frame()[["step", "training_epoch", "probe", "layer"]].iloc[[0, 1, -1]]
        step  training_epoch  probe   layer
     0     0               0  train  hidden
-    4     8               2  train  hidden
+    1     0               0   test  hidden
+    9     8               2   test  hidden
     """
 
     def __init__(
         self,
-        monitor: Any,
+        monitor: MonitorLike,
         *,
         every: Any = 1,
-        batch_norm_statistics: Any = None,
+        batch_norm_samples: Any = None,
         tensorboard: str | Path | None = None,
     ) -> None:
-        super().__init__()
-        if not callable(getattr(monitor, "observe", None)):
-            raise TypeError(f"monitor must be a PatternMonitor or its like, got {monitor!r:.60}")
-        self._schedule = checked_schedule(every)
-        self._averaged = batch_norm_statistics
-        self.monitor = monitor
-        self.step = 0
-        self.training_epoch = 0
+        keras.callbacks.Callback.__init__(self)
+        Looks.__init__(
+            self,
+            monitor,
+            every=every,
+            batch_norm_samples=batch_norm_samples,
+            tensorboard=tensorboard,
+        )
         self._pass_start = 0
-        self._log = None if tensorboard is None else ScalarLog(tensorboard)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Look at the untrained network."""
-        network = self.model
-        self.monitor.attach(network)
-        if self.monitor.last_step < 0:
-            self.look(network)
+        self._stop_if(self._start(self.model))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Count passes."""
-        self.training_epoch = max(self.training_epoch, epoch) + 1
+        self._begin_pass(epoch)
         self._pass_start = self.step
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -102,30 +96,13 @@ class MonitorCallback(keras.callbacks.Callback):
         # `batch` is the last of those that ran since the last call. Where Keras runs several at once
         # it may lie beyond the end of the pass.
         done = min(batch + 1, (self.params or {}).get("steps") or batch + 1)
-        before, self.step = self.step, self._pass_start + done
-        if self._schedule.due(before, self.step):
-            # On JAX, asking for the model brings its weights up to date: only when needed.
-            self.look(self.model)
+        # On JAX, asking for the model brings its weights up to date: only when needed.
+        self._stop_if(self._advance(self._pass_start + done, lambda: self.model))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Look, if it is time, and report."""
-        if self._schedule.training_epochs and self.step > self.monitor.last_step:
-            self.look(self.model)
-        if self._log is not None:
-            self._log.write(self.to_frame())
+        self._stop_if(self._end_pass(lambda: self.model))
 
-    def look(self, network: Any) -> None:
-        """Look at the network now."""
-        averaged = (
-            nullcontext() if self._averaged is None else batch_norm_statistics(network, self._averaged)
-        )
-        with averaged:
-            self.monitor.observe(network, self.step, self.training_epoch)
-
-    def to_frame(self) -> pd.DataFrame:
-        """What was seen so far; see the monitor's `to_frame`."""
-        return self.monitor.to_frame()
-
-    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write `to_frame` as ``.csv`` or ``.parquet``; see the monitor's `save`."""
-        return self.monitor.save(path, overwrite=overwrite)
+    def _stop_if(self, over: bool) -> None:
+        if over:
+            self.model.stop_training = True

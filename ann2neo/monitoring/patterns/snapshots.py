@@ -13,8 +13,8 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ann2neo.monitoring.layer_traces import LayerTrace
-from ann2neo.monitoring.pattern_measures import Moment, measures, table
-from ann2neo.monitoring.snapshot_files import LABELS, described, loaded, step_file
+from ann2neo.monitoring.patterns.measures import Moment, measure, pattern_table
+from ann2neo.monitoring.patterns.snapshot_files import LABELS, load_arrays, read_description, step_file
 from ann2neo.recording.observation import Site
 from ann2neo.spikes.argument_checks import check_choice
 from ann2neo.spikes.raster import SpikeRaster
@@ -51,7 +51,7 @@ class Snapshots:
     Examples
     --------
     >>> import tempfile, keras, numpy as np
-    >>> from ann2neo import monitoring, training
+    >>> from ann2neo import monitoring
     >>> hidden = keras.layers.Dense(4, "relu", name="hidden")
     >>> model = keras.Sequential([keras.Input((3,)), hidden, keras.layers.Dense(1)])
     >>> folder = tempfile.TemporaryDirectory()
@@ -65,7 +65,7 @@ class Snapshots:
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        about = described(self._path)
+        about = read_description(self._path)
         self._shapes = [tuple(site["shape"]) for site in about["sites"]]
         self._sites = [
             Site(**{**site, "shape": shape})
@@ -78,7 +78,7 @@ class Snapshots:
         self.probes = list(self._n_samples)
         self.layers = [site.name for site in self._sites]
         # Folders from before monitors took labels do not say that they have none.
-        self._labels = self._stored_labels() if about.get("labelled", False) else {}
+        self._labels = self._load_labels() if about.get("labelled", False) else {}
         self._coded = {probe: encode(labels) for probe, labels in self._labels.items()}
 
     def raster(self, step: int, layer: str, probe: str) -> SpikeRaster:
@@ -94,7 +94,7 @@ class Snapshots:
         check_choice(layer, "layer", self.layers)
         check_choice(probe, "probe", self.probes)
         trace = self._traces()[probe, layer]
-        with self._opened(step) as stored:
+        with self._open(step) as stored:
             trace.words[0] = self._moment(stored, probe, layer, trace).words
         found = trace.raster(0, 0, self._n_samples[probe])
         if not self._labels:
@@ -129,11 +129,11 @@ class Snapshots:
             If there is no snapshot, no such step, or a file is damaged.
         """
         chosen = list(references)
-        fixed = self._fixed(chosen)
+        fixed = self._resolve(chosen)
         traces = self._traces()
         moments = {step: self._moments(step, traces)[1] for step in sorted(set(fixed.values()))}
         previous: dict[tuple[str, str], Moment] = {}
-        rows: list[tuple] = []
+        rows: list[tuple[Any, ...]] = []
         for step in tqdm(self.steps, desc="replay", unit="step", delay=1, disable=not progress):
             training_epoch, now = self._moments(step, traces)
             for key, moment in now.items():
@@ -141,11 +141,11 @@ class Snapshots:
                     str(name): moments[fixed[name]][key] if name in fixed else previous.get(key)
                     for name in chosen
                 }
-                rows.append((step, training_epoch, *key, *measures(moment, against)))
+                rows.append((step, training_epoch, *key, *measure(moment, against)))
             previous = now
-        return table(rows, map(str, chosen), labelled=bool(self._labels))
+        return pattern_table(rows, map(str, chosen), labelled=bool(self._labels))
 
-    def _fixed(self, references: list[str | int]) -> dict[str | int, int]:
+    def _resolve(self, references: list[str | int]) -> dict[str | int, int]:
         """The step of each reference, but for the previous one."""
         if not self.steps:
             raise ValueError(f"{self._path} holds no snapshot yet")
@@ -165,7 +165,7 @@ class Snapshots:
         """The layout of each probe and layer."""
         shown = [np.broadcast_to(np.float32(0), (1, *shape)) for shape in self._shapes]
         return {
-            (probe, site.name): LayerTrace(site, 0.0, self._by_channel, batch, n_samples)
+            (probe, site.name): LayerTrace(site, 0.0, self._by_channel, batch, n_samples, n_slots=1)
             for probe, n_samples in self._n_samples.items()
             for site, batch in zip(self._sites, shown, strict=True)
         }
@@ -173,18 +173,18 @@ class Snapshots:
     def _moments(
         self, step: int, traces: Mapping[tuple[str, str], LayerTrace]
     ) -> tuple[int | None, dict[tuple[str, str], Moment]]:
-        with self._opened(step) as stored:
+        with self._open(step) as stored:
             training_epoch = int(stored["training_epoch"])
             moments = {key: self._moment(stored, *key, trace) for key, trace in traces.items()}
         return None if training_epoch < 0 else training_epoch, moments
 
-    def _opened(self, step: int) -> AbstractContextManager[Any]:
+    def _open(self, step: int) -> AbstractContextManager[Any]:
         if step not in self.steps:
             raise ValueError(f"step must be one of {self.steps}, got {step!r:.60}")
-        return loaded(step_file(self._path, step))
+        return load_arrays(step_file(self._path, step))
 
-    def _stored_labels(self) -> dict[str, np.ndarray]:
-        with loaded(self._path / LABELS) as stored:
+    def _load_labels(self) -> dict[str, np.ndarray]:
+        with load_arrays(self._path / LABELS) as stored:
             labels = {probe: stored[f"labels_{number}"] for number, probe in enumerate(self.probes)}
             for probe, values in labels.items():
                 if values.shape != (self._n_samples[probe],):

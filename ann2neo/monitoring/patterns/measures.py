@@ -85,8 +85,8 @@ class Moment:
         return comparison_columns(before.histogram, self.histogram, int(both.sum()), int(either.sum()))
 
 
-def measures(now: Moment, references: Mapping[str, Moment | None]) -> list[Any]:
-    """The values of a row of `table`, but for its keys; NaN against a reference that is not there."""
+def measure(now: Moment, references: Mapping[str, Moment | None]) -> list[Any]:
+    """The values of a row of `pattern_table` behind its keys; NaN against a reference not there yet."""
     row = now.columns()
     values = [row[name] for name in _columns(now.labels is not None)]
     for before in references.values():
@@ -95,7 +95,9 @@ def measures(now: Moment, references: Mapping[str, Moment | None]) -> list[Any]:
     return values
 
 
-def table(rows: Iterable[tuple], references: Iterable[str], *, labelled: bool) -> pd.DataFrame:
+def pattern_table(
+    rows: Iterable[tuple[Any, ...]], references: Iterable[str], *, labelled: bool
+) -> pd.DataFrame:
     """Rows of keys and measures; the comparisons' columns end in the reference's name."""
     kinds = {"step": "int64", "training_epoch": "Int64", "probe": "str", "layer": "str"}
     kinds |= _columns(labelled)

@@ -30,7 +30,7 @@ _ABOUT = "snapshots.json"
 
 
 class SnapshotWriter:
-    """Adds a file a step to a folder that must be new or empty."""
+    """Adds a file per step to a folder that must be new or empty."""
 
     def __init__(self, path: PathLikeStr) -> None:
         self._path = as_path(path)
@@ -73,7 +73,7 @@ class SnapshotWriter:
 
 
 @contextmanager
-def loaded(path: Path) -> Iterator[Any]:
+def load_arrays(path: Path) -> Iterator[Any]:
     """The arrays of a file; whatever is wrong with them inside the block is damage."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
@@ -100,7 +100,7 @@ def step_file(folder: Path, step: int) -> Path:
     return folder / f"step_{step:012d}.npz"
 
 
-def described(folder: Path) -> dict[str, Any]:
+def read_description(folder: Path) -> dict[str, Any]:
     """What the snapshots are of, as `SnapshotWriter.begin` wrote it down."""
     try:
         about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ class RateDrop:
     """Says when a mean firing rate, given look by look, has fallen as it does when labels turn random.
 
     The moving mean of the rate over the last `smoothing` looks is compared with the highest value it had
-    within the last `memory` looks. `update` returns True once it lies lower by more than the share
+    within the last `memory` looks. `update` returns True once it lies lower by more than the fraction
     `drop`. Looks during the `warm_up` at the start of training are left out of it.
 
     Parameters
@@ -26,12 +26,12 @@ class RateDrop:
     Notes
     -----
     When labels turn random, the rate of the last hidden layer falls within tens of batches to a fraction
-    of what it was (Lehmler et al. 2024); while a network generalises, it drifts, slower than `memory`
-    forgets. The comparison is a share, so that it does not matter how high the rate stood.
+    of what it was (Lehmler et al. 2024); while a network generalizes, it drifts, slower than `memory`
+    forgets. The comparison is relative, so that it does not matter how high the rate stood.
 
     Examples
     --------
-    >>> from ann2neo import monitoring, training
+    >>> from ann2neo import monitoring
     >>> rule = monitoring.RateDrop(smoothing=2, warm_up=1)
     >>> [rule.update(rate) for rate in (0.9, 0.6, 0.62, 0.61, 0.4, 0.4)]
     [False, False, False, False, False, True]
@@ -46,7 +46,7 @@ class RateDrop:
         self._left = check_count(warm_up, "warm_up")
 
     def update(self, rate: float) -> bool:
-        """Take the next rate, spikes a sample; whether it has fallen."""
+        """Take the next rate, spikes per sample; whether it has fallen."""
         if self._left:
             self._left -= 1
             return False

@@ -1,0 +1,1 @@
+"""The activation patterns of a network while it trains."""
