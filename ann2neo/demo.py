@@ -12,11 +12,11 @@ import pandas as pd
 import quantities as pq
 from elephant.conversion import BinnedSpikeTrain
 from elephant.statistics import cv, isi, mean_firing_rate
-from tqdm.auto import tqdm
 
 from ann2neo.exchange.neo.block import to_block
 from ann2neo.extras import needed
 from ann2neo.recording.record import record
+from ann2neo.spikes.progress import ProgressBar
 
 WINDOW = 100
 """Samples a window of the Fano factor."""
@@ -157,7 +157,8 @@ def _train(
             self.order = rng.permutation(len(images))
 
     if epochs:
-        with tqdm(total=epochs, desc=f"train {model.name}", unit="epoch", disable=not progress) as bar:
+        name = f"train {model.name}"
+        with ProgressBar(epochs, name, unit="pass", delay=0, progress=progress) as bar:
             advance = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.update())
             model.fit(Shuffled(), epochs=epochs, shuffle=False, verbose=0, callbacks=[advance])
     return float(model.evaluate(images, targets, verbose=0)[1])

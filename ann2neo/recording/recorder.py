@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from ann2neo.recording.batches import Batch
 from ann2neo.recording.observation import ConvUnits, NonFiniteSampleError, Observation, Site
 from ann2neo.recording.thresholds import described, evaluated, thresholds
 from ann2neo.spikes.packing import NonFiniteActivation, Packer
+from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.raster_tables import stack_tables
 from ann2neo.spikes.store import StoreWriter
@@ -91,9 +91,7 @@ class Recorder:
     def _run(
         self, stream: Iterator[Batch], packer: Packer, n_samples: int | None, progress: bool
     ) -> None:
-        with tqdm(
-            total=n_samples, desc="record", unit="sample", unit_scale=True, delay=1, disable=not progress
-        ) as bar:
+        with ProgressBar(n_samples, "record", unit="sample", unit_scale=True, progress=progress) as bar:
             for batch in stream:
                 self._add(batch, packer)
                 bar.update(batch.n_samples)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from ann2neo.significance.combine import adjust_pvalues
 from ann2neo.significance.kernels.label_permutation import label_sum, permuted_sums
@@ -16,6 +15,7 @@ from ann2neo.significance.kernels.rng import random_state
 from ann2neo.significance.result import TestResult
 from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.patterns.counts import encode_labels, group_units, select_words
@@ -94,7 +94,7 @@ def mutual_information_test(
     item, codes = _labels_of_items(raster, "label" if labels is None else labels)
     groups = group_units(raster, by)
     observed, null_mean, null_sd, n_greater = np.empty((4, len(groups)))
-    with tqdm(total=len(groups) * n_surrogates, delay=1, disable=not progress) as bar:
+    with ProgressBar(len(groups) * n_surrogates, "permutations", progress=progress) as bar:
         for row, units in enumerate(groups.values()):
             law = _Permutations(_place_samples(raster, units), item, codes)
             null = np.empty(n_surrogates, np.int64)

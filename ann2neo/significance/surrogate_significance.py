@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from ann2neo.significance.combine import adjust_pvalues
 from ann2neo.significance.kernels.fano_permutation import window_sums
@@ -20,6 +19,7 @@ from ann2neo.significance.statistic_arguments import ALTERNATIVES, describe_func
 from ann2neo.significance.surrogates import draw_surrogates
 from ann2neo.spikes.argument_checks import check_choice, check_count
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.fano import fano_from_sums, fanofactor
@@ -153,7 +153,7 @@ def surrogate_test(
     else:
         null_values = _null_values(rasters, statistic, returned.shape)
     law = _Law(_rows(returned[np.newaxis], whole_layer)[0])
-    with tqdm(total=n_surrogates, desc=f"{method} surrogates", delay=1, disable=not progress) as bar:
+    with ProgressBar(n_surrogates, f"{method} surrogates", progress=progress) as bar:
         for values in null_values:
             law.update(_rows(values, whole_layer))
             bar.update(len(values))

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from ann2neo.spikes.argument_checks import check_count
+from ann2neo.spikes.progress import ProgressBar
 from ann2neo.training.conditions import Condition, StoppingRule
 from ann2neo.training.datasets import Dataset, random_labels
 
@@ -78,8 +78,8 @@ class Passes:
         self._rows: list[tuple[Any, ...]] = []
         self._best = -math.inf
         self._since_best = 0
-        self._bar = tqdm(
-            total=condition.stop.epochs, desc=condition.name, unit="pass", disable=not progress
+        self._bar = ProgressBar(
+            condition.stop.epochs, condition.name, unit="pass", delay=0, progress=progress
         )
         self._began = time.perf_counter()
 
@@ -103,8 +103,8 @@ class Passes:
                 "a lower learning_rate may help",
                 self.history(),
             )
+        self._bar.say(f"accuracy={score.accuracy:.4f}")
         self._bar.update()
-        self._bar.set_postfix(accuracy=f"{score.accuracy:.4f}", refresh=False)
         return self._is_over(score.accuracy)
 
     def history(self) -> pd.DataFrame:

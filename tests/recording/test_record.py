@@ -164,6 +164,7 @@ def test_fast_recordings_print_nothing(capsys):
 @pytest.mark.parametrize("progress", [False, True])
 def test_slow_recordings_show_progress_unless_told_not_to(capsys, monkeypatch, progress):
     now = iter(range(1000))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setattr("tqdm.std.time", lambda: next(now))
     a2n.record([A] * 8, progress=progress)
     out, err = capsys.readouterr()

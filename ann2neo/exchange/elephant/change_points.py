@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import quantities as pq
 from elephant import change_point_detection as mft
-from tqdm.auto import tqdm
 
 from ann2neo.exchange.elephant.methods import seeded_globals
 from ann2neo.spikes.argument_checks import check_count, check_level
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.progress import track
 
 
 def change_point_test(
@@ -116,7 +116,7 @@ def change_point_test(
     common |= {"test_quantile": threshold, "test_param": parameters}
     rows = [
         _row(raster.spike_indices(unit), raster.n_samples, common)
-        for unit in tqdm(range(raster.n_units), desc="change points", delay=1, disable=not progress)
+        for unit in track(range(raster.n_units), "change points", progress=progress)
     ]
     frame = pd.DataFrame(rows, columns=["n_change_points", "change_points", "window_sizes", "flag"])
     frame = pd.concat([raster.units[["layer", "unit_index"]], frame], axis=1)

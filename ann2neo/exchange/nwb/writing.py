@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from ann2neo.exchange.configuration import CONFIGURATION, configuration
 from ann2neo.exchange.hdf5_sink import HDF5Sink
@@ -18,6 +17,7 @@ from ann2neo.exchange.nwb.metadata import network_of
 from ann2neo.exchange.recordings import printable, storable
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels
+from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.words import WORD
 
@@ -83,9 +83,7 @@ def write_recording(
 
 
 def _fill(times: Any, raster: SpikeRaster, sink: HDF5Sink, progress: bool) -> None:
-    with tqdm(
-        total=times.size, desc="write", unit="spike", unit_scale=True, delay=1, disable=not progress
-    ) as bar:
+    with ProgressBar(times.size, "write", unit="spike", unit_scale=True, progress=progress) as bar:
         written = 0
         for block in _spike_times(raster):
             sink.check()

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from ann2neo.monitoring.layer_traces import LayerTrace
 from ann2neo.monitoring.patterns.measures import Moment, measure, pattern_table
 from ann2neo.monitoring.patterns.snapshot_files import LABELS, load_arrays, read_description, step_file
 from ann2neo.recording.observation import Site
 from ann2neo.spikes.argument_checks import check_choice
+from ann2neo.spikes.progress import track
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.words import n_words
 from ann2neo.statistics.patterns.counts import encode
@@ -134,7 +134,7 @@ class Snapshots:
         moments = {step: self._moments(step, traces)[1] for step in sorted(set(fixed.values()))}
         previous: dict[tuple[str, str], Moment] = {}
         rows: list[tuple[Any, ...]] = []
-        for step in tqdm(self.steps, desc="replay", unit="step", delay=1, disable=not progress):
+        for step in track(self.steps, "replay", unit="step", progress=progress):
             training_epoch, now = self._moments(step, traces)
             for key, moment in now.items():
                 against = {

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from types import TracebackType
 
-from tqdm.auto import tqdm
-
+from ann2neo.spikes.progress import ProgressBar
 from ann2neo.study.config.cell import Cell
 from ann2neo.study.config.study import Study
 
-_DONE = re.compile(r"(\d+)/(\d+) \[")
-"""What a progress bar of tqdm shows of itself."""
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| "
 _STARTING = 60.0
 """Seconds without an estimate: at first, importing frameworks and short cells take most of the time."""
@@ -22,8 +18,8 @@ _STARTING = 60.0
 class Progress:
     """A progress bar over the cells to run, each as long as its passes over the training data.
 
-    A context manager. A worker's own progress bars, which come as lines, move it within a cell. The time
-    left is told after a minute.
+    A context manager. What workers tell of a cell moves it within the cell. The time left is told after
+    a minute.
 
     Parameters
     ----------
@@ -34,14 +30,14 @@ class Progress:
 
     def __init__(self, study: Study, todo: list[Cell], *, shown: bool) -> None:
         self._length = {cell: _length(study, cell) for cell in todo}
-        self._cell: dict[int, Cell] = {}
         self._within: dict[Cell, float] = {}
         self._ended: set[Cell] = set()
         self._lock = threading.Lock()
-        self._bar = tqdm(
-            total=sum(self._length.values()),
-            desc=study.name,
-            disable=not shown,
+        self._bar = ProgressBar(
+            sum(self._length.values()),
+            study.name,
+            progress=shown,
+            delay=0,
             smoothing=0,  # cells differ: the mean speed tells more than the last one
             bar_format=_BAR + "[{elapsed}] {postfix}",
         )
@@ -58,40 +54,31 @@ class Progress:
     ) -> None:
         self._bar.close()
 
-    def begins(self, worker: int, cell: Cell) -> None:
+    def begin(self, cell: Cell) -> None:
         """A worker starts with a cell."""
+        self.advance(cell, 0.0)
+
+    def advance(self, cell: Cell, fraction: float) -> None:
+        """So much of a cell is done."""
         with self._lock:
-            self._cell[worker] = cell
-            self._within[cell] = 0.0
+            self._within[cell] = fraction
             self._show()
 
-    def heard(self, worker: int, line: str) -> None:
-        """A worker shows a line."""
-        found = _DONE.search(line)
-        with self._lock:
-            cell = self._cell.get(worker)
-            if found and cell is not None and int(found[2]):
-                self._within[cell] = int(found[1]) / int(found[2])
-                self._show()
-
-    def ends(self, cell: Cell) -> None:
+    def end(self, cell: Cell) -> None:
         """A cell is done."""
         with self._lock:
             self._ended.add(cell)
             self._within.pop(cell, None)
-            self._cell = {worker: now for worker, now in self._cell.items() if now != cell}
             self._show()
 
     def _show(self) -> None:
         done = sum(self._length[cell] for cell in self._ended)
-        done += sum(share * self._length[cell] for cell, share in self._within.items())
-        names = [f"{cell.key} {self._within[cell]:.0%}" for cell in self._cell.values()]
-        ended = f"{len(self._ended)}/{len(self._length)} cells"
-        self._bar.set_postfix_str(", ".join([ended, *names]), refresh=False)
-        if time.monotonic() >= self._estimates_from:
-            self._bar.bar_format = _BAR + "[{elapsed}<{remaining}] {postfix}"
-        self._bar.update(done - self._bar.n)
-        self._bar.refresh()
+        done += sum(fraction * self._length[cell] for cell, fraction in self._within.items())
+        names = [f"{cell.key} {fraction:.0%}" for cell, fraction in self._within.items()]
+        self._bar.say(", ".join([f"{len(self._ended)}/{len(self._length)} cells", *names]))
+        if self._bar.bar is not None and time.monotonic() >= self._estimates_from:
+            self._bar.bar.bar_format = _BAR + "[{elapsed}<{remaining}] {postfix}"
+        self._bar.update(done - self._bar.done, now=True)
 
 
 def _length(study: Study, cell: Cell) -> float:

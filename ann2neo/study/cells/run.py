@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import shutil
@@ -217,9 +218,10 @@ class _Run:
                 return folder
         try:
             if number not in self._processes:
-                self._processes[number] = Worker(lambda line: self._bar.heard(number, line))
-            self._bar.begins(number, cell)
-            self._processes[number].run(self._job(cell, folder, start_folder))
+                self._processes[number] = Worker()
+            self._bar.begin(cell)
+            job = self._job(cell, folder, start_folder)
+            self._processes[number].run(job, functools.partial(self._bar.advance, cell))
         except WorkerDiedError as error:
             if self._closed:
                 raise
@@ -256,7 +258,7 @@ class _Run:
         return state
 
     def _report(self, cell: Cell, state: State) -> None:
-        self._bar.ends(cell)
+        self._bar.end(cell)
         if state.status != "ok":
             _LOG.warning("%s %s: %s", cell.key, state.status, state.error)
 

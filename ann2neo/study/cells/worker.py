@@ -1,4 +1,6 @@
-"""A process that runs cells: one a line on its standard input, how each ended on its standard output.
+"""A process that runs cells: a job per line on its standard input, events on its standard output.
+
+An event is a line of JSON: ``{"progress": [done, total]}`` within a cell, ``{"ended": true}`` behind it.
 
 A process of its own, not a thread or a fork: TensorFlow's results may depend on its number of threads,
 which can be set only before it starts, and what a cell leaks or breaks does not reach the next run.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import math
 import os
 import queue
 import subprocess
@@ -19,6 +22,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from ann2neo.spikes.progress import listen
 from ann2neo.study.cells.cell_files import State, Work, list_versions
 from ann2neo.study.config.cell import Cell
 from ann2neo.study.config.study import Study
@@ -33,6 +37,8 @@ _ONE_THREAD = (
 )
 _SAID = 2000
 """Characters of a process' last words that are kept."""
+_INTERVAL = 0.5
+"""Seconds from one event of progress to the next, at least."""
 
 
 class WorkerDiedError(RuntimeError):
@@ -44,15 +50,12 @@ class Worker:
 
     Parameters
     ----------
-    say : callable
-        Called with each line that the process shows, such as a progress bar, from another thread.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self) -> None:
         environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1")}
         environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
         environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        environment.setdefault("TQDM_MININTERVAL", "1")
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from ann2neo.study.cells.worker import main; main()"],
             stdin=subprocess.PIPE,
@@ -63,11 +66,18 @@ class Worker:
             env=environment,
         )
         self._said = ""
-        self._listener = threading.Thread(target=self._listen, args=(say,), daemon=True)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
-    def run(self, job: Mapping[str, Any]) -> None:
+    def run(self, job: Mapping[str, Any], tell: Callable[[float], None]) -> None:
         """Have a cell run; its ``cell.json`` says how it ended.
+
+        Parameters
+        ----------
+        job : mapping
+            The arguments of `run_job`.
+        tell : callable
+            Called with the fraction of the cell that is done, whenever there is more.
 
         Raises
         ------
@@ -81,10 +91,10 @@ class Worker:
         try:
             commands.write(json.dumps(job) + "\n")
             commands.flush()
-            answered = answers.readline()
+            has_ended = _follow(answers, tell)
         except OSError:
-            answered = ""
-        if not answered:
+            has_ended = False
+        if not has_ended:
             status = self._process.wait()
             self._listener.join(1)
             said = " ".join(self._said.split())[-300:]
@@ -101,11 +111,20 @@ class Worker:
                 with contextlib.suppress(OSError):
                     pipe.close()
 
-    def _listen(self, say: Callable[[str], None]) -> None:
-        # Text mode reads progress bars' carriage returns as ends of lines.
+    def _listen(self) -> None:
         for line in self._process.stderr or ():
             self._said = (self._said + line)[-_SAID:]
-            say(line.strip())
+
+
+def _follow(answers: IO[str], tell: Callable[[float], None]) -> bool:
+    """Hand on the progress of a cell until it has ended; False if the process did so before."""
+    for line in answers:
+        event = json.loads(line)
+        if "ended" in event:
+            return True
+        done, total = event["progress"]
+        tell(done / total)
+    return False
 
 
 def main() -> None:
@@ -115,9 +134,28 @@ def main() -> None:
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
     while True:
         job = json.loads(jobs.get())
-        run_job(**job)
-        answers.write("done\n")
-        answers.flush()
+        with listen(_Reporter(answers)):
+            run_job(**job)
+        _write(answers, {"ended": True})
+
+
+class _Reporter:
+    """Writes what progress bars tell as events, a few in a second at most."""
+
+    def __init__(self, answers: IO[str]) -> None:
+        self._answers = answers
+        self._last = -math.inf
+
+    def __call__(self, description: str, done: float, total: float | None) -> None:
+        now = time.monotonic()
+        if total and (done >= total or now - self._last >= _INTERVAL):
+            self._last = now
+            _write(self._answers, {"progress": [done, total]})
+
+
+def _write(answers: IO[str], event: Mapping[str, Any]) -> None:
+    answers.write(json.dumps(event) + "\n")
+    answers.flush()
 
 
 def _take_output() -> IO[str]:

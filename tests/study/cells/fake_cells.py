@@ -10,6 +10,7 @@ import time
 
 import pandas as pd
 
+from ann2neo.spikes.progress import ProgressBar
 from ann2neo.study.config.cell import make_rng
 from ann2neo.training.training_loop import DivergedError
 
@@ -17,7 +18,8 @@ from ann2neo.training.training_loop import DivergedError
 def run(work):
     cell = work.cell
     print("a library's chatter")
-    print(" 40%|####      | 40/100 [00:01<00:01]", file=sys.stderr)
+    with ProgressBar(100, "passes", progress=True) as bar:
+        bar.update(40)
     time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
     mishap = os.environ.get(f"FAKE_{cell.condition.upper()}")
     if mishap == "raise":

@@ -215,19 +215,21 @@ def test_workers_must_be_a_count(tmp_path, workers):
 
 @pytest.mark.parametrize(("minutes", "told"), [(0, False), (2, True)])
 def test_progress_tells_the_time_left_once_the_start_is_over(capsys, monkeypatch, minutes, told):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     (random, generalizing, *_) = STUDY.cells()
     now = time.monotonic()
     with Progress(STUDY, STUDY.cells(), shown=True) as bar:
         monkeypatch.setattr("time.monotonic", lambda: now + 60 * minutes)
-        bar.begins(0, random)
-        bar.ends(random)
-        bar.begins(0, generalizing)
+        bar.begin(random)
+        bar.end(random)
+        bar.begin(generalizing)
     # As tqdm has it, "[00:00<2:15:32]".
     assert bool(re.search(r"\[[\d:]+<[\d:]+\]", capsys.readouterr().err)) == told
 
 
 def test_progress_names_the_cell_and_moves_within_it(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("FAKE_SECONDS", "0.2")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     small = Study("fake", (Network("mlp", (3,)),), ("digits",), ("Random",))
     run(small, tmp_path)
     shown = capsys.readouterr().err
