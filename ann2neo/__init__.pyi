@@ -42,6 +42,8 @@ from .significance.result import TestResult as TestResult
 from .significance.stationarity import adf_test as adf_test
 from .significance.surrogate_significance import surrogate_test as surrogate_test
 from .significance.surrogates import surrogates as surrogates
+from .significance.tuning import tuning as tuning
+from .significance.tuning import tuning_test as tuning_test
 from .spikes.as_raster import as_raster as as_raster
 from .spikes.concat import concat as concat
 from .spikes.raster import SpikeRaster as SpikeRaster
@@ -62,6 +64,21 @@ from .statistics.rates import FiringRate as FiringRate
 from .statistics.rates import firing_rate as firing_rate
 from .statistics.rates import mean_firing_rate as mean_firing_rate
 from .statistics.summary import summarize as summarize
+from .statistics.units.class_counts import ClassCounts as ClassCounts
+from .statistics.units.covariance import Eigenspectrum as Eigenspectrum
+from .statistics.units.covariance import eigenspectrum as eigenspectrum
+from .statistics.units.covariance import population_coupling as population_coupling
+from .statistics.units.pair_information import pairwise_information as pairwise_information
+from .statistics.units.pair_information import summarize_information as summarize_information
+from .statistics.units.rate_distribution import RateDistribution as RateDistribution
+from .statistics.units.rate_distribution import log10_rate_histogram as log10_rate_histogram
+from .statistics.units.rate_distribution import rate_distribution as rate_distribution
+from .statistics.units.signal_noise import SignalNoise as SignalNoise
+from .statistics.units.signal_noise import SignalNoiseCorrelation as SignalNoiseCorrelation
+from .statistics.units.signal_noise import signal_noise_correlation as signal_noise_correlation
+from .statistics.units.trials import TrialStatistics as TrialStatistics
+from .statistics.units.trials import trial_statistics as trial_statistics
+from .statistics.units.tuning import Tuning as Tuning
 from .statistics.windows import spike_counts as spike_counts
 
 __version__: str

@@ -1,0 +1,1 @@
+"""Units seen singly and in pairs: tuning to classes, distributions of rates, correlations, trials."""
