@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from ann2neo.significance.combine import adjust_pvalues
 from ann2neo.significance.result import TestResult
-from ann2neo.spikes.argument_checks import checked_count, checked_rng
+from ann2neo.spikes.argument_checks import check_count, check_rng
 from ann2neo.spikes.typing import Floats, Ints, RasterLike
 from ann2neo.statistics.units.class_counts import ClassCounts, Labels
 from ann2neo.statistics.units.tuning import Tuning
@@ -129,8 +129,8 @@ def tuning_test(
     >>> result.statistic.round(3), result.pvalue.round(3)
     (array([1., 0.]), array([0.001, 1.   ]))
     """
-    rng = checked_rng(rng)
-    n_surrogates = checked_count(n_surrogates, "n_surrogates")
+    rng = check_rng(rng)
+    n_surrogates = check_count(n_surrogates, "n_surrogates")
     if isinstance(source, Tuning):
         if labels is not None:
             raise ValueError("labels must be None: a Tuning has its own")

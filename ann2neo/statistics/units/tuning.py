@@ -12,7 +12,7 @@ import pandas as pd
 
 from ann2neo.extras import needed
 from ann2neo.spikes import raster_tables
-from ann2neo.spikes.argument_checks import check_choice, checked_level, checked_period
+from ann2neo.spikes.argument_checks import check_choice, check_level, check_period
 from ann2neo.spikes.typing import Floats, Ints
 
 InformationEstimator = Literal["miller-madow", "plug-in"]
@@ -77,7 +77,7 @@ class Tuning:
         """
         from scipy.special import betaincinv
 
-        alpha = checked_level(alpha, "alpha")
+        alpha = check_level(alpha, "alpha")
         # Many units and classes share their counts; each pair is worked out once.
         size = np.broadcast_to(self.n_samples, self.n_spikes.shape)
         pairs, place = np.unique(size * (size.max() + 1) + self.n_spikes, return_inverse=True)
@@ -215,7 +215,7 @@ class Tuning:
             If xarray is not installed.
         """
         xr = needed("xarray", extra="xarray")
-        frequency = 1 / checked_period(sampling_period)
+        frequency = 1 / check_period(sampling_period)
         return xr.DataArray(
             self.probability * frequency,
             coords={"unit": np.arange(self.n_units), "label": self.classes},
@@ -243,7 +243,7 @@ def _beside(units: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
             f"units must have no column named as a result, got {twice}; "
             "rename it in the raster's unit table"
         )
-    return raster_tables.guarded(units).assign(**columns)
+    return raster_tables.copy_table(units).assign(**columns)
 
 
 def _binary_entropy(k: npt.ArrayLike, n: npt.ArrayLike) -> Floats:
