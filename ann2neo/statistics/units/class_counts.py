@@ -13,7 +13,7 @@ from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import Ints, RasterLike
 from ann2neo.statistics.accumulator_checks import check_units
-from ann2neo.statistics.patterns.counts import coded_labels
+from ann2neo.statistics.patterns.counts import encode_labels
 from ann2neo.statistics.units.kernels import count_by_code, count_in_masks, fill_masks
 from ann2neo.statistics.units.tuning import Tuning
 
@@ -55,7 +55,7 @@ class ClassCounts:
         """Add samples, as a `SpikeRaster` or what `as_raster` takes, and their labels."""
         raster = as_raster(chunk)
         self._check_units(raster.units, "chunk")
-        codes, classes = coded_labels(raster, self.labels if labels is None else labels)
+        codes, classes = encode_labels(raster, self.labels if labels is None else labels)
         split, splits = _code_splits(raster)
         sizes, counts = count_classes(raster, split * len(classes) + codes, len(splits) * len(classes))
         keys = [(name, one) for name in splits for one in classes.tolist()]

@@ -9,13 +9,15 @@ import numpy as np
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.typing import Floats, RasterLike
 from ann2neo.statistics.correlation import Correlation
-from ann2neo.statistics.moments import centred
+from ann2neo.statistics.moments import center_products
 
 
 def covariance(source: RasterLike | Correlation) -> Floats:
     """Covariance of every two units' bits, ddof 0, shape (n_units, n_units)."""
     seen = _pairs(source)
-    return centred(seen.n_windows, seen.products, seen.sum[:, None], seen.sum) / seen.n_windows**2
+    return (
+        center_products(seen.n_windows, seen.products, seen.sum[:, None], seen.sum) / seen.n_windows**2
+    )
 
 
 def population_coupling(source: RasterLike | Correlation) -> Floats:

@@ -11,7 +11,7 @@ from ann2neo.spikes.argument_checks import check_choice
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.typing import Floats, RasterLike
 from ann2neo.statistics.correlation import Correlation
-from ann2neo.statistics.patterns.counts import groups_of
+from ann2neo.statistics.patterns.counts import group_units
 
 PairEstimator = Literal["plug-in", "miller-madow"]
 
@@ -94,7 +94,7 @@ def summarize_information(
     [{'n_units': 5, 'entropy': 0.9996, 'information': 0.0007}]
     """
     source = as_raster(raster)
-    groups = groups_of(source, by)
+    groups = group_units(source, by)
     rows = []
     for units in groups.values():
         bits = pairwise_information(source.select(units=units), estimator=estimator)

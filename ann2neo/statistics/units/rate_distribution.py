@@ -13,7 +13,7 @@ import pandas as pd
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.typing import Floats, Ints, RasterLike
 from ann2neo.statistics.accumulator_checks import check_units
-from ann2neo.statistics.patterns.counts import groups_of
+from ann2neo.statistics.patterns.counts import group_units
 from ann2neo.statistics.units.beta_binomial import fit_beta_binomial
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -145,7 +145,7 @@ class RateDistribution:
     def update(self, chunk: RasterLike) -> RateDistribution:
         """Add samples, as a `SpikeRaster` or what `as_raster` takes."""
         raster = as_raster(chunk)
-        groups = groups_of(raster, self.by)
+        groups = group_units(raster, self.by)
         self._add(raster.spike_counts, raster.n_samples, groups, "chunk")
         return self
 

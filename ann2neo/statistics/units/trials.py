@@ -12,7 +12,7 @@ import pandas as pd
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import Floats, RasterLike
-from ann2neo.statistics.windows import checked_window, counted
+from ann2neo.statistics.windows import check_window, count_in_windows
 
 TRIAL = "trial"
 
@@ -107,11 +107,11 @@ def trial_statistics(trials: RasterLike | Sequence[RasterLike], window: int = 1)
     array([0.63, 0.  ])
     """
     parts = _split(trials)
-    n_windows = checked_window(parts[0].n_samples, window)
+    n_windows = check_window(parts[0].n_samples, window)
     total: Any = 0
     squares: Any = 0
     for part in parts:
-        counts = counted(part, window, n_windows)
+        counts = count_in_windows(part, window, n_windows)
         total, squares = total + counts, squares + counts**2
     n = len(parts)
     mean, variance = total / n, (n * squares - total**2) / n**2
@@ -127,7 +127,8 @@ def _split(trials: RasterLike | Sequence[RasterLike]) -> list[SpikeRaster]:
     if isinstance(trials, SpikeRaster):
         return _split_by_column(trials)
     if isinstance(trials, (list, tuple)) and len(trials) and not _is_train(trials[0]):
-        parts = [as_raster(trial) for trial in trials]
+        several: Sequence[Any] = trials
+        parts = [as_raster(trial) for trial in several]
         shapes = {(part.n_units, part.n_samples) for part in parts}
         orders = {tuple(part.samples["sample_index"]) for part in parts}
         if len(shapes) > 1 or len(orders) > 1:
