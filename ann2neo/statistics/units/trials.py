@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -127,8 +127,7 @@ def _split(trials: RasterLike | Sequence[RasterLike]) -> list[SpikeRaster]:
     if isinstance(trials, SpikeRaster):
         return _split_by_column(trials)
     if isinstance(trials, (list, tuple)) and len(trials) and not _is_train(trials[0]):
-        several: Sequence[Any] = trials
-        parts = [as_raster(trial) for trial in several]
+        parts = [as_raster(trial) for trial in cast(Sequence[RasterLike], trials)]
         shapes = {(part.n_units, part.n_samples) for part in parts}
         orders = {tuple(part.samples["sample_index"]) for part in parts}
         if len(shapes) > 1 or len(orders) > 1:
