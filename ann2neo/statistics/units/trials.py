@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
 
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.typing import Floats, RasterLike
+from ann2neo.spikes.typing import Floats, RasterLike, SegmentLike
 from ann2neo.statistics.windows import check_window, count_in_windows
 
 TRIAL = "trial"
+
+Trials: TypeAlias = "RasterLike | Sequence[SpikeRaster] | Sequence[SegmentLike]"
+"""A recording with a column of trials, or a recording per trial."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,7 +70,7 @@ class TrialStatistics:
         return f"TrialStatistics: {n_units:,} units × {n_windows:,} windows × {self.n_trials:,} trials"
 
 
-def trial_statistics(trials: RasterLike | Sequence[RasterLike], window: int = 1) -> TrialStatistics:
+def trial_statistics(trials: Trials, window: int = 1) -> TrialStatistics:
     """Fano factor across trials, spike-count variance split into signal and noise, reliability.
 
     Parameters
@@ -122,12 +125,13 @@ def trial_statistics(trials: RasterLike | Sequence[RasterLike], window: int = 1)
     return TrialStatistics(parts[0].units, n, fano, between - noise / n, noise)
 
 
-def _split(trials: RasterLike | Sequence[RasterLike]) -> list[SpikeRaster]:
+def _split(trials: Trials) -> list[SpikeRaster]:
     """A raster per trial, samples in one order."""
     if isinstance(trials, SpikeRaster):
         return _split_by_column(trials)
     if isinstance(trials, (list, tuple)) and len(trials) and not _is_train(trials[0]):
-        parts = [as_raster(trial) for trial in cast(Sequence[RasterLike], trials)]
+        several = cast(Sequence[SpikeRaster], trials)
+        parts = [as_raster(trial) for trial in several]
         shapes = {(part.n_units, part.n_samples) for part in parts}
         orders = {tuple(part.samples["sample_index"]) for part in parts}
         if len(shapes) > 1 or len(orders) > 1:
@@ -136,7 +140,7 @@ def _split(trials: RasterLike | Sequence[RasterLike]) -> list[SpikeRaster]:
                 f"{sorted(shapes)} in {len(orders)} orders of sample_index"
             )
         return _check_several(parts)
-    return _split_by_column(as_raster(trials))
+    return _split_by_column(as_raster(cast(RasterLike, trials)))
 
 
 def _is_train(thing: Any) -> bool:
