@@ -47,6 +47,8 @@ from .significance.tuning import tuning_test as tuning_test
 from .spikes.as_raster import as_raster as as_raster
 from .spikes.concat import concat as concat
 from .spikes.raster import SpikeRaster as SpikeRaster
+from .spikes.stored_raster import StoredRaster as StoredRaster
+from .spikes.stored_raster import open_raster as open_raster
 from .statistics.autocorrelation import Autocorrelation as Autocorrelation
 from .statistics.autocorrelation import autocorrelation as autocorrelation
 from .statistics.correlation import Correlation as Correlation

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import warnings
 from collections.abc import Callable
+from os import PathLike
 from typing import cast
 
 import numpy as np
 
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.stored_raster import StoredRaster, open_raster
 from ann2neo.spikes.typing import RasterLike
+
+_LARGE = 10**9
 
 CONVERTERS = {
     "neo": "ann2neo.exchange.neo.block:raster_from_neo",
@@ -26,15 +31,29 @@ GROUP = "ann2neo.converters"
 ``function(source, sampling_period=None or seconds)``."""
 
 
+def as_recording(source: RasterLike) -> SpikeRaster | StoredRaster:
+    """The door of what goes through a recording chunk by chunk: what is on disk stays there.
+
+    As `as_raster`, but a `StoredRaster` is taken as it is and a path is opened. Both kinds have
+    ``n_units``, ``n_samples``, ``units``, ``samples``, ``spike_counts`` and ``chunks()``.
+    """
+    if isinstance(source, StoredRaster):
+        return source
+    if isinstance(source, (str, PathLike)):
+        return open_raster(source)
+    return as_raster(source)
+
+
 def as_raster(source: RasterLike, *, sampling_period: float | None = None) -> SpikeRaster:
     """Anything that holds spike trains on a sample grid, as a `SpikeRaster`.
 
     Parameters
     ----------
-    source : SpikeRaster, neo.Block, neo.Segment, list of neo.SpikeTrain, SpikeTrainList or array
-        An array is boolean or of 0 and 1, shape (n_samples, n_units). Also what `to_pynapple`,
-        `to_spikeinterface` and `to_xarray` return, and others' objects of these kinds: see
-        `from_pynapple`, `from_spikeinterface` and `from_xarray`.
+    source : SpikeRaster, StoredRaster, path, neo.Block, neo.Segment, list of neo.SpikeTrain, or array
+        A StoredRaster, or a path that `open_raster` takes, is loaded whole, with a warning if that takes
+        more than a gigabyte. An array is boolean or of 0 and 1, shape (n_samples, n_units). Also what
+        `to_pynapple`, `to_spikeinterface` and `to_xarray` return, and objects of these kinds that others
+        made: see `from_pynapple`, `from_spikeinterface` and `from_xarray`.
     sampling_period : float, optional
         Seconds a sample stands for. A raster, and a Block or Segment that this package made, know it;
         other trains say it by their ``sampling_rate``, unless that is neo's default of 1 Hz. Arrays
@@ -61,6 +80,8 @@ def as_raster(source: RasterLike, *, sampling_period: float | None = None) -> Sp
     """
     if sampling_period is not None:
         sampling_period = check_period(sampling_period)
+    if isinstance(source, (StoredRaster, str, PathLike)):
+        source = _load(as_recording(source))
     if isinstance(source, SpikeRaster):
         if sampling_period not in (None, source.sampling_period):
             raise ValueError(
@@ -79,6 +100,18 @@ def as_raster(source: RasterLike, *, sampling_period: float | None = None) -> Sp
         "expected a SpikeRaster, a neo.Block, Segment or list of SpikeTrain, or a boolean array of "
         f"shape (n_samples, n_units); got {source!r:.80} ({type(source).__name__})"
     )
+
+
+def _load(stored: SpikeRaster | StoredRaster) -> SpikeRaster:
+    if isinstance(stored, SpikeRaster):
+        return stored
+    if stored.nbytes > _LARGE:
+        warnings.warn(
+            f"this needs the whole recording in memory: {stored.nbytes / 1e9:.1f} GB of words are "
+            "loaded; select layers, units or samples of it to take less",
+            stacklevel=3,
+        )
+    return stored.load()
 
 
 def _find_converter(roots: list[str]) -> Callable[..., object] | None:

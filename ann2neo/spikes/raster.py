@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import as_bits, as_indices, check_count, check_period
+from ann2neo.spikes.raster_tables import LazyTable
 from ann2neo.spikes.typing import Bits, Ints, Words
 from ann2neo.spikes.words import WORD, freeze, is_frozen, n_words
 
@@ -62,15 +63,22 @@ class SpikeRaster:
     array([2, 1])
     """
 
-    __slots__ = ("_annotations", "_n_samples", "_samples", "_sampling_period", "_units", "_words")
+    __slots__ = (
+        "_annotations",
+        "_n_samples",
+        "_sample_table",
+        "_sampling_period",
+        "_unit_table",
+        "_words",
+    )
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(
         self,
         words: Words,
         n_samples: int,
-        units: pd.DataFrame | None = None,
-        samples: pd.DataFrame | None = None,
+        units: pd.DataFrame | LazyTable | None = None,
+        samples: pd.DataFrame | LazyTable | None = None,
         *,
         sampling_period: float = 0.001,
         annotations: Mapping[str, Any] | None = None,
@@ -87,12 +95,8 @@ class SpikeRaster:
         # A view: unlike the array itself, it cannot be made writeable again.
         self._words = words.view()
         self._n_samples = n_samples
-        self._units = raster_tables.normalize_table(
-            units, name="units", n_rows=len(words), required=raster_tables.UNITS
-        )
-        self._samples = raster_tables.normalize_table(
-            samples, name="samples", n_rows=n_samples, required=raster_tables.SAMPLES
-        )
+        self._unit_table = _as_lazy(units, "units", len(words), raster_tables.UNITS)
+        self._sample_table = _as_lazy(samples, "samples", n_samples, raster_tables.SAMPLES)
         self._sampling_period = check_period(sampling_period)
         self._annotations = raster_tables.check_annotations(annotations)
 
@@ -110,6 +114,14 @@ class SpikeRaster:
     def n_units(self) -> int:
         """Number of units (nodes)."""
         return len(self._words)
+
+    @property
+    def _units(self) -> pd.DataFrame:
+        return self._unit_table.table
+
+    @property
+    def _samples(self) -> pd.DataFrame:
+        return self._sample_table.table
 
     @property
     def units(self) -> pd.DataFrame:
@@ -240,17 +252,18 @@ class SpikeRaster:
         if units is not None:
             chosen = chosen[as_indices(units, chosen.size, "units")]
         words = self._words if chosen.size == self.n_units and units is None else self._words[chosen]
-        n_samples, sample_table = self.n_samples, self._samples
+        n_samples, sample_table = self.n_samples, self._sample_table
         if samples is not None:
             order = as_indices(samples, self.n_samples, "samples")
-            n_samples, sample_table = order.size, self._samples.iloc[order]
+            n_samples = order.size
+            sample_table = raster_tables.take_rows(self._sample_table, order)
             gathered = np.empty((len(words), n_words(n_samples)), np.uint64)
             kernels.gather(words, order, gathered)
             words = gathered
         return SpikeRaster(
             freeze(words),
             n_samples,
-            self._units.iloc[chosen],
+            raster_tables.take_rows(self._unit_table, chosen),
             sample_table,
             sampling_period=self._sampling_period,
             annotations=self._annotations,
@@ -262,13 +275,17 @@ class SpikeRaster:
         codes, known = raster_tables.encode_layers(self._units)
         return np.flatnonzero(np.isin(codes, raster_tables.find_layers(layer, known)))
 
+    def chunks(self) -> Iterator[SpikeRaster]:
+        """The raster itself, once; one on disk (`open_raster`) comes in pieces."""
+        yield self
+
     def with_annotations(self, **annotations: Any) -> SpikeRaster:
         """The same raster with annotations added or replaced."""
         return SpikeRaster(
             self._words,
             self._n_samples,
-            self._units,
-            self._samples,
+            self._unit_table,
+            self._sample_table,
             sampling_period=self._sampling_period,
             annotations={**self._annotations, **annotations},
         )
@@ -384,6 +401,15 @@ def default_units(n_units: int, layer: str = "units") -> pd.DataFrame:
 def default_samples(n_samples: int) -> pd.DataFrame:
     """A sample table in data-set order."""
     return pd.DataFrame({"sample_index": np.arange(n_samples)})
+
+
+def _as_lazy(
+    table: pd.DataFrame | LazyTable, name: str, n_rows: int, required: Mapping[str, str]
+) -> LazyTable:
+    if isinstance(table, LazyTable):
+        return table
+    normal = raster_tables.normalize_table(table, name=name, n_rows=n_rows, required=required)
+    return LazyTable(lambda: normal)
 
 
 def _check_words(words: Words, n_samples: int) -> None:

@@ -7,8 +7,9 @@ equal whatever library or file they came through.
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -26,6 +27,46 @@ SAMPLES = {"sample_index": "int"}
 """Columns that every sample table has, and what they hold."""
 
 _KINDS = {"i": "int", "f": "float", "b": "bool", "O": "str"}
+
+
+class LazyTable:
+    """A table that is made when somebody looks at it, and then kept.
+
+    Parameters
+    ----------
+    read : callable
+        Gives the table, normalized (`normalize_table`).
+    """
+
+    __slots__ = ("_digest", "_read", "_table")
+
+    def __init__(self, read: Callable[[], pd.DataFrame]) -> None:
+        self._read = read
+        self._table: pd.DataFrame | None = None
+        self._digest: str | None = None
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The table itself, not to be changed."""
+        if self._table is None:
+            self._table = self._read()
+        return self._table
+
+    @property
+    def digest(self) -> str:
+        """What tells units apart, layer and place of each in their order, in 32 hexadecimal digits."""
+        if self._digest is None:
+            codes, names = encode_layers(self.table)
+            seen = hashlib.blake2b(repr(names).encode(), digest_size=16)
+            seen.update(codes.astype("<i8").data)
+            seen.update(self.table["unit_index"].to_numpy().astype("<i8").data)
+            self._digest = seen.hexdigest()
+        return self._digest
+
+
+def take_rows(source: LazyTable, rows: npt.NDArray[np.int64]) -> LazyTable:
+    """Some rows of a table, taken when somebody looks at them."""
+    return LazyTable(lambda: source.table.iloc[rows].reset_index(drop=True))
 
 
 def copy_table(table: pd.DataFrame) -> pd.DataFrame:

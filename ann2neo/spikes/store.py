@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import check_count, check_period, check_range
 from ann2neo.spikes.packing import buffer_words
 from ann2neo.spikes.paths import as_path, find_path
+from ann2neo.spikes.typing import Words
 from ann2neo.spikes.whole_file import check_target, write_whole
 from ann2neo.spikes.words import WORD, n_words
 from ann2neo.spikes.zarr_arrays import (
@@ -47,30 +48,52 @@ def load(path: str | Path, make: Callable[..., _T], *, start: int = 0, stop: int
     It is called here, since what it refuses is a damaged store.
     """
     path = find_path(path, "raster", folder=True)
+    with open_raster_store(path) as stored:
+        attributes = read_attributes(path, stored)
+        first, last = check_range(start, stop, attributes["n_samples"])
+        with name_damage(path):
+            return _read(stored, attributes, make, first, last)
+
+
+@contextmanager
+def open_raster_store(path: Path) -> Iterator[PlainStore]:
+    """`open_store`; what is no whole zip archive is a ValueError that names the path."""
     try:
         with open_store(path) as stored:
-            attributes = _read_attributes(path, stored)
-            first, last = check_range(start, stop, attributes["n_samples"])
-            try:
-                return _read(stored, attributes, make, first, last)
-            except (MemoryError, PermissionError):
-                raise
-            except Exception as error:
-                raise ValueError(f"{path} is damaged: {error}") from error
+            yield stored
     except zipfile.BadZipFile as error:
         raise ValueError(f"{path} is not a raster's Zarr store, or is damaged: {error}") from error
+
+
+@contextmanager
+def name_damage(path: Path) -> Iterator[None]:
+    """Whatever fails in the block is a ValueError that calls the store at `path` damaged."""
+    try:
+        yield
+    except (MemoryError, PermissionError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+
+
+def read_words(stored: PlainStore, total: int, start: int, stop: int, units: Any = None) -> Words:
+    """Words of samples `start` to `stop` of a store of `total` samples, of some units or of all."""
+    words = stored.read("words", n_words(total), start // WORD, n_words(stop))
+    if units is not None:
+        words = words[units]
+    kernels.drop(words, start % WORD)
+    words = words[:, : n_words(stop - start)]
+    tail = (stop - start) % WORD
+    if tail and stop < total:
+        words[:, -1] &= np.uint64((1 << tail) - 1)
+    return words
 
 
 def _read(
     stored: PlainStore, attributes: Mapping[str, Any], make: Callable[..., _T], start: int, stop: int
 ) -> _T:
     total = attributes["n_samples"]
-    words = stored.read("words", n_words(total), start // WORD, n_words(stop))
-    kernels.drop(words, start % WORD)
-    words = words[:, : n_words(stop - start)]
-    tail = (stop - start) % WORD
-    if tail and stop < total:
-        words[:, -1] &= np.uint64((1 << tail) - 1)
+    words = read_words(stored, total, start, stop)
     return make(
         words,
         stop - start,
@@ -81,7 +104,8 @@ def _read(
     )
 
 
-def _read_attributes(path: Path, stored: PlainStore) -> dict[str, Any]:
+def read_attributes(path: Path, stored: PlainStore) -> dict[str, Any]:
+    """Attributes of a raster's store, if it is one that this version reads."""
     try:
         attributes = stored.attributes()
     except (MemoryError, PermissionError):

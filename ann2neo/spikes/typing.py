@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from ann2neo.spikes.raster import SpikeRaster
+    from ann2neo.spikes.stored_raster import StoredRaster
 
 
 class BlockLike(Protocol):
@@ -48,6 +49,7 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 PathLikeStr: TypeAlias = str | PathLike[str]
 
 RasterLike: TypeAlias = (
-    "SpikeRaster | npt.ArrayLike | BlockLike | SegmentLike | SpikeTrainLike | Sequence[SpikeTrainLike]"
+    "SpikeRaster | StoredRaster | PathLike[str] | npt.ArrayLike | BlockLike | SegmentLike"
+    "| SpikeTrainLike | Sequence[SpikeTrainLike]"
 )
 """What `as_raster` takes."""

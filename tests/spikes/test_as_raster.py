@@ -49,8 +49,12 @@ def test_a_converter_must_return_a_raster(install):
 
 
 def test_plain_sources_ask_no_entry_point(monkeypatch):
-    def refuse(**_):
-        raise RuntimeError("asked")
+    ask = importlib.metadata.entry_points
+
+    def refuse(**group):
+        if group.get("group") == "ann2neo.converters":
+            raise RuntimeError("asked")
+        return ask(**group)
 
     monkeypatch.setattr(importlib.metadata, "entry_points", refuse)
     a2n.as_raster(np.eye(2, dtype=bool))
