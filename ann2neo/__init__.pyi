@@ -81,6 +81,12 @@ from .statistics.units.signal_noise import signal_noise_correlation as signal_no
 from .statistics.units.trials import TrialStatistics as TrialStatistics
 from .statistics.units.trials import trial_statistics as trial_statistics
 from .statistics.units.tuning import Tuning as Tuning
+from .statistics.uses.label_suspicion import LabelSuspicion as LabelSuspicion
+from .statistics.uses.label_suspicion import label_suspicion as label_suspicion
+from .statistics.uses.nearest_patterns import Neighbors as Neighbors
+from .statistics.uses.nearest_patterns import nearest_patterns as nearest_patterns
+from .statistics.uses.removable_units import RemovableUnits as RemovableUnits
+from .statistics.uses.removable_units import removable_units as removable_units
 from .statistics.windows import spike_counts as spike_counts
 
 __version__: str

@@ -1,5 +1,7 @@
 """The public names of activation patterns."""
 
+from .classes import class_separation as class_separation
+from .classes import unit_information as unit_information
 from .counts import PatternCounts as PatternCounts
 from .counts import pattern_counts as pattern_counts
 from .entropy import conditional_entropy as conditional_entropy

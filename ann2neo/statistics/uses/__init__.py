@@ -1,0 +1,1 @@
+"""What spikes are good for in practice: suspicious labels, nearest patterns, units to remove."""
