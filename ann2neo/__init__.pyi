@@ -62,6 +62,8 @@ from .statistics.intervals import cv2 as cv2
 from .statistics.intervals import isi as isi
 from .statistics.intervals import lv as lv
 from .statistics.intervals import lvr as lvr
+from .statistics.patterns.counts import pattern_counts as pattern_counts
+from .statistics.patterns.histogram import PatternHistogram as PatternHistogram
 from .statistics.rates import FiringRate as FiringRate
 from .statistics.rates import firing_rate as firing_rate
 from .statistics.rates import mean_firing_rate as mean_firing_rate

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ann2neo.monitoring.layer_traces import LayerTrace
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.statistics.across_units import cv_percent_across_units, mean_across_units
 
 Statistic = Callable[[SpikeRaster], float]
 
@@ -99,12 +100,8 @@ def _indicators(
 ) -> dict[str, np.ndarray]:
     rates = trace.firing_rates(slots, start, stop)
     fanofactors = trace.fanofactors(slots, start, stop, window)
-    mean = rates.mean(axis=1)
-    fires = np.isfinite(fanofactors)
-    with np.errstate(invalid="ignore"):
-        cv_percent = 100 * rates.std(axis=1) / mean
-        fanofactor = np.where(fires, fanofactors, 0).sum(axis=1) / fires.sum(axis=1)
-    return dict(zip(_INDICATORS, (mean, cv_percent, fanofactor), strict=True))
+    values = mean_across_units(rates), cv_percent_across_units(rates), mean_across_units(fanofactors)
+    return dict(zip(_INDICATORS, values, strict=True))
 
 
 def _table(columns: Mapping[str, Any]) -> pd.DataFrame:

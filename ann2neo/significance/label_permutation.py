@@ -18,7 +18,8 @@ from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
-from ann2neo.statistics.patterns.counts import encode_labels, group_units, select_words
+from ann2neo.statistics.groups import group_units
+from ann2neo.statistics.patterns.counts import encode_labels, select_words
 from ann2neo.statistics.patterns.histogram import count_patterns, pack_patterns
 
 _ITEM = ("dataset_split", "sample_index")

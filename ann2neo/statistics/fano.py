@@ -91,6 +91,7 @@ class FanoFactor:
         self.sum: Any = 0
         self.sum_of_squares: Any = 0
         self._windows = CutWindows(window, start)
+        self.window = self._windows.window
 
     def update(self, chunk: RasterLike) -> FanoFactor:
         """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""

@@ -1,4 +1,4 @@
-"""The indicators a group."""
+"""The indicators of each group."""
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,11 @@ COLUMNS = [
     "silent_fraction",
     "always_on_fraction",
     "isi_cv",
+]
+CORRECTED = [
+    "cv_firing_rate_corrected_percent",
+    "fanofactor_corrected",
+    "cv_fanofactor_corrected_percent",
 ]
 
 
@@ -43,7 +48,7 @@ def test_a_row_a_layer_in_their_order():
     table = summarize(made(active, layers))
     assert list(table.index) == ["z", "a"]
     assert table.index.name == "layer"
-    assert list(table.columns) == COLUMNS
+    assert list(table.columns) == [*COLUMNS[:-1], *CORRECTED, COLUMNS[-1]]
     assert table["n_units"].dtype.kind == "i"
     for name in "za":
         part = active[:, layers == name]
@@ -90,7 +95,8 @@ def test_silent_and_always_on_layers():
 
 def test_one_unit_and_one_sample():
     row = summarize([[1]], window=1).loc["units"]
-    np.testing.assert_array_equal(row.to_numpy(float), [1, 1, 0, 0, np.nan, 0, 1, np.nan])
+    np.testing.assert_array_equal(row[COLUMNS].to_numpy(float), [1, 1, 0, 0, np.nan, 0, 1, np.nan])
+    assert row[CORRECTED].isna().all()
 
 
 def test_unknown_column():
@@ -98,3 +104,32 @@ def test_unknown_column():
         ValueError, match=r"by must be None or one of \['layer', 'unit_index'\], got 'row'"
     ):
         summarize(np.eye(3), by="row", window=1)
+
+
+def test_corrected_indicators_do_not_depend_on_the_length():
+    # Units of one law; the paper's CV of the Fano factor is mostly sampling noise of short recordings.
+    rng = np.random.default_rng(8)
+    rates = rng.beta(6, 14, 4000).astype(np.float32)
+    truth = {
+        "cv_firing_rate_corrected_percent": 100 * rates.std() / rates.mean(),
+        "fanofactor_corrected": 1 - rates.mean(),
+        "cv_fanofactor_corrected_percent": 100 * rates.std() / (1 - rates.mean()),
+    }
+    for n_samples, tolerance in ((2000, 0.15), (8000, 0.06)):
+        row = summarize(rng.random((n_samples, rates.size), np.float32) < rates).loc["units"]
+        for name, value in truth.items():
+            assert row[name] == pytest.approx(value, rel=tolerance), (n_samples, name)
+        assert row["cv_fanofactor_percent"] > 1.15 * truth["cv_fanofactor_corrected_percent"]
+
+
+def test_no_spread_is_a_corrected_cv_of_about_zero():
+    active = np.random.default_rng(1).random((2000, 500)) < 0.3
+    row = summarize(active).loc["units"]
+    assert row["cv_fanofactor_corrected_percent"] < 8 < row["cv_fanofactor_percent"]
+    assert row["cv_firing_rate_corrected_percent"] < 2
+
+
+def test_by_that_is_no_column_is_named():
+    for by in (["layer"], "depth", 3):
+        with pytest.raises(ValueError, match="by must be None or one of"):
+            summarize(np.eye(4), by=by, window=1)

@@ -13,6 +13,7 @@ from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
+from ann2neo.statistics.groups import group_units
 from ann2neo.statistics.patterns.histogram import PatternHistogram, check_mergeable, count_histogram
 
 _STRETCH = 2**18
@@ -188,17 +189,6 @@ class PatternCounts:
         expected = {group: parts[0].n_units for group, parts in self._parts.items()}
         if expected and expected != sizes:
             raise ValueError(f"{name} must have the units {expected}, as those before; got {sizes}")
-
-
-def group_units(raster: SpikeRaster, by: str | None) -> dict[Hashable, np.ndarray]:
-    """Units of each group, as indices."""
-    if by is None:
-        return {"all": np.arange(raster.n_units)}
-    units = raster.units
-    if not isinstance(by, str) or by not in units.columns:
-        raise ValueError(f"by must be None or one of {list(units.columns)}, got {by!r:.80}")
-    codes, names = pd.factorize(units[by], use_na_sentinel=False)
-    return {name: np.flatnonzero(codes == code) for code, name in enumerate(names.tolist())}
 
 
 def select_words(raster: SpikeRaster, units: np.ndarray) -> np.ndarray:

@@ -54,9 +54,11 @@ class PatternHistogram:
     limit: int = _ALL
 
     def __post_init__(self) -> None:
-        for array in (self.keys, self.counts, self.labels, self.cells):
+        for name in ("keys", "counts", "labels", "cells"):
+            array = getattr(self, name)
             if array is not None:
-                array.flags.writeable = False
+                object.__setattr__(self, name, _keep(array))
+        _check_arrays(self)
 
     @property
     def kept_fraction(self) -> float:
@@ -121,6 +123,37 @@ class PatternHistogram:
         if self.labels is not None:
             said += f", {self.labels.size:,} labels"
         return f"PatternHistogram: {said}"
+
+
+def _keep(array: np.ndarray) -> np.ndarray:
+    """A read-only array that nobody else can write to: what could be written to is copied."""
+    kept = np.asarray(array)
+    if kept.flags.writeable or kept.base is not None:
+        kept = kept.copy()
+    kept.flags.writeable = False
+    return kept
+
+
+def _check_arrays(histogram: PatternHistogram) -> None:
+    """Refuse keys and counts that are no histogram."""
+    keys, counts = histogram.keys, histogram.counts
+    width = 2 if histogram.fingerprint else -(-histogram.n_units // 64)
+    if keys.dtype != np.uint64 or keys.ndim != 2 or keys.shape[1] != width:
+        raise ValueError(
+            f"keys must be uint64 of shape (n_patterns, {width}), got {keys.dtype} of shape {keys.shape}"
+        )
+    if counts.dtype != np.int64 or counts.shape != keys.shape[:1]:
+        raise ValueError(
+            f"counts must be int64 of shape ({len(keys)},), got {counts.dtype} of shape {counts.shape}"
+        )
+    if counts.size and counts.min() < 1:
+        raise ValueError(f"counts must be at least 1, got {counts.min()}")
+    total = int(counts.sum())
+    if total > histogram.n_samples or (histogram.max_patterns is None and total < histogram.n_samples):
+        raise ValueError(f"counts must add up to n_samples = {histogram.n_samples}, got {total}")
+    hashes = _hash_patterns(keys)
+    if np.any(hashes[1:] < hashes[:-1]):
+        raise ValueError("keys must be in the order of their hashes, as pattern_counts gives them")
 
 
 def count_histogram(

@@ -11,7 +11,8 @@ import pandas as pd
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
-from ann2neo.statistics.patterns.counts import group_units, pattern_counts
+from ann2neo.statistics.groups import group_units
+from ann2neo.statistics.patterns.counts import pattern_counts
 from ann2neo.statistics.patterns.entropy import (
     conditional_entropy,
     is_saturated,

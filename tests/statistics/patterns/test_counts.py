@@ -296,3 +296,36 @@ def test_labels_of_another_kind_leave_what_was_counted():
     for counts in (seen, seen.result()["units"]):
         with pytest.raises(TypeError, match=r"other must be a Pattern\w+, got 3"):
             counts.merge(3)
+
+
+def test_a_histogram_leaves_the_callers_arrays_alone():
+    made = a2n.patterns.pattern_counts(np.random.default_rng(0).random((50, 3)) < 0.5)["units"]
+    keys, counts = made.keys.copy(), made.counts.copy()
+    histogram = a2n.patterns.PatternHistogram(3, 50, keys, counts)
+    assert keys.flags.writeable
+    assert counts.flags.writeable
+    counts[0] += 1
+    assert histogram == made
+    view = keys[:]
+    view.flags.writeable = False
+    histogram = a2n.patterns.PatternHistogram(3, 50, view, made.counts)
+    keys[0] = 7
+    assert histogram == made
+
+
+@pytest.mark.parametrize(
+    ("keys", "counts", "message"),
+    [
+        (lambda keys: keys, [-1, 51], "counts must be at least 1, got -1"),
+        (lambda keys: keys, [0, 50], "counts must be at least 1, got 0"),
+        (lambda keys: keys, [20, 20], "counts must add up to n_samples = 50, got 40"),
+        (lambda keys: keys[::-1], [20, 30], "keys must be in the order of their hashes"),
+        (lambda keys: keys.astype(int), [20, 30], "keys must be uint64"),
+        (lambda keys: keys, [50], "counts must be int64 of shape"),
+    ],
+)
+def test_what_is_no_histogram_is_refused(keys, counts, message):
+    active = np.arange(50)[:, np.newaxis] < 20
+    made = a2n.patterns.pattern_counts(active)["units"]
+    with pytest.raises(ValueError, match=message):
+        a2n.patterns.PatternHistogram(1, 50, keys(made.keys), np.array(counts))
