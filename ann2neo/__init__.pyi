@@ -26,6 +26,10 @@ from .exchange.xarray import from_xarray as from_xarray
 from .exchange.xarray import read_netcdf as read_netcdf
 from .exchange.xarray import to_xarray as to_xarray
 from .exchange.xarray import write_netcdf as write_netcdf
+from .plotting.distributions import plot_fano as plot_fano
+from .plotting.distributions import plot_pvalues as plot_pvalues
+from .plotting.distributions import plot_rates as plot_rates
+from .plotting.trains import plot_raster as plot_raster
 from .recording.files.activations import open_activations as open_activations
 from .recording.layer_table import list_layers as list_layers
 from .recording.record import record as record

@@ -51,6 +51,11 @@ class SpikeRaster:
     TypeError, ValueError
         Where an argument does not fit this description; the message names it.
 
+    Notes
+    -----
+    ``raster[:1000]`` are the first 1,000 samples, ``raster["conv1"]`` is a layer, ``len(raster)`` the
+    number of samples; NumPy takes a raster as the array that `to_dense` gives.
+
     Examples
     --------
     >>> import numpy as np
@@ -358,6 +363,34 @@ class SpikeRaster:
 
         return store.load(path, cls, start=start, stop=stop)
 
+    def to_numpy(self) -> Bits:
+        """As `to_dense`: what NumPy makes of a raster, bool, shape (n_samples, n_units)."""
+        return self.to_dense()
+
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError("a raster is packed, so copy must not be False")
+        return self.to_dense() if dtype is None else self.to_dense().astype(dtype)
+
+    def __len__(self) -> int:
+        return self._n_samples
+
+    # Its items would be rasters of one sample, which nobody wants a million of.
+    __iter__ = None
+
+    def __getitem__(self, key: str | Sequence[str] | slice) -> SpikeRaster:
+        """``raster[:1000]``: these samples; ``raster["conv1"]``: this layer; see `select`."""
+        if isinstance(key, slice):
+            return self.select(samples=np.arange(self._n_samples)[key])
+        if isinstance(key, str) or (isinstance(key, list) and all(isinstance(k, str) for k in key)):
+            return self.select(layer=key)
+        raise TypeError(
+            f"a raster takes a slice of samples or names of layers in brackets, got {key!r:.60}; "
+            "use select(units=..., samples=...)"
+        )
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SpikeRaster):
             return NotImplemented
@@ -387,6 +420,11 @@ class SpikeRaster:
         if said:
             lines.append("  " + _shortened(said))
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from ann2neo.spikes import raster_html
+
+        return raster_html.render(self)
 
     def __reduce__(self) -> Any:
         state = (self._words, self._n_samples, self._units, self._samples)

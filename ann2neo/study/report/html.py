@@ -1,32 +1,18 @@
-"""Tables, figures and sections as HTML; every text is escaped here and nowhere else."""
+"""Tables, figures and sections of a report as HTML."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import TYPE_CHECKING
+
+from ann2neo.spikes.html import Markup, element, markup
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DOTS_PER_INCH = 130
-
-
-class Markup(str):
-    """Text that is HTML already."""
-
-
-def markup(content: object) -> Markup:
-    """Escape a text; markup stays what it is."""
-    return content if isinstance(content, Markup) else Markup(escape(str(content)))
-
-
-def element(name: str, *contents: object, **attributes: object) -> Markup:
-    """``<name attribute="…">contents</name>``; an underscore after an attribute's name is dropped."""
-    written = "".join(f' {key.rstrip("_")}="{escape(str(value))}"' for key, value in attributes.items())
-    return Markup(f"<{name}{written}>{''.join(markup(content) for content in contents)}</{name}>")
 
 
 def make_table(
@@ -77,10 +63,7 @@ def embed_figure(figure: Figure, name: str, caption: str) -> Markup:
     figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
     data = base64.b64encode(buffer.getvalue()).decode("ascii")
     width, height = (round(_DOTS_PER_INCH * inches) for inches in figure.get_size_inches())
-    image = Markup(
-        f'<img alt="{escape(caption)}" width="{width}" height="{height}" '
-        f'src="data:image/png;base64,{data}">'
-    )
+    image = element("img", alt=caption, width=width, height=height, src=f"data:image/png;base64,{data}")
     frame = element("div", image, class_="scroll", tabindex="0")
     return element("figure", frame, element("figcaption", caption), id=name)
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ann2neo.spikes.html import Markup, element
 from ann2neo.study.analysis.hypotheses import ASSUMES, Hypothesis, judge_hypotheses
 from ann2neo.study.analysis.number_format import format_pvalue, format_significant
-from ann2neo.study.report.html import Markup, element, heads, make_table, text
+from ann2neo.study.report.html import heads, make_table, text
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results

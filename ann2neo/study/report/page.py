@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ann2neo.spikes.html import Markup, element
 from ann2neo.study.analysis.paper_order import LAYER, full_name, is_broken
 from ann2neo.study.analysis.published import QUANTITIES, read_published
 from ann2neo.study.cells.cell_files import list_versions, write_whole
 from ann2neo.study.figures.paper_figures import CAPTIONS, draw_figures
-from ann2neo.study.report.html import Markup, element, embed_figure, heads, make_table, text
+from ann2neo.study.report.html import embed_figure, heads, make_table, text
 from ann2neo.study.report.hypothesis_section import write_hypotheses
 from ann2neo.study.report.pattern_section import has_patterns, summarize_patterns, write_patterns
 from ann2neo.study.report.table_section import write_tables

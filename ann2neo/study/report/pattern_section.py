@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ann2neo.spikes.html import Markup, element
 from ann2neo.study.analysis.number_format import format_interval, format_number
 from ann2neo.study.analysis.paper_order import full_name, is_broken
 from ann2neo.study.analysis.pattern_findings import MOMENTS, TRAINED, describe_layers, find_in_patterns
 from ann2neo.study.figures.pattern_figures import CAPTIONS, draw_pattern_figures
-from ann2neo.study.report.html import Markup, element, embed_figure, heads, make_table
+from ann2neo.study.report.html import embed_figure, heads, make_table
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results

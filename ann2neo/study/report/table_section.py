@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ann2neo.spikes.html import Markup, element
 from ann2neo.study.analysis.number_format import format_number, format_pvalue
 from ann2neo.study.analysis.paper_order import full_name
 from ann2neo.study.analysis.paper_tables import ALIKE, tabulate
-from ann2neo.study.report.html import Markup, element, heads, make_table
+from ann2neo.study.report.html import heads, make_table
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
