@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.lagged import LaggedCounts, check_lag
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
+from ann2neo.statistics.accumulator import Accumulator
 
 
 def autocorrelation(raster: RasterLike, max_lag: int) -> np.ndarray:
@@ -43,12 +45,12 @@ def autocorrelation(raster: RasterLike, max_lag: int) -> np.ndarray:
     >>> a2n.autocorrelation(np.array([[1], [1], [0], [0]]), max_lag=2)
     array([[ 1.  ,  0.25, -0.5 ]])
     """
-    raster = as_raster(raster)
+    raster = as_recording(raster)
     _check_room(check_lag(max_lag), raster.n_samples)
     return Autocorrelation(max_lag).update(raster).result()
 
 
-class Autocorrelation:
+class Autocorrelation(Accumulator):
     """Accumulator of `autocorrelation`.
 
     Examples
@@ -62,23 +64,14 @@ class Autocorrelation:
     array([[ 1.  ,  0.25, -0.5 ]])
     """
 
-    def __init__(self, max_lag: int) -> None:
+    _settings = ("max_lag",)
+    _kept = (LaggedCounts,)
+
+    def __init__(self, max_lag: int, *, start: int = 0) -> None:
+        """`start`: place in the recording of the first sample that will be seen."""
+        super().__init__(start=start)
         self.max_lag = check_lag(max_lag)
         self.table: LaggedCounts | None = None
-
-    def update(self, chunk: RasterLike) -> Autocorrelation:
-        """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
-        chunk = as_raster(chunk)
-        self._add(LaggedCounts.of(chunk, self.max_lag))
-        return self
-
-    def merge(self, later: Autocorrelation) -> Autocorrelation:
-        """Add what an accumulator of the samples right behind has seen."""
-        if later.max_lag != self.max_lag:
-            raise ValueError(f"later must have max_lag {self.max_lag}, got {later.max_lag}")
-        if later.table is not None:
-            self._add(later.table)
-        return self
 
     def result(self) -> np.ndarray:
         """The autocorrelations, shape (n_units, max_lag + 1)."""
@@ -86,6 +79,13 @@ class Autocorrelation:
             raise ValueError("no samples yet: call update first")
         _check_room(self.max_lag, self.table.n_samples)
         return autocorrelation_from_counts(self.table)
+
+    def _update(self, chunk: SpikeRaster) -> None:
+        self._add(LaggedCounts.of(chunk, self.max_lag))
+
+    def _merge(self, later: Autocorrelation) -> None:
+        if later.table is not None:
+            self._add(later.table)
 
     def _add(self, table: LaggedCounts) -> None:
         self.table = table if self.table is None else self.table.merge(table)

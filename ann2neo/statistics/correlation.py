@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_recording
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
+from ann2neo.statistics.accumulator import Accumulator
 from ann2neo.statistics.coincidences import coincidences
 from ann2neo.statistics.moments import center_products
 from ann2neo.statistics.windows import CutWindows, check_window
@@ -52,12 +54,12 @@ def correlation(raster: RasterLike, window: int = 1) -> np.ndarray:
            [ 0.,  1., nan],
            [nan, nan, nan]])
     """
-    raster = as_raster(raster)
+    raster = as_recording(raster)
     check_window(raster.n_samples, window, at_least=2)
     return Correlation(window).update(raster).result()
 
 
-class Correlation:
+class Correlation(Accumulator):
     """Accumulator of `correlation`; says nothing of samples beyond the last whole window.
 
     Parameters
@@ -69,31 +71,16 @@ class Correlation:
         the first sample of the recording.
     """
 
+    _settings = ("window",)
+    _kept = (CutWindows,)
+
     def __init__(self, window: int = 1, *, start: int = 0) -> None:
+        super().__init__(start=start)
         self.n_windows = 0
         self.sum: Any = 0
         self.products: Any = 0
         self._windows = CutWindows(window, start)
-
-    def update(self, chunk: RasterLike) -> Correlation:
-        """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
-        chunk = as_raster(chunk)
-        if self._windows.window == 1:
-            self._windows.advance(chunk)
-            products = np.zeros((chunk.n_units, chunk.n_units), np.int64)
-            coincidences(chunk.words, products)
-            self._add(chunk.n_samples, chunk.spike_counts, products)
-        else:
-            self._add_counts(self._windows.update(chunk))
-        return self
-
-    def merge(self, later: Correlation) -> Correlation:
-        """Add what an accumulator of the samples right behind has seen."""
-        completed = self._windows.merge(later._windows)
-        self._add(later.n_windows, later.sum, later.products)
-        if completed.size:
-            self._add_counts(completed)
-        return self
+        self.window = self._windows.window
 
     def result(self) -> np.ndarray:
         """The correlations over the whole windows seen, shape (n_units, n_units)."""
@@ -106,6 +93,21 @@ class Correlation:
         with np.errstate(divide="ignore", invalid="ignore"):
             # The root of a product, not a product of roots: then a unit's own correlation is exactly 1.
             return np.clip(covariance / np.sqrt(np.outer(variance, variance)), -1, 1)
+
+    def _update(self, chunk: SpikeRaster) -> None:
+        if self.window == 1:
+            self._windows.advance(chunk)
+            products = np.zeros((chunk.n_units, chunk.n_units), np.int64)
+            coincidences(chunk.words, products)
+            self._add(chunk.n_samples, chunk.spike_counts, products)
+        else:
+            self._add_counts(self._windows.update(chunk))
+
+    def _merge(self, later: Correlation) -> None:
+        completed = self._windows.merge(later._windows)
+        self._add(later.n_windows, later.sum, later.products)
+        if completed.size:
+            self._add_counts(completed)
 
     def _add_counts(self, counts: np.ndarray) -> None:
         products = _products(counts, self._windows.window)

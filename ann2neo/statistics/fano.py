@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_recording
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
+from ann2neo.statistics.accumulator import Accumulator
 from ann2neo.statistics.moments import center_products
 from ann2neo.statistics.windows import CutWindows, check_window
 
@@ -49,7 +51,7 @@ def fanofactor(raster: RasterLike, window: int = 100, *, ddof: int = 0) -> np.nd
     >>> a2n.fanofactor(np.array([[1], [1], [0], [0], [1], [0]]), window=2)
     array([0.66666667])
     """
-    raster = as_raster(raster)
+    raster = as_recording(raster)
     check_ddof(ddof)
     check_window(raster.n_samples, window, at_least=ddof + 1)
     return FanoFactor(window, ddof=ddof).update(raster).result()
@@ -62,7 +64,7 @@ def check_ddof(ddof: int) -> None:
         raise ValueError(f"ddof must be 0 or 1, got {ddof!r:.80}")
 
 
-class FanoFactor:
+class FanoFactor(Accumulator):
     """Accumulator of `fanofactor`; says nothing of samples beyond the last whole window.
 
     Parameters
@@ -84,7 +86,11 @@ class FanoFactor:
     array([0.66666667])
     """
 
+    _settings = ("window", "ddof")
+    _kept = (CutWindows,)
+
     def __init__(self, window: int = 100, *, ddof: int = 0, start: int = 0) -> None:
+        super().__init__(start=start)
         check_ddof(ddof)
         self.ddof = ddof
         self.n_windows = 0
@@ -92,24 +98,6 @@ class FanoFactor:
         self.sum_of_squares: Any = 0
         self._windows = CutWindows(window, start)
         self.window = self._windows.window
-
-    def update(self, chunk: RasterLike) -> FanoFactor:
-        """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
-        chunk = as_raster(chunk)
-        self._add(self._windows.update(chunk))
-        return self
-
-    def merge(self, later: FanoFactor) -> FanoFactor:
-        """Add what an accumulator of the samples right behind has seen."""
-        if later.ddof != self.ddof:
-            raise ValueError(f"later must have ddof {self.ddof}, got {later.ddof}")
-        completed = self._windows.merge(later._windows)
-        self.n_windows += later.n_windows
-        self.sum = self.sum + later.sum
-        self.sum_of_squares = self.sum_of_squares + later.sum_of_squares
-        if completed.size:
-            self._add(completed)
-        return self
 
     def result(self) -> np.ndarray:
         """The Fano factor over the whole windows seen, shape (n_units,)."""
@@ -119,6 +107,17 @@ class FanoFactor:
                 f"has {self.n_windows}"
             )
         return fano_from_sums(self.sum, self.sum_of_squares, self.n_windows, self.ddof)
+
+    def _update(self, chunk: SpikeRaster) -> None:
+        self._add(self._windows.update(chunk))
+
+    def _merge(self, later: FanoFactor) -> None:
+        completed = self._windows.merge(later._windows)
+        self.n_windows += later.n_windows
+        self.sum = self.sum + later.sum
+        self.sum_of_squares = self.sum_of_squares + later.sum_of_squares
+        if completed.size:
+            self._add(completed)
 
     def _add(self, counts: np.ndarray) -> None:
         self.n_windows += counts.shape[1]

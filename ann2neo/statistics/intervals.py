@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ann2neo.spikes import kernels
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_raster, as_recording
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
-from ann2neo.statistics.accumulator_checks import check_number, check_units
+from ann2neo.statistics.accumulator import Accumulator
+from ann2neo.statistics.accumulator_checks import check_number
 from ann2neo.statistics.moments import center_products
 
 _ONE = 2.0**-61  # the kernels add up multiples of this
@@ -126,11 +128,11 @@ def lvr(raster: RasterLike, *, R: float = 0.0) -> np.ndarray:  # noqa: N803
     array([1.5])
     """
     refractoriness = check_number(R, "R", "a finite number of seconds, at least 0")
-    raster = as_raster(raster)
+    raster = as_recording(raster)
     return _seen(raster).lvr(refractoriness / raster.sampling_period)
 
 
-class Intervals:
+class Intervals(Accumulator):
     """Accumulator of what `cv`, `cv2`, `lv` and `lvr` need; its methods give them per unit.
 
     Examples
@@ -146,33 +148,9 @@ class Intervals:
 
     def __init__(self, *, start: int = 0) -> None:
         """`start`: place in the recording of the first sample that will be seen."""
-        self.start = self.stop = start
+        super().__init__(start=start)
         self._ends: np.ndarray | None = None
         self._sums: np.ndarray | None = None
-
-    def update(self, chunk: RasterLike) -> Intervals:
-        """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
-        chunk = as_raster(chunk)
-        if self._ends is None or self._sums is None:
-            self._ends = np.zeros((chunk.n_units, 5), np.int64)
-            self._sums = np.zeros((chunk.n_units, 8), np.int64)
-        check_units(len(self._ends), chunk.n_units, "chunk")
-        kernels.interval_sums(chunk.words, self.stop, self._ends, self._sums)
-        self.stop += chunk.n_samples
-        return self
-
-    def merge(self, later: Intervals) -> Intervals:
-        """Add what an accumulator of the samples right behind has seen."""
-        if later.start != self.stop:
-            raise ValueError(f"later must start at sample {self.stop}, got {later.start}")
-        if self._ends is None or self._sums is None:
-            self._ends = None if later._ends is None else later._ends.copy()
-            self._sums = None if later._sums is None else later._sums.copy()
-        elif later._ends is not None and later._sums is not None:
-            check_units(len(self._ends), len(later._ends), "later")
-            kernels.join_intervals(self._ends, self._sums, later._ends, later._sums)
-        self.stop = later.stop
-        return self
 
     def result(self) -> np.ndarray:
         """The CV, as `cv`."""
@@ -197,6 +175,18 @@ class Intervals:
     def lvr(self, refractoriness: float) -> np.ndarray:
         """See `lvr`; `refractoriness` in samples."""
         return 3 * (self._mean_over_pairs(4) + 4 * refractoriness * self._mean_over_pairs(6))
+
+    def _update(self, chunk: SpikeRaster) -> None:
+        if self._ends is None or self._sums is None:
+            self._ends = np.zeros((chunk.n_units, 5), np.int64)
+            self._sums = np.zeros((chunk.n_units, 8), np.int64)
+        kernels.interval_sums(chunk.words, self.stop, self._ends, self._sums)
+
+    def _merge(self, later: Intervals) -> None:
+        if self._ends is None or self._sums is None:
+            self._ends, self._sums = later._ends, later._sums
+        else:
+            kernels.join_intervals(self._ends, self._sums, later._ends, later._sums)
 
     @property
     def _n(self) -> np.ndarray:

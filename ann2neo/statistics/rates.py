@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_recording
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
-from ann2neo.statistics.accumulator_checks import check_units
+from ann2neo.statistics.accumulator import Accumulator
 
 
 def firing_rate(raster: RasterLike) -> np.ndarray:
@@ -52,11 +55,11 @@ def mean_firing_rate(raster: RasterLike) -> np.ndarray:
     >>> a2n.mean_firing_rate(np.array([[1, 0], [1, 0], [0, 0], [1, 0]]))
     array([750.,   0.])
     """
-    raster = as_raster(raster)
+    raster = as_recording(raster)
     return firing_rate(raster) / raster.sampling_period
 
 
-class FiringRate:
+class FiringRate(Accumulator):
     """Accumulator of `firing_rate`.
 
     Examples
@@ -70,31 +73,20 @@ class FiringRate:
     array([0.25, 0.25, 0.25, 0.25])
     """
 
-    def __init__(self) -> None:
-        self.n_samples = 0
-        self.n_spikes: np.ndarray | None = None
-
-    def update(self, chunk: RasterLike) -> FiringRate:
-        """Add the next samples, as a `SpikeRaster` or what `as_raster` takes."""
-        chunk = as_raster(chunk)
-        self._add(chunk.spike_counts, chunk.n_samples, "chunk")
-        return self
-
-    def merge(self, later: FiringRate) -> FiringRate:
-        """Add what another accumulator has seen."""
-        if later.n_spikes is not None:
-            self._add(later.n_spikes, later.n_samples, "later")
-        return self
+    def __init__(self, *, start: int = 0) -> None:
+        """`start`: place in the recording of the first sample that will be seen."""
+        super().__init__(start=start)
+        self.n_spikes: Any = 0
 
     def result(self) -> np.ndarray:
         """Spikes per sample, shape (n_units,)."""
-        if self.n_spikes is None:
+        if self.n_units is None:
             raise ValueError("no samples yet: call update first")
-        return self.n_spikes / self.n_samples
+        rate: np.ndarray = self.n_spikes / self.n_samples
+        return rate
 
-    def _add(self, n_spikes: np.ndarray, n_samples: int, name: str) -> None:
-        if self.n_spikes is not None:
-            check_units(self.n_spikes.size, n_spikes.size, name)
-            n_spikes = self.n_spikes + n_spikes
-        self.n_spikes = n_spikes
-        self.n_samples += n_samples
+    def _update(self, chunk: SpikeRaster) -> None:
+        self.n_spikes = self.n_spikes + chunk.spike_counts
+
+    def _merge(self, later: FiringRate) -> None:
+        self.n_spikes = self.n_spikes + later.n_spikes

@@ -99,7 +99,7 @@ def test_cutting_changes_nothing(cut, data):
     raster, chunks = cut
     max_lag = data.draw(st.integers(0, raster.n_samples - 1))
     for way in (fed, merged):
-        found = way(lambda start: Autocorrelation(max_lag), chunks)
+        found = way(lambda start: Autocorrelation(max_lag, start=start), chunks)
         assert_same_bits(found.result(), autocorrelation(raster, max_lag))
 
 

@@ -50,7 +50,9 @@ def test_complement(raster):
 def test_cutting_changes_nothing(cut):
     raster, chunks = cut
     for way in (fed, merged):
-        assert_same_bits(way(lambda start: FiringRate(), chunks).result(), firing_rate(raster))
+        assert_same_bits(
+            way(lambda start: FiringRate(start=start), chunks).result(), firing_rate(raster)
+        )
 
 
 def test_accumulator_refuses():
@@ -58,6 +60,6 @@ def test_accumulator_refuses():
         FiringRate().result()
     one, two = (FiringRate().update(a2n.as_raster(np.ones((3, n)))) for n in (1, 2))
     with pytest.raises(ValueError, match="later must have 1 units, as those before; got 2"):
-        one.merge(two)
+        one.merge(FiringRate(start=3).update(np.ones((3, 2))))
     with pytest.raises(ValueError, match="chunk must have 2 units, as those before; got 1"):
         two.update(a2n.as_raster(np.ones((3, 1))))

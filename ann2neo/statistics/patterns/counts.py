@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Hashable
 from typing import Any
@@ -10,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.spikes.argument_checks import check_count
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
+from ann2neo.statistics.accumulator import Accumulator
 from ann2neo.statistics.groups import group_units
 from ann2neo.statistics.patterns.histogram import PatternHistogram, check_mergeable, count_histogram
 
@@ -95,7 +97,7 @@ def as_histogram(source: PatternHistogram | RasterLike, labels: Any = None) -> P
     return pattern_counts(source, None, labels=labels)["all"]
 
 
-class PatternCounts:
+class PatternCounts(Accumulator):
     """Accumulator of `pattern_counts`; chunks may come in any order.
 
     Parameters
@@ -113,6 +115,10 @@ class PatternCounts:
     PatternHistogram: 2 units × 4 samples, 3 patterns
     """
 
+    _any_order = True
+    _settings = ("by", "fingerprint", "max_patterns")
+    _kept = (PatternHistogram,)
+
     def __init__(
         self,
         by: str | None = "layer",
@@ -120,6 +126,7 @@ class PatternCounts:
         fingerprint: bool = False,
         max_patterns: int | None = None,
     ) -> None:
+        super().__init__()
         self.by = by
         self.max_patterns = None if max_patterns is None else check_count(max_patterns, "max_patterns")
         self.fingerprint = bool(fingerprint)
@@ -127,14 +134,27 @@ class PatternCounts:
 
     def update(self, chunk: RasterLike, labels: Any = None) -> PatternCounts:
         """Add samples, as a `SpikeRaster` or what `as_raster` takes, and their labels if wanted."""
-        chunk = as_raster(chunk)
         if labels is not None and self.max_patterns is not None:
             raise ValueError("labels must be None with max_patterns: a sketch has no joint histogram")
+        recording = as_recording(chunk)
+        given = labels is not None and not isinstance(labels, str)
+        if given:
+            labels = np.asarray(check_labels(labels, recording.n_samples))
+        start = 0
+        for piece in recording.chunks():
+            part = labels[start : start + piece.n_samples] if given else labels
+            self._add_chunk(piece, part)
+            self.stop += piece.n_samples
+            start += piece.n_samples
+        return self
+
+    def _add_chunk(self, chunk: SpikeRaster, labels: Any) -> None:
         coded = None if labels is None else encode_labels(chunk, labels)
         groups = {
             name: select_words(chunk, units) for name, units in group_units(chunk, self.by).items()
         }
         self._check_groups({name: len(words) for name, words in groups.items()}, "chunk")
+        self._check_units(chunk.n_units, chunk._unit_table, "chunk")
         for start in range(0, chunk.n_samples, _STRETCH):
             stop = min(start + _STRETCH, chunk.n_samples)
             part_labels = None if coded is None else _stretch(coded, start, stop)
@@ -148,23 +168,13 @@ class PatternCounts:
                     max_patterns=self.max_patterns,
                 )
                 self._add(name, part)
-        return self
 
-    def merge(self, other: PatternCounts) -> PatternCounts:
-        """Add what another accumulator has seen."""
-        if not isinstance(other, PatternCounts):
-            raise TypeError(f"other must be a PatternCounts, got {other!r:.80}")
-        for option in ("by", "fingerprint", "max_patterns"):
-            own, given = getattr(self, option), getattr(other, option)
-            if own != given:
-                raise ValueError(f"other must have {option} {own}, got {given}")
-        if other._parts:
-            sizes = {name: parts[0].n_units for name, parts in other._parts.items()}
-            self._check_groups(sizes, "other")
-        for name, parts in other._parts.items():
-            for part in list(parts):
+    def _merge(self, later: PatternCounts) -> None:
+        if later._parts:
+            self._check_groups({name: p[0].n_units for name, p in later._parts.items()}, "later")
+        for name, parts in later._parts.items():
+            for part in parts:
                 self._add(name, part)
-        return self
 
     def result(self) -> dict[Hashable, PatternHistogram]:
         """The histograms, as `pattern_counts`."""
@@ -184,6 +194,12 @@ class PatternCounts:
         while len(parts) > 1 and parts[-2].counts.size <= 2 * parts[-1].counts.size:
             last = parts.pop()
             parts[-1] = parts[-1].merge(last)
+
+    def _copy(self) -> PatternCounts:
+        # Histograms do not change: the lists of them do.
+        copied = copy.copy(self)
+        copied._parts = {name: list(parts) for name, parts in self._parts.items()}
+        return copied
 
     def _check_groups(self, sizes: dict[Hashable, int], name: str) -> None:
         expected = {group: parts[0].n_units for group, parts in self._parts.items()}
@@ -213,15 +229,19 @@ def encode_labels(raster: SpikeRaster, labels: Any) -> tuple[np.ndarray, np.ndar
             )
         values: Any = samples[labels]
     else:
-        values = pd.Series(np.asarray(labels)) if np.ndim(labels) == 1 else None
-        if values is None or len(values) != raster.n_samples:
-            raise ValueError(
-                f"labels must have shape ({raster.n_samples},), a label per sample, "
-                f"got {np.shape(labels)}"
-            )
+        values = pd.Series(np.asarray(check_labels(labels, raster.n_samples)))
     if values.isna().any():
         raise ValueError("labels must not be missing or NaN")
     return encode(values)
+
+
+def check_labels(labels: Any, n_samples: int) -> Any:
+    """Refuse labels that are not one per sample."""
+    if np.ndim(labels) != 1 or len(labels) != n_samples:
+        raise ValueError(
+            f"labels must have shape ({n_samples},), a label per sample, got {np.shape(labels)}"
+        )
+    return labels
 
 
 def encode(values: Any) -> tuple[np.ndarray, np.ndarray]:
