@@ -30,6 +30,12 @@ from .plotting.distributions import plot_fano as plot_fano
 from .plotting.distributions import plot_pvalues as plot_pvalues
 from .plotting.distributions import plot_rates as plot_rates
 from .plotting.trains import plot_raster as plot_raster
+from .processes.compare import ProcessComparison as ProcessComparison
+from .processes.compare import compare_processes as compare_processes
+from .processes.fit import ProcessFit as ProcessFit
+from .processes.fit import fit_process as fit_process
+from .processes.rescaling import rescaling_test as rescaling_test
+from .processes.simulate import simulate as simulate
 from .recording.files.activations import open_activations as open_activations
 from .recording.layer_table import list_layers as list_layers
 from .recording.record import record as record

@@ -1,0 +1,1 @@
+"""Models of a unit's process: fit, compare, simulate."""
