@@ -78,19 +78,19 @@ def convert(
 def _form_of(source: Path, given: str | None) -> str:
     """``"spikes"``, ``"netcdf"``, which may hold either, or a form of activations."""
     from ann2neo.exchange.formats import format_of
-    from ann2neo.recording.files.activations import FORMS, form_of
+    from ann2neo.recording.files.activations import FORMATS, find_format
     from ann2neo.spikes.argument_checks import check_choice
 
     form = format_of(source) if given is None else given
     if given is not None:
-        check_choice(given, "--from", dict.fromkeys(("nwb", "nix", "netcdf", *FORMS)))
+        check_choice(given, "--from", dict.fromkeys(("nwb", "nix", "netcdf", *FORMATS)))
     if form in ("nwb", "nix") or (form == "zarr" and _is_raster(source)):
         return _SPIKES
     if form == "netcdf" or given is not None:
         return str(form)
     if not source.exists():
         raise FileNotFoundError(f"no file {source}")
-    return form_of(source)
+    return find_format(source)
 
 
 def _is_raster(path: Path) -> bool:
@@ -116,7 +116,7 @@ def _record_file(
     """The spikes of activations, or where they were stored."""
     from ann2neo.recording.files.activations import open_activations
 
-    with open_activations(source, keys=options.get("--key", ()), form=form) as layers:
+    with open_activations(source, keys=options.get("--key", ()), format=form) as layers:
         return _record(layers, options, sampling_period, **store)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+import math
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,11 @@ from ann2neo.recording.files import readers as readers
 from ann2neo.recording.files.readers import Arrays
 from ann2neo.recording.files.thingsvision import thingsvision
 from ann2neo.spikes.argument_checks import check_choice
+from ann2neo.spikes.isolation import run_isolated
+from ann2neo.spikes.paths import find_path
+from ann2neo.spikes.typing import PathLikeStr
 
-FORMS: dict[str, tuple[tuple[str, ...], Callable[[Path, ExitStack], Arrays]]] = {
+FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Path, ExitStack], Arrays]]] = {
     "npy": ((".npy",), readers.open_npy),
     "npz": ((".npz",), readers.open_npz),
     "hdf5": ((".h5", ".hdf5"), readers.open_hdf5),
@@ -26,14 +31,25 @@ FORMS: dict[str, tuple[tuple[str, ...], Callable[[Path, ExitStack], Arrays]]] = 
     "txt": ((".txt",), readers.open_txt),
     "thingsvision": ((), thingsvision),
 }
-"""Form → endings of the names of files, and what opens one."""
+"""Format → endings of the names of files, and what opens one."""
 
-_READING = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
+_WEIGHTS = re.compile(
+    r"(.*[/.:])?(kernel|weights?|bias|gamma|beta|(moving|running)_(mean|variance|var))(:0)?"
+)
+_SORTER = ("spike_times", "spike_clusters", "spike_templates", "templates_ind", "channel_map")
+
+
+Shown = dict[str, tuple[np.dtype[Any], tuple[int, ...]]]
+"""Name → type and shape of an array."""
 
 
 @contextmanager
 def open_activations(
-    path: str | Path, *, keys: Sequence[str] = (), form: str | None = None
+    path: PathLikeStr,
+    *,
+    keys: Sequence[str] = (),
+    format: str | None = None,
+    isolated: bool = False,
 ) -> Iterator[Arrays]:
     """Activations in a file or folder, for `record`; what is on disk stays there until it is recorded.
 
@@ -42,15 +58,19 @@ def open_activations(
     path : str or Path
         - ``.npy``: an array of shape (n_samples, ...), the layer ``"activations"``;
         - ``.npz``, HDF5 (``.h5``, ``.hdf5``), a Zarr array or group (``.zarr``, ``.zarr.zip``): an array
-          a layer, called by its key, the path inside the file;
-        - ``.pt``, a tensor; ``.mat``, a matrix ``features`` or a variable a sample; ``.txt``, a matrix:
-          the layer ``"activations"``, the last two read whole;
-        - a folder that thingsvision wrote, with features of one module or a folder a module: a layer a
-          module, in parts or not.
+          per layer, called by its key, the path inside the file;
+        - ``.mat``, a matrix, called by its name, or as thingsvision writes it a matrix ``features`` or a
+          variable per sample; read whole but for those of MATLAB 7.3;
+        - ``.pt``, a tensor, and ``.txt``, a matrix, read whole: the layer ``"activations"``;
+        - a folder that thingsvision wrote, with features of one module or a folder per module: a layer
+          per module, in parts or not.
     keys : sequence of str
         Which arrays or modules. Needed where there are several of more than one axis.
-    form : str, optional
-        A key of `FORMS`. Default: told by the name, or for a folder by what is in it.
+    format : str, optional
+        A key of `FORMATS`. Default: told by the name, or for a folder by what is in it.
+    isolated : bool
+        Read the file in another process, with a limit of time and memory, into files of this package:
+        for files that one does not trust, since libraries can crash over some.
 
     Yields
     ------
@@ -64,13 +84,19 @@ def open_activations(
     ImportError
         If a library for the form is not installed.
     ValueError
-        If the file is damaged, of another form or holds no activations, or `keys` do not choose among
-        them.
+        If the file is damaged, of another format or holds no activations, or `keys` do not choose among
+        them; if it holds a network's weights or times of spikes instead; or if it is an HDF5 file that
+        reads from other files.
+
+    Warns
+    -----
+    UserWarning
+        If chunks of a Zarr array are not stored, which are read as its fill value: whether they were
+        empty or were lost cannot be known.
 
     Notes
     -----
-    Nothing is unpickled; tensors are loaded with ``weights_only=True``. Zarr reads a chunk that was lost
-    as zeros, which cannot be noticed here.
+    Nothing is unpickled; tensors are loaded with ``weights_only=True``.
 
     Examples
     --------
@@ -81,21 +107,26 @@ def open_activations(
     ...         print(a2n.record(layers).layers)
     ['fc1', 'fc2']
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no file {path}")
-    if form is None:
-        form = form_of(path)
-    check_choice(form, "form", FORMS)
+    path = find_path(path, folder=True)
+    format = find_format(path) if format is None else format
+    check_choice(format, "format", FORMATS)
+    if isinstance(keys, str):
+        raise TypeError(f"keys must be a sequence of str, such as [{keys!r}], got {keys!r}")
     with ExitStack() as files:
+        if isolated:
+            yield _open_isolated(path, list(keys), format, files)
+            return
         try:
-            found = FORMS[form][1](path, files)
+            found = FORMATS[format][1](path, files)
+            shown = {key: (array.dtype, tuple(array.shape)) for key, array in found.items()}
         except (MemoryError, PermissionError, ImportError):
             raise
         except Exception as error:
-            raise ValueError(f"{path} cannot be read as {form}: {error}") from error
-        chosen = _chosen(path, found, keys)
-        yield {key: _Read(array, path) for key, array in chosen.items()}
+            raise ValueError(f"{path} cannot be read as {format}: {error or type(error)}") from error
+        chosen = {key: _Read(found[key], path) for key in _choose(path, shown, keys)}
+        for key, array in chosen.items():
+            _refuse_times(path, key, array)
+        yield chosen
 
 
 class _Read:
@@ -105,47 +136,103 @@ class _Read:
     """
 
     def __init__(self, array: Any, path: Path) -> None:
-        self.shape, self.dtype = array.shape, array.dtype
+        self.shape, self.dtype = tuple(array.shape), array.dtype
         self._array, self._path = array, path
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         try:
-            return np.asarray(self._array[rows])
-        except _READING as error:
-            raise ValueError(f"{self._path} is damaged: {error}") from error
+            read = np.asarray(self._array[rows])
+        except (MemoryError, PermissionError, readers.OrderError):
+            raise
+        except Exception as error:
+            raise ValueError(f"{self._path} is damaged: {error or type(error)}") from error
+        if isinstance(rows, slice) and len(read) != len(range(*rows.indices(self.shape[0]))):
+            raise ValueError(f"{self._path} is damaged: it holds fewer samples than it says")
+        return read
 
 
-def form_of(path: Path) -> str:
-    """The form that the name of a file says, or what is in a folder."""
+def _open_isolated(path: Path, keys: list[str], format: str, files: ExitStack) -> Arrays:
+    folder = Path(files.enter_context(tempfile.TemporaryDirectory()))
+    place = "ann2neo.recording.files.activations:copy_activations"
+    run_isolated(place, folder, path, keys=keys, format=format)
+    names = json.loads((folder / "names.json").read_text(encoding="utf-8"))
+    return {
+        name: np.load(folder / f"{number}.npy", mmap_mode="r", allow_pickle=False)
+        for number, name in enumerate(names)
+    }
+
+
+def copy_activations(folder: Path, path: Path, keys: list[str], format: str) -> None:
+    """Copy the activations in a file to ``.npy`` files in a folder; what the isolated process does."""
+    with open_activations(path, keys=keys, format=format) as layers:
+        for number, array in enumerate(layers.values()):
+            target = np.lib.format.open_memmap(
+                folder / f"{number}.npy", mode="w+", dtype=array.dtype, shape=array.shape
+            )
+            step = max(1, 2**24 // max(1, math.prod(array.shape[1:])))
+            for first in range(0, array.shape[0], step):
+                target[first : first + step] = array[first : first + step]
+            target.flush()
+        (folder / "names.json").write_text(json.dumps(list(layers)), encoding="utf-8")
+
+
+def find_format(path: Path) -> str:
+    """The format that the name of a file says, or what is in a folder."""
     name = path.name.lower()
-    for form, (suffixes, _) in FORMS.items():
+    for format, (suffixes, _) in FORMATS.items():
         if suffixes and name.endswith(suffixes):
-            return form
+            return format
     if path.is_dir():
         inside = {file.name for file in path.iterdir()}
         return "zarr" if inside & {".zarray", ".zgroup", "zarr.json"} else "thingsvision"
-    known = [suffix for suffixes, _ in FORMS.values() for suffix in suffixes]
-    raise ValueError(f"{path} must end in one of {known}, or its form be said")
+    known = [suffix for suffixes, _ in FORMATS.values() for suffix in suffixes]
+    raise ValueError(f"{path} must end in one of {known}, or its format be said")
 
 
-def _chosen(path: Path, found: Mapping[str, Any], keys: Sequence[str]) -> Arrays:
-    if isinstance(keys, str):
-        raise TypeError(f"keys must be a sequence of str, such as [{keys!r}], got {keys!r}")
-    numbers = {key: array for key, array in found.items() if array.dtype.kind in "biuf" and array.shape}
+def _choose(path: Path, found: Shown, keys: Sequence[str]) -> list[str]:
+    """Names of the arrays to read."""
+    numbers = {key: one for key, one in found.items() if one[0].kind in "biuf" and one[1]}
     unknown = [key for key in keys if key not in numbers]
     if unknown:
-        raise ValueError(f"{path} has no key {unknown[0]!r}: it holds {_listed(numbers)}")
+        raise ValueError(f"{path} has no key {unknown[0]!r}: it holds {_list_arrays(numbers)}")
     if keys:
-        return {key: numbers[key] for key in keys}
+        return list(keys)
     # An array of one axis beside them is labels or names.
-    layers = {key: array for key, array in numbers.items() if len(array.shape) > 1}
+    layers = {key: one for key, one in numbers.items() if len(one[1]) > 1}
     if not layers:
-        raise ValueError(f"{path} has no array of samples × units: it holds {_listed(found)}")
+        raise ValueError(f"{path} has no array of samples × units: it holds {_list_arrays(found)}")
+    if any(_WEIGHTS.fullmatch(key) for key in numbers):
+        raise ValueError(
+            f"{path} holds the weights of a network by its names, not activations; choose an array by "
+            f"key if it is none: {_list_arrays(found)}"
+        )
     if len(layers) > 1:
-        raise ValueError(f"{path} has several arrays, choose one or more by key: {_listed(layers)}")
-    return layers
+        raise ValueError(f"{path} has several arrays, choose one or more by key: {_list_arrays(layers)}")
+    return list(layers)
 
 
-def _listed(arrays: Mapping[str, Any]) -> str:
-    said = [f"{key!r} {array.dtype} {tuple(array.shape)}" for key, array in arrays.items()]
+def _refuse_times(path: Path, key: str, array: _Read) -> None:
+    """Refuse times of spikes, as spike sorters leave them, which would be units that are always on."""
+    width = math.prod(array.shape[1:])
+    name = path.stem if key == readers.ACTIVATIONS else key.split("/")[-1]
+    by_name = name.lower().startswith(_SORTER)
+    column = array.shape[0] > 2 and width <= 3
+    row = len(array.shape) == 2 and array.shape[0] == 1 and width > 2
+    if not (by_name or column or row):
+        return
+    first = (array[:] if row else array[:].reshape(-1, width)[:, 0]).ravel().astype(np.float64)
+    steps = np.diff(first)
+    ascending = bool(len(first) > 2 and first[0] >= 0 and np.all(steps >= 0) and steps.max() > 0)
+    whole = bool(np.all(first == np.rint(first)))
+    distinct = bool(ascending and np.count_nonzero(steps) > max(2, len(steps) // 4))
+    if by_name or (distinct and (first[-1] > 1 or not whole)):
+        raise ValueError(
+            f"{path}: {key!r}, {array.dtype} {array.shape}, looks like times of spikes or other events, "
+            "which ascend, not like activations; read a sorting with SpikeInterface, or give record the "
+            "array itself if it is activations"
+        )
+
+
+def _list_arrays(found: Shown) -> str:
+    said = [f"{key!r} {dtype} {shape}" for key, (dtype, shape) in found.items()]
     return ", ".join(said) or "nothing"

@@ -8,8 +8,9 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,17 @@ import scipy.io
 import zarr
 
 from ann2neo.extras import needed
+from ann2neo.spikes.hdf5_checks import walk_objects
 
 Arrays = dict[str, Any]
 """Name → array-like with dtype, shape and slices, samples first."""
 
 ACTIVATIONS = "activations"
 """Name of an array that has none."""
+
+
+class OrderError(TypeError):
+    """Activations that can only be read from the first to the last are asked for in another order."""
 
 
 class Parts:
@@ -94,7 +100,7 @@ class NpzArray:
 
 def _in_order(rows: Any, length: int) -> tuple[int, int]:
     if not isinstance(rows, slice):
-        raise TypeError("these activations can only be read in their order: leave rng out")
+        raise OrderError("these activations can only be read in their order: leave rng out")
     start, stop, _ = rows.indices(length)
     return start, stop
 
@@ -109,16 +115,61 @@ def open_npz(path: Path, files: ExitStack) -> Arrays:
     return {name.removesuffix(".npy"): NpzArray(archive, name, files) for name in members}
 
 
+class Transposed:
+    """A matrix whose axes are stored in the other order, as MATLAB's in HDF5; samples first."""
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+        self.shape, self.dtype = tuple(dataset.shape[::-1]), dataset.dtype
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return np.asarray(self._dataset[..., rows]).T
+
+
 def open_hdf5(path: Path, files: ExitStack) -> Arrays:
     h5py = needed("h5py", extra="hdf5")
-    found: Arrays = {}
+    file = files.enter_context(h5py.File(path, "r"))
+    _refuse_weights(file)
+    found = {name: item for name, item in walk_objects(file) if isinstance(item, h5py.Dataset)}
+    return _from_matlab(found) if _is_matlab(path) else found
 
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            found[name] = item
 
-    files.enter_context(h5py.File(path, "r")).visititems(visit)
-    return found
+def _is_matlab(path: Path) -> bool:
+    """Whether MATLAB wrote a file as HDF5, since its version 7.3."""
+    with path.open("rb") as stream:
+        return stream.read(10) == b"MATLAB 7.3"
+
+
+def _from_matlab(found: Arrays) -> Arrays:
+    kinds = (b"char", b"cell", b"function_handle")
+    arrays: Arrays = {
+        name: Transposed(item)
+        for name, item in found.items()
+        if not name.startswith("#") and item.attrs.get("MATLAB_class") not in kinds and item.shape
+    }
+    # A vector beside a matrix is labels or names, which MATLAB makes a matrix of one row or column.
+    return {
+        name: array[:].ravel()
+        if len(array.shape) == 2 and 1 in array.shape and len(arrays) > 1
+        else array
+        for name, array in arrays.items()
+    }
+
+
+def _refuse_weights(file: Any) -> None:
+    """What Keras and NIR keep in HDF5 are networks: their kernels would look like samples × units."""
+    if {"keras_version", "layer_names", "model_config"} & set(file.attrs) or "model_weights" in file:
+        raise ValueError("it holds the weights of a Keras model, not activations: use ann2neo.record")
+    if {"layers", "_layer_checkpoint_dependencies"} & set(file) and _has_vars(file):
+        raise ValueError("it holds the weights of a Keras model, not activations: use ann2neo.record")
+    if {"node", "version"} <= set(file) and ("edges" in file["node"] or "type" in file["node"]):
+        raise ValueError("it holds a network as a NIR graph, not activations")
+
+
+def _has_vars(file: Any) -> bool:
+    names: list[str] = []
+    file.visit(names.append)
+    return any(name.split("/")[-1] == "vars" for name in names)
 
 
 def open_zarr(path: Path, files: ExitStack) -> Arrays:
@@ -130,7 +181,7 @@ def open_zarr(path: Path, files: ExitStack) -> Arrays:
     opened = zarr.open(store, mode="r")
     found = _zarr_arrays(opened) if hasattr(opened, "groups") else {ACTIVATIONS: opened}
     for name, array in found.items():
-        _check_codecs(name, array)
+        _check_codecs(path, name, array)
     return found
 
 
@@ -141,17 +192,59 @@ def _zarr_arrays(group: Any, prefix: str = "") -> Arrays:
     return found
 
 
-def _check_codecs(name: str, array: Any) -> None:
-    """Refuse an array whose chunks would be unpickled, whatever its type says."""
+def _check_codecs(path: Path, name: str, array: Any) -> None:
+    """Refuse an array whose chunks would be unpickled, whatever its type says, or were cut short."""
     single = getattr(array, "compressor", None) if not hasattr(array, "compressors") else None
     several = [*(getattr(array, "compressors", None) or ()), *(array.filters or ())]
     for codec in (single, *several):
         if "pickle" in f"{type(codec).__name__} {getattr(codec, 'codec_id', '')}".lower():
             raise ValueError(f"array {name!r} is refused: reading it would unpickle what it holds")
+    last = [None, single, *(getattr(array, "compressors", None) or ())][-1]
+    # The chunks inside a shard have an index with a checksum.
+    if "blosc" in type(last).__name__.lower() and not getattr(array, "shards", None):
+        _check_blosc(path, array.path, name)
+    missing = array.nchunks - array.nchunks_initialized
+    if missing:
+        warnings.warn(
+            f"{missing} of {array.nchunks} chunks of {name!r} are not stored in {path} and are read as "
+            f"{array.fill_value!r}, whether they were empty or are lost",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _check_blosc(path: Path, inside: str, name: str) -> None:
+    """Blosc unpacks a chunk that was cut short to something: its header says how long it was."""
+    for file, size, begin in _chunk_files(path, inside):
+        if size < 16 or int.from_bytes(begin[12:16], "little") != size:
+            raise ValueError(f"array {name!r} is damaged: its chunk {file} is not as long as it says")
+
+
+def _chunk_files(path: Path, inside: str) -> Iterator[tuple[str, int, bytes]]:
+    """Name, length and first bytes of each chunk of an array in a Zarr folder or zip file."""
+    inside = inside.strip("/")
+    if path.is_dir():
+        for file in sorted((path / inside).rglob("*") if inside else path.rglob("*")):
+            if file.is_file() and not file.name.startswith(".") and file.name != "zarr.json":
+                with file.open("rb") as stream:
+                    yield file.relative_to(path).as_posix(), file.stat().st_size, stream.read(16)
+        return
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            file_name = member.filename.split("/")[-1]
+            here = not inside or member.filename.startswith(inside + "/")
+            if here and not file_name.startswith(".") and file_name not in ("zarr.json", ""):
+                with archive.open(member) as stream:
+                    yield member.filename, member.file_size, stream.read(16)
 
 
 def open_tensor(path: Path, files: ExitStack) -> Arrays:
     torch = needed("torch", extra="torch")
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f"the checksum of {damaged} does not match")
     found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     if not isinstance(found, torch.Tensor):
         raise ValueError(f"it holds a {type(found).__name__}, not a tensor")
@@ -161,13 +254,27 @@ def open_tensor(path: Path, files: ExitStack) -> Arrays:
 
 
 def open_mat(path: Path, files: ExitStack) -> Arrays:
-    found = scipy.io.loadmat(path)
-    arrays = {name: array for name, array in found.items() if not name.startswith("__")}
-    if "features" in arrays:
+    if _is_matlab(path):
+        return open_hdf5(path, files)
+    loaded = scipy.io.loadmat(path)
+    found = {name: array for name, array in loaded.items() if not name.startswith("__")}
+    arrays = {name: a.toarray() if hasattr(a, "toarray") else a for name, a in found.items()}
+    if list(arrays) == ["features"]:
         return {ACTIVATIONS: arrays["features"]}
-    # thingsvision writes a variable an image where it knows their names; MATLAB makes rows of vectors.
-    rows = [array[0] if array.ndim == 2 and len(array) == 1 else array for array in arrays.values()]
-    return {ACTIVATIONS: np.stack(rows)} if rows else {}
+    # thingsvision writes a variable per image where it knows their names; MATLAB makes rows of vectors.
+    rows = [array for array in arrays.values() if array.ndim == 2 and len(array) == 1]
+    widths = {array.shape[1] for array in rows}
+    named = {name.lower() for name in arrays} & _LABELS
+    if len(rows) == len(arrays) > 1 and len(widths) == 1 and widths != {1} and not named:
+        return {ACTIVATIONS: np.concatenate(rows)}
+    # A vector beside a matrix is labels or names, which MATLAB makes a matrix of one row or column.
+    return {
+        name: array.ravel() if array.ndim == 2 and 1 in array.shape and len(arrays) > 1 else array
+        for name, array in arrays.items()
+    }
+
+
+_LABELS = {"x", "y", "t", "label", "labels", "target", "targets", "class", "classes", "time", "times"}
 
 
 def open_txt(path: Path, files: ExitStack) -> Arrays:

@@ -1,5 +1,6 @@
 """Activations that other extractors left: read as they are, a slice at a time, or refused by name."""
 
+import json
 import shutil
 import zipfile
 
@@ -117,12 +118,166 @@ class TestFiles:
     def test_form_where_the_name_does_not_tell(self, tmp_path, values):
         path = one_file(tmp_path / "a.npy", values).rename(tmp_path / "data")
         with pytest.raises(
-            ValueError, match=r"data must end in one of \['\.npy', .*or its form be said"
+            ValueError, match=r"data must end in one of \['\.npy', .*or its format be said"
         ):
             dense(path)
-        assert dense(path, form="npy") == record(values, progress=False)
-        with pytest.raises(ValueError, match=r"form must be one of .*got 'onnx'"):
-            dense(path, form="onnx")
+        assert dense(path, format="npy") == record(values, progress=False)
+        with pytest.raises(ValueError, match=r"format must be one of .*got 'onnx'"):
+            dense(path, format="onnx")
+
+
+class TestMatlab:
+    def test_a_matrix_of_any_name_beside_labels(self, tmp_path, values):
+        labels = np.arange(len(values))
+        scipy.io.savemat(tmp_path / "a.mat", {"X": values, "y": labels, "kind": "relu"})
+        for options in ({}, {"keys": ["X"]}):
+            assert_array_equal(dense(tmp_path / "a.mat", **options).to_dense(), values > 0)
+        scipy.io.savemat(tmp_path / "one.mat", {"acts": values})
+        assert dense(tmp_path / "one.mat").layers == ["acts"]
+
+    def test_two_matrices_are_chosen_by_key(self, tmp_path, values):
+        scipy.io.savemat(tmp_path / "a.mat", {"fc1": values, "features": -values})
+        with pytest.raises(ValueError, match=r"several arrays, choose .*'fc1' float32 \(70, 6\)"):
+            dense(tmp_path / "a.mat")
+        assert_array_equal(dense(tmp_path / "a.mat", keys=["fc1"]).to_dense(), values > 0)
+
+    def test_vectors_that_may_be_labels_are_not_stacked(self, tmp_path):
+        scipy.io.savemat(tmp_path / "a.mat", {"x": np.arange(9.0), "y": np.arange(9)})
+        with pytest.raises(ValueError, match="no array of samples × units"):
+            dense(tmp_path / "a.mat")
+
+    @pytest.mark.parametrize("format", [None, "hdf5", "mat"])
+    def test_version_7_3(self, tmp_path, values, format):
+        path = tmp_path / "a.mat"
+        with h5py.File(path, "w", userblock_size=512) as file:
+            for name, array in (("acts", values), ("y", np.arange(70.0)[:, None])):
+                file[name] = array.T
+                file[name].attrs["MATLAB_class"] = np.bytes_("double")
+            file["name"] = np.zeros((3, 1), np.uint16)
+            file["name"].attrs["MATLAB_class"] = np.bytes_("char")
+            file["#refs#/a"] = np.ones((4, 5))
+        with path.open("r+b") as stream:
+            stream.write(b"MATLAB 7.3 MAT-file".ljust(512))
+        raster = dense(path, format=format)
+        assert raster.layers == ["acts"]
+        assert_array_equal(raster.to_dense(), values > 0)
+
+
+class TestOtherThings:
+    """Numbers that are no activations."""
+
+    def test_weights_of_a_network(self, tmp_path, values):
+        write(tmp_path / "a.npz", {"fc1.weight": values, "fc1.bias": values[0]})
+        with pytest.raises(ValueError, match="weights of a network"):
+            dense(tmp_path / "a.npz")
+        assert dense(tmp_path / "a.npz", keys=["fc1.weight"]).n_units == 6
+
+    @pytest.mark.parametrize("kind", ["layers", "attributes", "nir"])
+    def test_files_of_networks(self, tmp_path, values, kind):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            if kind == "layers":
+                file["layers/dense/vars/0"] = values
+            elif kind == "attributes":
+                file["dense/dense/k"] = values
+                file.attrs["keras_version"] = "3"
+            else:
+                file["node/nodes/1/weight"], file["version"] = values, "1.0"
+                file["node/edges"] = [[0, 1]]
+        with pytest.raises(ValueError, match=r"weights of a Keras model|NIR graph"):
+            dense(tmp_path / "a.h5", keys=[] if kind != "layers" else ["layers/dense/vars/0"])
+
+    @pytest.mark.parametrize(
+        ("name", "times"),
+        [
+            ("spike_times", np.arange(3, 903, 3, dtype=np.uint64)[:, None]),
+            ("acts", np.arange(3, 903, 3)[None]),
+            ("acts", np.cumsum(np.random.default_rng(0).exponential(size=50))[:, None]),
+            ("acts", np.column_stack([np.arange(3, 303), np.arange(300) % 7])),
+            ("spike_clusters", np.random.default_rng(0).integers(0, 9, (40, 1))),
+        ],
+    )
+    def test_times_of_a_spike_sorter(self, tmp_path, name, times):
+        np.save(tmp_path / f"{name}.npy", times)
+        with pytest.raises(ValueError, match="looks like times of spikes"):
+            dense(tmp_path / f"{name}.npy")
+
+    @pytest.mark.parametrize("width", [1, 2, 3])
+    def test_activations_of_few_units_are_none(self, tmp_path, values, width):
+        np.save(tmp_path / "a.npy", values[:, :width])
+        assert_array_equal(dense(tmp_path / "a.npy").to_dense(), values[:, :width] > 0)
+
+    @pytest.mark.parametrize("kind", ["link", "storage", "virtual"])
+    def test_hdf5_that_reads_from_other_files(self, tmp_path, values, kind):
+        (tmp_path / "raw").write_bytes(values.tobytes())
+        write(tmp_path / "other.h5", {"x": values})
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            if kind == "link":
+                file["inner/x"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "x")
+            elif kind == "storage":
+                file.create_dataset("x", values.shape, "f4", external=str(tmp_path / "raw"))
+            else:
+                layout = h5py.VirtualLayout(values.shape, "f4")
+                layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "x", values.shape)
+                file.create_virtual_dataset("x", layout)
+        with pytest.raises(ValueError, match=r"refused: (it is a link to another|its values lie in an)"):
+            dense(tmp_path / "a.h5")
+
+    def test_hdf5_that_stores_nothing_of_what_it_says(self, tmp_path):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file.create_dataset("x", (10**7, 1000), "f4", chunks=(100, 1000))
+        with pytest.raises(ValueError, match="of its 40000000000 bytes it stores 0"):
+            dense(tmp_path / "a.h5")
+
+    def test_hdf5_whose_groups_hold_one_another(self, tmp_path, values):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file["g/x"] = values
+            file["g/h"] = file["g"]
+            file["soft"] = h5py.SoftLink("/g/x")
+        assert dense(tmp_path / "a.h5").layers == ["g/x"]
+
+
+class TestDamage:
+    def test_tensors_whose_checksum_is_wrong(self, tmp_path, values):
+        path = one_file(tmp_path / "a.pt", values)
+        whole = bytearray(path.read_bytes())
+        whole[whole.find(values.tobytes()) + 3] ^= 0x80
+        path.write_bytes(whole)
+        with pytest.raises(ValueError, match=r"a\.pt cannot be read as pt: the checksum of"):
+            dense(path)
+
+    @pytest.mark.parametrize("codec", ["blosc", "zlib", "zstd", "lz4", "bz2", "lzma", None])
+    @pytest.mark.parametrize("keep", [0, 10, 20, 0.5, -4, -1])
+    def test_chunks_that_were_cut_short(self, tmp_path, values, codec, keep):
+        import numcodecs
+
+        names = {"blosc": "Blosc", "zlib": "Zlib", "zstd": "Zstd", "lz4": "LZ4", "bz2": "BZ2"}
+        compressor = codec and getattr(numcodecs, names.get(codec, "LZMA"))()
+        config = None if compressor is None else compressor.get_config()
+        folder = tmp_path / "a.zarr"
+        folder.mkdir()
+        metadata = {"zarr_format": 2, "shape": [70, 6], "chunks": [35, 6], "dtype": "<f4", "order": "C"}
+        metadata |= {"compressor": config, "filters": None, "fill_value": 0.0}
+        (folder / ".zarray").write_text(json.dumps(metadata))
+        for number, half in enumerate((values[:35], values[35:])):
+            chunk = half.tobytes() if compressor is None else bytes(compressor.encode(half))
+            (folder / f"{number}.0").write_bytes(chunk)
+        assert_array_equal(dense(folder).to_dense(), values > 0)
+        chunk = (folder / "1.0").read_bytes()
+        (folder / "1.0").write_bytes(chunk[: keep if isinstance(keep, int) else len(chunk) // 2])
+        with pytest.raises(ValueError, match=r"a\.zarr (is damaged|cannot be read)"):
+            dense(folder)
+
+    def test_chunks_that_are_not_there(self, tmp_path, values):
+        path = new_zarr(tmp_path / "a.zarr", {"x": values})
+        next(file for file in path.rglob("*") if file.name[0].isdigit()).unlink()
+        with pytest.warns(UserWarning, match=r"1 of \d+ chunks of 'x' are not stored"):
+            dense(path)
+
+    def test_in_another_process(self, tmp_path, values):
+        path = write(tmp_path / "a.h5", {"fc1": values, "fc2": -values})
+        assert dense(path, keys=["fc2"], isolated=True) == dense(path, keys=["fc2"])
+        with pytest.raises(ValueError, match="several arrays, choose"):
+            dense(path, isolated=True)
 
 
 class TestRefused:
