@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 
 from ann2neo import SpikeRaster, read_spikes, record, to_xarray, write_spikes
 from ann2neo.cli import main
-from ann2neo.exchange.formats import FORMATS
+from ann2neo.exchange.format_table import FORMATS
 from tests.recording.foreign_zarr import new_zarr
 from tests.spikes.stores import known
 
@@ -194,14 +194,14 @@ class TestErrors:
         [
             (["no.zarr", "out.nwb"], "no raster at no.zarr"),
             (["no.npy", "out.nwb"], "no file no.npy"),
-            (["no.nc", "out.nwb"], "no file no.nc"),
+            (["no.nc", "out.nwb"], "no file at no.nc"),
             (
                 ["folder", "out.nwb"],
                 "folder cannot be read as thingsvision: it holds no files features*.npy",
             ),
             (["x.npy", "out.xyz"], "out.xyz must end in one of ['.zarr', '.zip', '.nwb', "),
             (["x.npy", "out.nwb", "--to", "onnx"], "format must be one of ('zarr', 'nwb', "),
-            (["x.npy", "out.nwb", "--from", "onnx"], "--from must be one of ('nwb', 'nix', "),
+            (["x.npy", "out.nwb", "--from", "onnx"], "--from must be one of ('zarr', 'nwb', 'nix', "),
             (["x.xyz", "out.nwb"], "x.xyz must end in one of ['.npy', "),
             (["x.npy", "taken.npy"], "taken.npy exists; say --overwrite to replace it"),
             (["x.npy", "nowhere/out.nwb"], "the directory nowhere does not exist"),

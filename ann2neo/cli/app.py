@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ann2neo.cli import study
 from ann2neo.cli.convert import convert
+from ann2neo.cli.reading import Isolated, SamplingPeriod, Segment, Spikes, name_options, read_file
 from ann2neo.cli.terminal import (
     INTERRUPTED,
+    PlainConsole,
     array_file,
+    escape_controls,
     format_value,
     frame_table,
     quieten_frameworks,
@@ -36,19 +38,21 @@ _DEBUG = "--debug"
 
 @app.command()
 def analyze(
-    file: Annotated[Path, typer.Argument(help="Spikes: .zarr, .zarr.zip, .nwb, .nix or .nc.")],
+    file: Spikes,
     window: Annotated[int, typer.Option(help="Samples a window of the Fano factor.")] = 100,
     alpha: Annotated[float, typer.Option(help="Level of the verdicts.")] = 0.05,
+    segment: Segment = None,
+    sampling_period: SamplingPeriod = None,
+    isolated: Isolated = False,
 ) -> None:
     """Print the indicators of each layer and the tests of the Poisson assumptions."""
     import warnings
 
-    from ann2neo.exchange.formats import read_spikes
     from ann2neo.significance.assumptions import poisson_assumptions
     from ann2neo.statistics.summary import summarize
 
-    raster = read_spikes(file)
-    console = Console()
+    raster = read_file(file, segment, sampling_period, isolated)
+    console = PlainConsole()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         summary = summarize(raster, window=window).reset_index()
@@ -98,7 +102,7 @@ def demo(
         rows.add_column(title, justify="right")
     for values in table.itertuples(index=False):
         rows.add_row(*(format_value(value) for value in values))
-    console = Console()
+    console = PlainConsole()
     console.print(rows)
     console.print("Accuracy: on the labels trained on. Fano, 1 − rate, ISI CV: over units that fire;")
     console.print("a unit that fires independently at each sample has a Fano factor of 1 − rate, not 1.")
@@ -152,10 +156,13 @@ def record(
 
 @app.command()
 def info(
-    file: Annotated[Path, typer.Argument(help="Spikes: .zarr, .zarr.zip, .nwb, .nix or .nc.")],
+    file: Spikes,
+    segment: Segment = None,
+    sampling_period: SamplingPeriod = None,
+    isolated: Isolated = False,
 ) -> None:
     """Say what a file holds."""
-    _print_raster(file)
+    _print_raster(file, segment, sampling_period, isolated)
 
 
 def main() -> None:
@@ -170,8 +177,7 @@ def main() -> None:
         if debug:
             raise
         message = error.format_message() if hasattr(error, "format_message") else str(error)
-        # Options are written as the command line writes them.
-        message = " ".join(message.split()).replace("pass overwrite=True", "say --overwrite")
+        message = name_options(" ".join(message.split()))
         _fail(message or type(error).__name__, 2)
     if status == INTERRUPTED:
         _fail("interrupted", INTERRUPTED)
@@ -179,7 +185,7 @@ def main() -> None:
 
 
 def _fail(message: str, status: int) -> None:
-    sys.stderr.write(f"ann2neo: {message}\n")
+    sys.stderr.write(f"ann2neo: {escape_controls(message)}\n")
     sys.exit(status)
 
 
@@ -196,11 +202,14 @@ def _keras_model(path: Path) -> Any:
         raise ValueError(f"MODEL.keras: {path} cannot be read as a Keras model: {error}") from error
 
 
-def _print_raster(path: Path) -> None:
-    from ann2neo.exchange.formats import read_spikes
-
-    raster = read_spikes(path)
-    console = Console()
+def _print_raster(
+    path: Path,
+    segment: str | None = None,
+    sampling_period: float | None = None,
+    isolated: bool = False,
+) -> None:
+    raster = read_file(path, segment, sampling_period, isolated)
+    console = PlainConsole()
     console.print(_description(path, raster))
     console.print(_layer_table(raster))
 

@@ -8,51 +8,50 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ann2neo.cli.reading import Isolated, SamplingPeriod, Segment, read_file
+from ann2neo.exchange.format_table import list_formats
+from ann2neo.recording.files.formats import FORMATS
+
 if TYPE_CHECKING:
     from ann2neo.spikes.raster import SpikeRaster
 
 _SPIKES = "spikes"
+_READ, _WRITTEN = (", ".join(list_formats(reading=reading)) for reading in (True, False))
+_ACTIVATIONS = ", ".join(FORMATS)
 
 
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A file or folder to read.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A file to write.")],
-    to: Annotated[
-        str | None, typer.Option(help="Format of OUT: zarr, nwb, nix, netcdf, or npy (spikes alone).")
-    ] = None,
+    to: Annotated[str | None, typer.Option(help=f"Format of OUT: {_WRITTEN}.")] = None,
     given: Annotated[
         str | None,
-        typer.Option(
-            "--from",
-            help="Format of IN: zarr, nwb, nix, netcdf; activations: npy, npz, hdf5, zarr, netcdf, pt, "
-            "mat, txt, thingsvision.",
-        ),
+        typer.Option("--from", help=f"Format of IN: {_READ}; activations: {_ACTIVATIONS}."),
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Activations: a unit is active above this; default 0.")
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Activations: a label a sample, a .npy file.")
+        Path | None, typer.Option(help="Activations: a label per sample, a .npy file.")
     ] = None,
     key: Annotated[
         list[str] | None,
         typer.Option(help="Activations: the array inside IN; several, said one by one, are layers."),
     ] = None,
-    sampling_period: Annotated[
-        float | None, typer.Option(help="Seconds a sample stands for, where IN does not say it.")
-    ] = None,
+    segment: Segment = None,
+    sampling_period: SamplingPeriod = None,
+    isolated: Isolated = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
 ) -> None:
     """Convert spikes to another format, or activations that others extracted to spikes.
 
-    Formats are told by the endings .zarr, .zarr.zip, .nwb, .nix, .nc, .npy, .npz, .h5, .hdf5, .pt, .mat
-    and .txt, or by --from and --to; a folder without one is thingsvision's. Activations are read a batch
-    at a time, so that they may be larger than memory.
+    Formats are told by the endings of names, or by --from and --to; a folder without one is
+    thingsvision's. Activations are read a batch at a time, so that they may be larger than memory.
     """
-    from ann2neo.cli.terminal import array_file
-    from ann2neo.exchange.formats import checked_format, read_spikes, write_spikes
+    from ann2neo.cli.terminal import array_file, escape_controls
+    from ann2neo.exchange.formats import check_format, write_spikes
 
-    target = checked_format(out, to)
+    target = check_format(out, to)
     if out.is_file() and not overwrite:
         raise FileExistsError(f"{out} exists; pass overwrite=True to replace it")
     shown = None if labels is None else array_file(labels, "--labels")
@@ -61,30 +60,31 @@ def convert(
     form = _form_of(source, given)
     if form == _SPIKES:
         _refuse(options)
-        raster = read_spikes(source, given, sampling_period=sampling_period)
+        raster = read_file(source, segment, sampling_period, isolated, given)
     elif form == "netcdf":
-        raster = _from_netcdf(source, options, sampling_period)
+        raster = _from_netcdf(source, options, sampling_period, isolated)
     elif target == "zarr":
         # Straight to disk: the spikes too may be larger than memory.
-        _record_file(source, form, options, sampling_period, store=out, overwrite=overwrite)
-        typer.echo(f"wrote {out}")
+        _record_file(source, form, options, sampling_period, isolated, store=out, overwrite=overwrite)
+        typer.echo(escape_controls(f"wrote {out}"))
         return
     else:
-        raster = _record_file(source, form, options, sampling_period)
+        raster = _record_file(source, form, options, sampling_period, isolated)
     write_spikes(raster, out, target, overwrite=overwrite)
-    typer.echo(f"wrote {out}")
+    typer.echo(escape_controls(f"wrote {out}"))
 
 
 def _form_of(source: Path, given: str | None) -> str:
     """``"spikes"``, ``"netcdf"``, which may hold either, or a form of activations."""
-    from ann2neo.exchange.formats import format_of
-    from ann2neo.recording.files.activations import FORMATS, find_format
+    from ann2neo.exchange.formats import find_format as find_spikes
+    from ann2neo.recording.files.activations import find_format
     from ann2neo.spikes.argument_checks import check_choice
 
-    form = format_of(source) if given is None else given
+    form = find_spikes(source) if given is None else given
     if given is not None:
-        check_choice(given, "--from", dict.fromkeys(("nwb", "nix", "netcdf", *FORMATS)))
-    if form in ("nwb", "nix") or (form == "zarr" and _is_raster(source)):
+        check_choice(given, "--from", dict.fromkeys((*list_formats(reading=True), *FORMATS)))
+    spikes_only = form in list_formats(reading=True) and form not in ("zarr", "netcdf")
+    if spikes_only or (form == "zarr" and _is_raster(source)):
         return _SPIKES
     if form == "netcdf" or given is not None:
         return str(form)
@@ -111,24 +111,36 @@ def _refuse(options: dict[str, Any]) -> None:
 
 
 def _record_file(
-    source: Path, form: str, options: dict[str, Any], sampling_period: float | None, **store: Any
+    source: Path,
+    form: str,
+    options: dict[str, Any],
+    sampling_period: float | None,
+    isolated: bool,
+    **store: Any,
 ) -> Any:
     """The spikes of activations, or where they were stored."""
     from ann2neo.recording.files.activations import open_activations
 
-    with open_activations(source, keys=options.get("--key", ()), format=form) as layers:
+    with open_activations(
+        source, keys=options.get("--key", ()), format=form, isolated=isolated
+    ) as layers:
         return _record(layers, options, sampling_period, **store)
 
 
-def _from_netcdf(source: Path, options: dict[str, Any], sampling_period: float | None) -> SpikeRaster:
+def _from_netcdf(
+    source: Path, options: dict[str, Any], sampling_period: float | None, isolated: bool
+) -> SpikeRaster:
     """Spikes, or the activations of an assembly with what its coordinates say of units and samples."""
-    from ann2neo.exchange.xarray import by_sample, from_xarray, opened_netcdf, tables
+    from ann2neo.exchange.xarray import by_sample, from_xarray, open_netcdf, tables
     from ann2neo.spikes.raster import SpikeRaster
 
+    if isolated:
+        _refuse(options)
+        return read_file(source, None, sampling_period, isolated, "netcdf")
     keys = options.pop("--key", [None])
     if len(keys) > 1:
         raise ValueError(f"--key must be one variable of a NetCDF file, got {keys}")
-    with opened_netcdf(source, variable=keys[0]) as array:
+    with open_netcdf(source, variable=keys[0]) as array:
         if array.dtype == bool:
             _refuse(options)
             return from_xarray(array, sampling_period=sampling_period)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from ann2neo.cli.terminal import INTERRUPTED, quieten_frameworks
+from ann2neo.cli.terminal import INTERRUPTED, PlainConsole, quieten_frameworks
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
@@ -41,7 +40,7 @@ def run(
     try:
         results = run_study(study, out, resume=resume, workers=workers, data_dir=data_dir)
     except KeyboardInterrupt:
-        say = Console(stderr=True, highlight=False, soft_wrap=True).print
+        say = PlainConsole(stderr=True, highlight=False, soft_wrap=True).print
         say(f"What has ended is kept in {out}: the same command goes on from there.")
         raise typer.Exit(INTERRUPTED) from None
     _say(results)
@@ -75,12 +74,12 @@ def configs() -> None:
         networks = [f"{n.name} {', '.join(map(str, n.widths))}" for n in study.networks]
         networks += [f"{n.name} {', '.join(map(str, n.blocks))}" for n in study.pattern_networks]
         rows.add_row(name, "; ".join(networks), ", ".join(study.datasets), str(len(study.cells())))
-    Console().print(rows)
+    PlainConsole().print(rows)
 
 
 def _say(results: Results) -> None:
     """What was measured, means over seeds, and what failed."""
-    console = Console()
+    console = PlainConsole()
     if len(results.indicators) or not len(results.patterns):
         console.print(_condition_table(results))
     if len(results.patterns):
@@ -140,4 +139,4 @@ def _write_report(results: Results, folder: Path) -> None:
     from ann2neo.study import write_report as write_report
 
     path = write_report(results, folder / "report.html", overwrite=True)
-    Console().print(f"Wrote {path}", highlight=False, soft_wrap=True)
+    PlainConsole().print(f"Wrote {path}", highlight=False, soft_wrap=True)

@@ -1,15 +1,36 @@
-"""What the commands share: tables on the terminal, array files, quiet frameworks."""
+"""What the commands share: text and tables on the terminal, array files, quiet frameworks."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C; typer's own."""
+
+# Controls of the terminal, of the direction of text, and halves of surrogate pairs.
+_CONTROLS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def escape_controls(text: str) -> str:
+    """Text as it is, but for what a terminal would obey instead of showing it: that is spelled out."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+class PlainConsole(Console):
+    """A console that shows names as they are: brackets are no markup, controls are spelled out."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(escape_controls(text), **options)
 
 
 def frame_table(frame: Any, title: str, *, header: bool = True) -> Table:

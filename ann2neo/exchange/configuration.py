@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
+from ann2neo.exchange.errors import MismatchError
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.raster import SpikeRaster
 
@@ -69,6 +71,6 @@ def _read(
 
 def known_period(given: float | None, stored: float, where: str) -> float:
     """The sampling period that is stored, if the one given does not contradict it."""
-    if given is not None and check_period(given) != stored:
-        raise ValueError(f"sampling_period is {stored} s in this {where}, got {given}")
+    if given is not None and not math.isclose(check_period(given), stored, rel_tol=1e-9):
+        raise MismatchError(f"sampling_period is {stored} s in this {where}, got {given}")
     return stored

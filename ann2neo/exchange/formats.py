@@ -1,95 +1,101 @@
-"""Formats of files that hold spikes: what reads and writes each, told by the ending of its name."""
+"""Files that hold spikes, of any format: told by the ending of the name, read and written alike."""
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ann2neo.exchange.format_table import all_formats, list_endings, list_formats
+from ann2neo.exchange.isolated import read_isolated
 from ann2neo.spikes.argument_checks import check_choice
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.file_kinds import name_kind
+from ann2neo.spikes.paths import as_path
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import PathLikeStr, RasterLike
 from ann2neo.spikes.whole_file import write_whole
 
 
-@dataclass(frozen=True)
-class Format:
-    """A file format, with its reader and writer as "module:function"; an empty one: there is none.
-
-    Parameters
-    ----------
-    suffixes : tuple of str
-        Endings of the names of its files.
-    reader : str
-        Takes a path and the keyword `sampling_period`, gives a raster.
-    writer : str
-        Takes a raster, a path and the keyword `overwrite`.
-    """
-
-    suffixes: tuple[str, ...]
-    reader: str
-    writer: str
-
-
-FORMATS = {
-    "zarr": Format(
-        (".zarr", ".zip"), "ann2neo.exchange.formats:read_store", "ann2neo.spikes.store:save"
-    ),
-    "nwb": Format(
-        (".nwb",), "ann2neo.exchange.nwb.file:read_nwb", "ann2neo.exchange.nwb.file:write_nwb"
-    ),
-    "nix": Format((".nix",), "ann2neo.exchange.nix:read_nix", "ann2neo.exchange.nix:write_nix"),
-    "netcdf": Format(
-        (".nc",), "ann2neo.exchange.xarray:read_netcdf", "ann2neo.exchange.xarray:write_netcdf"
-    ),
-    "npy": Format((".npy",), "", "ann2neo.exchange.formats:write_npy"),
-}
-
-
-def format_of(path: str | Path) -> str | None:
+def find_format(path: PathLikeStr) -> str | None:
     """The format that the ending of a name tells, if any."""
     name = Path(path).name.lower()
-    return next((key for key, one in FORMATS.items() if name.endswith(one.suffixes)), None)
+    return next((key for key, one in all_formats().items() if name.endswith(one.suffixes)), None)
 
 
-def checked_format(path: str | Path, form: str | None, *, reading: bool = False) -> str:
-    """`form`, or else what the ending of the name tells, if such files can be written (or read)."""
-    among = [key for key, one in FORMATS.items() if one.reader or not reading]
-    chosen = format_of(path) if form is None else form
+def check_format(path: PathLikeStr, format: str | None, *, reading: bool = False) -> str:
+    """`format`, or else what the ending of the name tells, if such files can be written (or read)."""
+    among = list_formats(reading=reading)
+    chosen = find_format(path) if format is None else format
     if chosen is None:
-        endings = [suffix for key in among for suffix in FORMATS[key].suffixes]
+        endings = list_endings(reading=reading)
         raise ValueError(f"{path} must end in one of {endings}, or its format be one of {among}")
     check_choice(chosen, "format", among)
     return chosen
 
 
 def read_spikes(
-    path: str | Path, form: str | None = None, *, sampling_period: float | None = None
+    path: PathLikeStr,
+    format: str | None = None,
+    *,
+    segment: int | str | None = None,
+    sampling_period: float | None = None,
+    isolated: bool = False,
 ) -> SpikeRaster:
     """Read a raster from a file of any format that holds one.
 
     Parameters
     ----------
     path : str or Path
-    form : str, optional
-        A key of `FORMATS`. Default: told by the ending.
-    sampling_period : float, optional
-        Seconds a sample stands for, where the file does not say it.
+    format : str, optional
+        ``"zarr"``, ``"nwb"``, ``"nix"``, ``"netcdf"``, or one that another package adds. Default: told
+        by the ending.
+    segment : int or str, optional
+        Which recording, by index or name, where a file holds several.
+    sampling_period : float or Quantity, optional
+        Seconds per sample, where the file does not say it.
+    isolated : bool
+        Read the file in another process, with a limit of time (10 minutes) and memory (8 GiB): for
+        files that one does not trust, since HDF5 can crash or hang over damaged ones.
 
     Raises
     ------
+    FileNotFoundError
+        If nothing is there.
     ValueError
-        If the format is unknown, or cannot be read as spikes; and what its reader raises.
+        If the format is unknown, or cannot be read as spikes; if `segment` is said where a file holds
+        one recording; and what its reader raises.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, ann2neo as a2n
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = a2n.write_spikes(np.eye(4, dtype=bool), folder + "/four.nwb")
+    ...     a2n.read_spikes(path, isolated=True).spike_counts
+    array([1, 1, 1, 1])
     """
-    chosen = checked_format(path, form, reading=True)
-    return _function(FORMATS[chosen].reader)(path, sampling_period=sampling_period)
+    chosen = check_format(path, format, reading=True)
+    options: dict[str, Any] = {"sampling_period": sampling_period}
+    if segment is not None and not all_formats()[chosen].several:
+        raise ValueError(f"segment must be left out for {chosen} files, which hold one recording")
+    if segment is not None:
+        options["segment"] = segment
+    if isolated:
+        return read_isolated(path, chosen, **options)
+    try:
+        raster: SpikeRaster = _function(all_formats()[chosen].reader)(path, **options)
+    except ValueError as error:
+        kind = name_kind(as_path(path))
+        if kind and kind not in str(error):
+            raise ValueError(f"{error}{kind}") from error
+        raise
+    return raster
 
 
 def write_spikes(
-    raster: Any, path: str | Path, form: str | None = None, *, overwrite: bool = False
+    raster: RasterLike, path: PathLikeStr, format: str | None = None, *, overwrite: bool = False
 ) -> Path:
     """Write a raster to a file of any format.
 
@@ -97,31 +103,43 @@ def write_spikes(
     ----------
     raster : SpikeRaster or what `as_raster` takes
     path : str or Path
-    form : str, optional
-        A key of `FORMATS`. Default: told by the ending.
+    format : str, optional
+        ``"zarr"``, ``"nwb"``, ``"nix"``, ``"netcdf"``, ``"npy"`` (the spikes alone), or one that another
+        package adds. Default: told by the ending.
     overwrite : bool
         Replace what is there.
+
+    Returns
+    -------
+    pathlib.Path
+        Where it was written.
 
     Raises
     ------
     ValueError
         If the format is unknown; and what its writer raises.
     """
-    chosen = checked_format(path, form)
-    return _function(FORMATS[chosen].writer)(as_raster(raster), path, overwrite=overwrite)
+    chosen = check_format(path, format)
+    written: Path = _function(all_formats()[chosen].writer)(as_raster(raster), path, overwrite=overwrite)
+    return written
 
 
-def read_store(path: str | Path, *, sampling_period: float | None = None) -> SpikeRaster:
+def read_store(path: PathLikeStr, *, sampling_period: float | None = None) -> SpikeRaster:
     """Read a raster's own Zarr store."""
-    return as_raster(SpikeRaster.load(path), sampling_period=sampling_period)
+    return as_raster(SpikeRaster.load(Path(path)), sampling_period=sampling_period)
 
 
-def write_npy(raster: Any, path: str | Path, *, overwrite: bool = False) -> Path:
+def write_store(raster: RasterLike, path: PathLikeStr, *, overwrite: bool = False) -> Path:
+    """Write a raster's own Zarr store."""
+    return as_raster(raster).save(Path(path), overwrite=overwrite)
+
+
+def write_npy(raster: RasterLike, path: PathLikeStr, *, overwrite: bool = False) -> Path:
     """Write the spikes alone, without tables: a boolean array of shape (n_samples, n_units)."""
-    path = Path(path)
+    dense = as_raster(raster).to_dense()
     with write_whole(path, overwrite=overwrite) as temporary, open(temporary, "wb") as file:
-        np.save(file, as_raster(raster).to_dense())
-    return path
+        np.save(file, dense)
+    return as_path(path)
 
 
 def _function(place: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,20 +12,30 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ann2neo.exchange.checksums import CHECKSUM, check_checksum, checksum_raster
 from ann2neo.exchange.columns import sample_table, unit_table
 from ann2neo.exchange.configuration import CONFIGURATION, configuration, known_period, read_configuration
+from ann2neo.exchange.errors import MismatchError
 from ann2neo.exchange.hdf5_sink import HDF5Sink
+from ann2neo.exchange.isolated import read_isolated
+from ann2neo.exchange.seal import check_seal, seal_file
 from ann2neo.extras import needed
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.hdf5_checks import check_hdf5
+from ann2neo.spikes.paths import as_path, find_path
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import PathLikeStr, RasterLike
 from ann2neo.spikes.whole_file import write_whole
+
+_CHECKSUM = f"ann2neo_{CHECKSUM}"
+"""Attribute of the file with the checksum of its raster."""
 
 DIMENSIONS = (("sample", "unit"), ("presentation", "neuroid"))
 """Names of the dimensions that are understood: ours, and those of BrainIO's NeuroidAssembly."""
 
 
-def to_xarray(raster: Any) -> Any:
+def to_xarray(raster: RasterLike) -> Any:
     """A raster for xarray.
 
     Parameters
@@ -122,7 +133,7 @@ def raster_from_xarray(source: Any, *, sampling_period: float | None = None) -> 
     return from_xarray(source, sampling_period=sampling_period)
 
 
-def write_netcdf(raster: Any, path: str | Path, *, overwrite: bool = False) -> Path:
+def write_netcdf(raster: RasterLike, path: PathLikeStr, *, overwrite: bool = False) -> Path:
     """Write `to_xarray` of a raster to a NetCDF file (version 4), whole or not at all.
 
     Parameters
@@ -154,13 +165,16 @@ def write_netcdf(raster: Any, path: str | Path, *, overwrite: bool = False) -> P
     array([1, 1, 1])
     """
     h5netcdf, backends = needed("h5netcdf", extra="xarray"), needed("xarray.backends", extra="xarray")
-    array, path = to_xarray(raster), Path(path)
+    raster, path = as_raster(raster), as_path(path)
+    array = to_xarray(raster)
     compression = {"zlib": True, "complevel": 1, "shuffle": False}
     with write_whole(path, overwrite=overwrite) as temporary:
         try:
             with HDF5Sink(temporary) as sink, h5netcdf.File(sink, "w") as file:
                 store = backends.H5NetCDFStore(file)
-                array.to_dataset().dump_to_store(store, encoding={"spikes": compression})
+                dataset = array.to_dataset().assign_attrs({_CHECKSUM: checksum_raster(raster)})
+                dataset.dump_to_store(store, encoding={"spikes": compression})
+            seal_file(temporary)
         except (TypeError, ValueError) as error:
             raise ValueError(f"raster cannot be written to NetCDF: {error}") from error
         except OSError as error:
@@ -169,7 +183,11 @@ def write_netcdf(raster: Any, path: str | Path, *, overwrite: bool = False) -> P
 
 
 def read_netcdf(
-    path: str | Path, *, variable: str | None = None, sampling_period: float | None = None
+    path: PathLikeStr,
+    *,
+    variable: str | None = None,
+    sampling_period: float | None = None,
+    isolated: bool = False,
 ) -> SpikeRaster:
     """Read a raster from a NetCDF file; see `from_xarray`.
 
@@ -178,40 +196,75 @@ def read_netcdf(
     path : str or Path
     variable : str, optional
         Needed if the file has several.
-    sampling_period : float, optional
+    sampling_period : float or Quantity, optional
         As for `from_xarray`.
+    isolated : bool
+        Read the file in another process, with a limit of time and memory: see `read_spikes`.
 
     Raises
     ------
     FileNotFoundError
         If nothing is there.
     ValueError
-        If it is no NetCDF file, is damaged, or does not hold spikes.
+        If it is no NetCDF file, is damaged, reads from other files, or does not hold spikes.
     """
-    with opened_netcdf(path, variable=variable) as array:
-        return from_xarray(array, sampling_period=sampling_period)
+    if isolated:
+        return read_isolated(path, "netcdf", variable=variable, sampling_period=sampling_period)
+    with open_netcdf(path, variable=variable) as array:
+        raster = from_xarray(array, sampling_period=sampling_period)
+        return check_checksum(raster, array.attrs.get(_CHECKSUM), str(path))
 
 
 @contextmanager
-def opened_netcdf(path: str | Path, *, variable: str | None = None) -> Iterator[Any]:
-    """A DataArray of a NetCDF file, whose values are read when asked for."""
+def open_netcdf(path: PathLikeStr, *, variable: str | None = None) -> Iterator[Any]:
+    """A DataArray of a NetCDF file, whose values are read when asked for.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As for `read_netcdf`, also for what fails while the array is read.
+    """
     xr = needed("xarray", extra="xarray")
+    h5py = needed("h5py", extra="xarray")
     needed("h5netcdf", extra="xarray")
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}")
+    path = find_path(path)
+    check_seal(path)
     try:
-        dataset = xr.open_dataset(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"{path} is not a NetCDF file, or is damaged: {error}") from error
-    with dataset:
-        names = list(dataset.data_vars)
-        if variable not in names and (variable is not None or len(names) != 1):
-            raise ValueError(f"{path} has the variables {names}; say which, got {variable!r}")
-        try:
-            yield dataset[names[0] if variable is None else variable]
-        except OSError as error:
-            raise ValueError(f"{path} is damaged: {error}") from error
+        if h5py.is_hdf5(path):
+            check_hdf5(path)
+        with xr.open_dataset(path) as dataset:
+            names = list(dataset.data_vars)
+            if variable not in names and (variable is not None or len(names) != 1):
+                raise MismatchError(f"{path} has the variables {names}; say which, got {variable!r}")
+            name = names[0] if variable is None else variable
+            _check_bits(path, name, dataset[name])
+            array = dataset[name].copy()
+            array.attrs[_CHECKSUM] = dataset.attrs.get(_CHECKSUM)
+            yield array
+    except (PermissionError, MemoryError, MismatchError, TypeError):
+        raise
+    except Exception as error:
+        if isinstance(error, ValueError) and str(path) in str(error):
+            raise
+        if isinstance(error, ValueError) and isinstance(error.__cause__, ValueError):
+            raise
+        raise ValueError(f"{path} is not a NetCDF file of spikes, or is damaged: {error}") from error
+
+
+def _check_bits(path: Path, name: str, array: Any) -> None:
+    """Refuse other values than 0 and 1 where the file says booleans: xarray takes any for True."""
+    if array.dtype != bool:
+        return
+    h5py = needed("h5py", extra="xarray")
+    if h5py.is_hdf5(path):
+        with h5py.File(path, "r") as file:
+            stored = file[name]
+            step = max(1, 2**24 // max(1, math.prod(stored.shape[1:])))
+            for first in range(0, stored.shape[0], step):
+                block = stored[first : first + step]
+                wrong = block[(block != 0) & (block != 1)]
+                if wrong.size:
+                    raise ValueError(f"{path} is damaged: spikes must be 0 or 1, got {wrong[0]}")
 
 
 def by_sample(array: Any) -> Any:

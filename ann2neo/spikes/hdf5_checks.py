@@ -77,7 +77,8 @@ def check_dataset(dataset: Any) -> None:
 
 def _check_chunks(dataset: Any) -> None:
     """No filter lets a chunk grow by much: one that is stored larger would unpack to no end."""
-    most = dataset.dtype.itemsize
+    # Of texts and references it is their places that are stored.
+    most = max(16, dataset.dtype.itemsize) if dataset.dtype.hasobject else dataset.dtype.itemsize
     for length in dataset.chunks:
         most *= length
     most += most // 8 + 4096
@@ -103,7 +104,7 @@ def find_dataset(file: Any, place: str) -> Any:
         if isinstance(link, needed("h5py", extra="hdf5").ExternalLink):
             raise ValueError(f"{place} is refused: it is a link to another file")
         parent = parent[part]
-    if parent.file.filename != file.filename:
+    if parent.file.filename != file.file.filename:
         raise ValueError(f"{place} is refused: it lies in another file")
     if hasattr(parent, "chunks"):
         check_dataset(parent)

@@ -59,13 +59,13 @@ def write_whole(
     ValueError
         If `path` is empty.
     """
-    target = Path(os.path.realpath(as_path(path)))
-    check = check_replaced or _check_file
-    check_target(target, overwrite=overwrite, check_replaced=check)
+    path = as_path(path)
+    target = Path(os.path.realpath(path))
+    check_target(path, overwrite=overwrite, check_replaced=check_replaced)
     with _work_folder(target) as folder:
         new = folder / target.name
         yield new
-        check_target(target, overwrite=overwrite, check_replaced=check)
+        check_target(path, overwrite=overwrite, check_replaced=check_replaced)
         if overwrite:
             replace_path(new, target, folder / _ASIDE)
         else:
@@ -90,14 +90,15 @@ def check_target(
     path: Path, *, overwrite: bool, check_replaced: Callable[[Path], None] | None = None
 ) -> None:
     """Refuse what `write_whole` would refuse, before anything is computed that would be lost."""
-    target = Path(os.path.realpath(path))
+    target, said = Path(os.path.realpath(path)), as_path(path)
     if os.path.lexists(target):
         if overwrite or target.is_dir():
-            (check_replaced or _check_file)(target)
+            (check_replaced or _check_file)(said)
         if not overwrite:
-            raise FileExistsError(f"{target} exists; pass overwrite=True to replace it")
+            raise FileExistsError(f"{said} exists; pass overwrite=True to replace it")
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"the directory {target.parent} does not exist")
+        parent = target.parent if said.is_symlink() else said.parent
+        raise FileNotFoundError(f"the directory {parent} does not exist")
 
 
 def _check_file(target: Path) -> None:

@@ -250,9 +250,7 @@ def chosen_segment(block: neo.Block, segment: int | str | None) -> neo.Segment:
     names = [one.name for one in block.segments]
     if segment is None:
         if len(names) != 1:
-            raise ValueError(
-                f"block has {len(names)} segments {names}; say which with from_block(block, segment=…)"
-            )
+            raise ValueError(f"block has {len(names)} segments {names}; pass segment=… to choose one")
         return block.segments[0]
     if isinstance(segment, str):
         if names.count(segment) != 1:

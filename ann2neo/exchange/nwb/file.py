@@ -12,6 +12,7 @@ from typing import Any
 
 import neo
 
+from ann2neo.exchange.isolated import read_isolated
 from ann2neo.exchange.neo.block import to_block
 from ann2neo.exchange.nwb.metadata import (
     checked_metadata,
@@ -23,9 +24,12 @@ from ann2neo.exchange.nwb.metadata import (
 from ann2neo.exchange.nwb.reading import Recording, read_recording
 from ann2neo.exchange.nwb.writing import write_recording
 from ann2neo.exchange.recordings import named_recordings
+from ann2neo.exchange.seal import seal_file
 from ann2neo.extras import needed
 from ann2neo.spikes.argument_checks import check_period
+from ann2neo.spikes.paths import as_path
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import PathLikeStr
 from ann2neo.spikes.whole_file import make_folder, write_whole
 
 COARSEST = 0.01
@@ -34,7 +38,7 @@ COARSEST = 0.01
 
 def write_nwb(
     source: Any,
-    path: str | Path,
+    path: PathLikeStr,
     *,
     subject: str | Mapping[str, Any] | None = None,
     session_start_time: datetime | None = None,
@@ -123,9 +127,10 @@ def write_nwb(
     recordings = named_recordings(source)
     fields = subject_fields(subject, _network(recordings, subject))
     described = checked_metadata(metadata)
-    targets = _targets(Path(path), fields["subject_id"], list(recordings))
+    target = as_path(path)
+    targets = _targets(target, fields["subject_id"], list(recordings))
     with ExitStack() as stack:
-        if targets[0] != Path(path):
+        if targets[0] != target:
             stack.enter_context(make_folder(targets[0].parent))
         for position, (name, raster) in enumerate(recordings.items()):
             _warn_if_coarse(raster)
@@ -147,12 +152,19 @@ def write_nwb(
                     compression=compression,
                     progress=progress,
                 )
+                seal_file(temporary)
             except (OSError, RuntimeError) as error:
                 raise OSError(f"{targets[position]} could not be written: {error}") from error
-    return Path(path)
+    return target
 
 
-def read_nwb(path: str | Path, *, sampling_period: float | None = None) -> SpikeRaster:
+def read_nwb(
+    path: PathLikeStr,
+    segment: int | str | None = None,
+    *,
+    sampling_period: float | None = None,
+    isolated: bool = False,
+) -> SpikeRaster:
     """The recording in an NWB file.
 
     Parameters
@@ -160,19 +172,30 @@ def read_nwb(path: str | Path, *, sampling_period: float | None = None) -> Spike
     path : str or Path
         A file, or a directory with one in DANDI's layout. A file that others wrote is read if its units'
         spike times, in seconds, lie on a sample grid that starts at 0 s: spikes, and those columns of
-        the unit table that hold one plain value a unit.
-    sampling_period : float, optional
-        Seconds a sample stands for. Files of `write_nwb` know it; of others it defaults to the units'
+        the unit table that hold one plain value per unit. Samples that not all units were observed in
+        (``obs_intervals``) are left out: ``sample_index`` says which are left.
+    segment : int or str, optional
+        Which recording, by its place or name, where a directory holds several.
+    sampling_period : float or Quantity, optional
+        Seconds per sample. Files of `write_nwb` know it; of others it defaults to the units'
         ``resolution``.
+    isolated : bool
+        Read the file in another process, with a limit of time and memory: see `read_spikes`.
 
     Raises
     ------
     FileNotFoundError
         If nothing is there.
     ValueError
-        If it is not an NWB file with spike times, is truncated or damaged, or was written by a later
-        version; if its sampling period is unknown or contradicts `sampling_period`; or if a spike is off
-        the grid, outside the recording or not alone in its sample (the message names unit and time).
+        If it is not an NWB file with spike times, is truncated or damaged, reads from other files, or
+        was written by a later version; if its sampling period is unknown or contradicts
+        `sampling_period`; if a spike is off the grid, outside the recording or not alone in its sample
+        (the message names unit and time); or if there are more samples than fit in memory.
+
+    Warns
+    -----
+    UserWarning
+        If samples are left out that not all units were observed in.
 
     Examples
     --------
@@ -182,11 +205,13 @@ def read_nwb(path: str | Path, *, sampling_period: float | None = None) -> Spike
     ...     a2n.read_nwb(path).spike_counts
     array([1, 1, 1, 1])
     """
-    recordings = _recordings_in(Path(path), sampling_period, only_one=True)
-    return recordings[0].raster
+    if isolated:
+        return read_isolated(path, "nwb", segment=segment, sampling_period=sampling_period)
+    recordings = _recordings_in(as_path(path), sampling_period, only_one=segment is None)
+    return _choose(recordings, segment, path).raster
 
 
-def read_nwb_block(path: str | Path, *, sampling_period: float | None = None) -> neo.Block:
+def read_nwb_block(path: PathLikeStr, *, sampling_period: float | None = None) -> neo.Block:
     """The recordings in an NWB file, or in a directory in DANDI's layout, as a `neo.Block`.
 
     Parameters
@@ -216,12 +241,25 @@ def read_nwb_block(path: str | Path, *, sampling_period: float | None = None) ->
     ...     [segment.name for segment in a2n.read_nwb_block(path).segments]
     ['train', 'test']
     """
-    recordings = _recordings_in(Path(path), sampling_period, only_one=False)
+    recordings = _recordings_in(as_path(path), sampling_period, only_one=False)
     named = {recording.name: recording.raster for recording in recordings}
     if len(named) < len(recordings):
         names = [recording.name for recording in recordings]
         raise ValueError(f"{path} holds recordings of the same name: {names}; read them one by one")
     return to_block(named)
+
+
+def _choose(recordings: list[Recording], segment: int | str | None, path: PathLikeStr) -> Recording:
+    names = [recording.name for recording in recordings]
+    if segment is None:
+        return recordings[0]
+    if isinstance(segment, str) and names.count(segment) == 1:
+        return recordings[names.index(segment)]
+    if isinstance(segment, int) and -len(names) <= segment < len(names):
+        return recordings[segment]
+    raise ValueError(
+        f"segment must be the place or name of one among {names} in {path}, got {segment!r}"
+    )
 
 
 def _network(recordings: Mapping[str, SpikeRaster], subject: Any) -> str:
@@ -268,8 +306,8 @@ def _recordings_in(path: Path, sampling_period: float | None, *, only_one: bool)
         raise ValueError(f"{path} holds several networks, {subjects}; read them one by one")
     if only_one and len(files) > 1:
         raise ValueError(
-            f"{path} holds {len(files)} recordings, {[file.name for file in files]}: read one of them, "
-            "or all with read_nwb_block"
+            f"{path} holds {len(files)} recordings, {[file.name for file in files]}: pass segment=… to "
+            "choose one"
         )
     return sorted((read_recording(file, period) for file in files), key=lambda r: r.position)
 

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from ann2neo.exchange.checksums import CHECKSUM, check_checksum
 from ann2neo.exchange.columns import unit_table
 from ann2neo.exchange.configuration import CONFIGURATION, known_period, read_configuration
-from ann2neo.exchange.grid import OFF_GRID, SampleGrid
+from ann2neo.exchange.errors import MismatchError
+from ann2neo.exchange.grid import SampleGrid, check_n_samples
+from ann2neo.exchange.nwb.observed import Ranges, find_observed, select_observed, warn_of_gaps
 from ann2neo.exchange.nwb.writing import BLOCK
+from ann2neo.exchange.seal import check_seal
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_period
+from ann2neo.spikes.file_kinds import name_kind
+from ann2neo.spikes.hdf5_checks import find_dataset
+from ann2neo.spikes.paths import find_path
 from ann2neo.spikes.raster import SpikeRaster, default_samples
 from ann2neo.spikes.words import freeze, n_words
 
@@ -41,34 +47,32 @@ def read_recording(path: Path, sampling_period: float | None) -> Recording:
     FileNotFoundError
         If nothing is there.
     ValueError
-        If it is not an NWB file with spike times, is damaged, does not say its sampling period, or a
-        spike is off the grid, outside the recording or not alone in its sample.
+        If it is not an NWB file with spike times, is damaged, reads from other files, does not say its
+        sampling period, or a spike is off the grid, outside the recording or not alone in its sample.
     """
-    with _opened(path) as file:
-        try:
+    h5py = needed("h5py", extra="nwb")
+    find_path(path, "NWB file")
+    check_seal(path)
+    try:
+        with h5py.File(path, "r") as file:
+            if "nwb_version" not in file.attrs:
+                raise ValueError(f"{path} is not an NWB file: it says no nwb_version{name_kind(path)}")
             configuration = _configuration(path, file)
             if configuration is None:
                 return _foreign(path, file, sampling_period)
-            return _own(file, configuration, sampling_period)
-        except (KeyError, AttributeError, OSError, RuntimeError, TypeError) as error:
-            raise ValueError(f"{path} is damaged, or was changed since: {error!r}") from error
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    h5py = needed("h5py", extra="nwb")
-    if not path.is_file():
-        raise FileNotFoundError(f"no NWB file at {path}")
-    try:
-        file = h5py.File(path, "r")
-    except (PermissionError, BlockingIOError):
+            return _own(path, file, configuration, sampling_period)
+    except (PermissionError, BlockingIOError, MemoryError):
         raise
-    except OSError as error:
-        raise ValueError(f"{path} is not an NWB file in HDF5, or is truncated: {error}") from error
-    with file:
-        if "nwb_version" not in file.attrs:
-            raise ValueError(f"{path} is not an NWB file: it says no nwb_version")
-        yield file
+    except Exception as error:
+        text = str(error) or repr(error)
+        if isinstance(error, ValueError) and str(path) in text:
+            raise
+        if isinstance(error, MismatchError):
+            raise ValueError(f"{path}: {text}") from error
+        kind = name_kind(path) or ", or is truncated"
+        is_hdf5 = h5py.is_hdf5(path)
+        problem = "is damaged, or was changed since" if is_hdf5 else f"is not an NWB file in HDF5{kind}"
+        raise ValueError(f"{path} {problem}: {text}") from error
 
 
 def _configuration(path: Path, file: Any) -> dict[str, Any] | None:
@@ -76,30 +80,33 @@ def _configuration(path: Path, file: Any) -> dict[str, Any] | None:
     place = f"scratch/{CONFIGURATION}"
     if place not in file:
         return None
-    keys = ("name", "position", "n_samples", "units", "samples")
-    return read_configuration(file[place].asstr()[()], f"{path}: {place}", *keys)
+    keys = ("name", "position", "n_samples", "units", "samples", CHECKSUM)
+    return read_configuration(find_dataset(file, place).asstr()[()], f"{path}: {place}", *keys)
 
 
-def _own(file: Any, configuration: Mapping[str, Any], sampling_period: float | None) -> Recording:
+def _own(
+    path: Path, file: Any, configuration: Mapping[str, Any], sampling_period: float | None
+) -> Recording:
     period = known_period(sampling_period, configuration["sampling_period"], "recording")
     n_samples = configuration["n_samples"]
-    ends = file["units/spike_times_index"][:]
-    units = _stored_table(file["units"], configuration["units"], len(ends))
+    ends = find_dataset(file, "units/spike_times_index")[:]
+    units = _stored_table(find_dataset(file, "units"), configuration["units"], len(ends))
     raster = SpikeRaster(
-        _words(file["units/spike_times"], ends, units, period, n_samples),
+        _words(find_dataset(file, "units/spike_times"), ends, units, period, n_samples),
         n_samples,
         units,
-        _stored_table(file["intervals/trials"], configuration["samples"], n_samples),
+        _stored_table(find_dataset(file, "intervals/trials"), configuration["samples"], n_samples),
         sampling_period=period,
         annotations=configuration["annotations"],
     )
+    check_checksum(raster, configuration[CHECKSUM], str(path))
     return Recording(configuration["position"], configuration["name"], raster)
 
 
 def _stored_table(group: Any, located: list[dict[str, Any]], n_rows: int) -> pd.DataFrame:
     columns = {
-        column["name"]: column["values"] if "values" in column else _values(group[column["key"]])
-        for column in located
+        one["name"]: one["values"] if "values" in one else _values(find_dataset(group, one["key"]))
+        for one in located
     }
     for name, values in columns.items():
         if len(values) != n_rows:
@@ -116,43 +123,50 @@ def _values(dataset: Any) -> np.ndarray:
 def _foreign(path: Path, file: Any, sampling_period: float | None) -> Recording:
     """Units of a file that others wrote, on the grid that its resolution or `sampling_period` names."""
     if "units/spike_times" not in file or "units/spike_times_index" not in file:
-        raise ValueError(f"{path} has no units with spike times")
-    times, ends = file["units/spike_times"], file["units/spike_times_index"][:]
+        raise ValueError(f"{path} has no units with spike times{name_kind(path)}")
+    units = find_dataset(file, "units")
+    times, ends = find_dataset(units, "spike_times"), find_dataset(units, "spike_times_index")[:]
     resolution = float(times.attrs.get("resolution", np.nan))
     if sampling_period is None and not resolution > 0:
         raise ValueError(
             f"{path} does not say on which sample grid its spikes lie (its units have no resolution): "
-            "use read_nwb(path, sampling_period=…), in seconds"
+            "pass sampling_period=…, in seconds"
         )
     period = check_period(resolution if sampling_period is None else sampling_period)
-    n_samples = _n_samples(path, file["units"], period)
-    units = _foreign_units(file["units"], len(ends))
-    words = _words(times, ends, units, period, n_samples)
+    observed = find_observed(path, units, period, len(ends))
+    n_samples = _n_samples(path, times, observed, period)
+    table = _foreign_units(units, len(ends))
+    words = _words(times, ends, table, period, n_samples)
+    raster = SpikeRaster(words, n_samples, table, default_samples(n_samples), sampling_period=period)
+    if observed is not None:
+        whole, all_spikes = raster, raster.spike_counts.sum()
+        if observed != [(0, n_samples)]:
+            raster = whole.select(samples=select_observed(observed))
+        warn_of_gaps(path, observed, n_samples, int(all_spikes - raster.spike_counts.sum()))
     session = file["general/session_id"].asstr()[()] if "general/session_id" in file else "recording"
-    raster = SpikeRaster(words, n_samples, units, default_samples(n_samples), sampling_period=period)
     return Recording(0, str(session), raster)
 
 
-def _n_samples(path: Path, units: Any, period: float) -> int:
+def _n_samples(path: Path, times: Any, observed: Ranges | None, period: float) -> int:
     """Samples up to the end of the observed intervals, or at least the last spike."""
-    times = units["spike_times"]
-    blocks = (times[first : first + BLOCK] for first in range(0, times.size, BLOCK))
-    last = max((float(np.nanmax(block)) for block in blocks), default=-1.0)
-    n_samples = int(np.rint(last / period)) + 1 if last >= 0 else 0
-    if "obs_intervals" in units and units["obs_intervals"].size:
-        stop = float(np.max(units["obs_intervals"][:, 1]))
-        n_samples = max(n_samples, int(np.ceil(stop / period - OFF_GRID)))
+    last = -1.0
+    for first in range(0, times.size, BLOCK):
+        block = np.asarray(times[first : first + BLOCK], np.float64)
+        last = max(last, float(np.max(block, initial=-1.0, where=~np.isnan(block))))
+    n_samples = np.rint(last / period) + 1 if last >= 0 else 0
+    if observed is not None:
+        n_samples = max(n_samples, observed[-1][1])
     if n_samples < 1:
         raise ValueError(f"{path} has neither spikes nor observed intervals after 0 s")
-    return n_samples
+    return check_n_samples(float(n_samples), period, "s")
 
 
 def _foreign_units(group: Any, n_units: int) -> pd.DataFrame:
     """Columns of one plain value a unit; the row ids too, where they are not just 0, 1, …"""
     check_string = needed("h5py", extra="nwb").check_string_dtype
     columns = {
-        name: _values(dataset)
-        for name, dataset in group.items()
+        name: _values(find_dataset(group, name))
+        for name, dataset in _inner_datasets(group)
         if name not in _RAGGED
         and dataset.shape == (n_units,)
         and (dataset.dtype.kind in "biuf" or check_string(dataset.dtype) is not None)
@@ -162,6 +176,16 @@ def _foreign_units(group: Any, n_units: int) -> pd.DataFrame:
     if np.array_equal(columns.get("id", []), np.arange(n_units)):
         del columns["id"]
     return unit_table(pd.DataFrame(columns, index=range(n_units)))
+
+
+def _inner_datasets(group: Any) -> Iterator[tuple[str, Any]]:
+    """Data sets of a group that lie in its file."""
+    h5py = needed("h5py", extra="nwb")
+    for name in group:
+        if not isinstance(group.get(name, getlink=True), h5py.ExternalLink):
+            dataset = group[name]
+            if isinstance(dataset, h5py.Dataset):
+                yield name, dataset
 
 
 def _words(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ann2neo.exchange.checksums import CHECKSUM, checksum_raster
 from ann2neo.exchange.configuration import CONFIGURATION, configuration
 from ann2neo.exchange.hdf5_sink import HDF5Sink
 from ann2neo.exchange.nwb.metadata import network_of
@@ -70,6 +71,7 @@ def write_recording(
         n_samples=raster.n_samples,
         units=_located(units, unit_keys),
         samples=_located(samples, sample_keys),
+        **{CHECKSUM: checksum_raster(raster)},
     )
     about = "What ann2neo.read_nwb needs beside the tables to give back an equal recording, as JSON."
     nwbfile.add_scratch(text, name=CONFIGURATION, description=about)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,24 +15,12 @@ from typing import Any
 import numpy as np
 
 from ann2neo.recording.files import readers as readers
+from ann2neo.recording.files.formats import FORMATS
 from ann2neo.recording.files.readers import Arrays
-from ann2neo.recording.files.thingsvision import thingsvision
 from ann2neo.spikes.argument_checks import check_choice
 from ann2neo.spikes.isolation import run_isolated
 from ann2neo.spikes.paths import find_path
 from ann2neo.spikes.typing import PathLikeStr
-
-FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Path, ExitStack], Arrays]]] = {
-    "npy": ((".npy",), readers.open_npy),
-    "npz": ((".npz",), readers.open_npz),
-    "hdf5": ((".h5", ".hdf5"), readers.open_hdf5),
-    "zarr": ((".zarr", ".zarr.zip"), readers.open_zarr),
-    "pt": ((".pt",), readers.open_tensor),
-    "mat": ((".mat",), readers.open_mat),
-    "txt": ((".txt",), readers.open_txt),
-    "thingsvision": ((), thingsvision),
-}
-"""Format → endings of the names of files, and what opens one."""
 
 _WEIGHTS = re.compile(
     r"(.*[/.:])?(kernel|weights?|bias|gamma|beta|(moving|running)_(mean|variance|var))(:0)?"
@@ -67,7 +56,8 @@ def open_activations(
     keys : sequence of str
         Which arrays or modules. Needed where there are several of more than one axis.
     format : str, optional
-        A key of `FORMATS`. Default: told by the name, or for a folder by what is in it.
+        ``"npy"``, ``"npz"``, ``"hdf5"``, ``"zarr"``, ``"pt"``, ``"mat"``, ``"txt"`` or
+        ``"thingsvision"``. Default: told by the name, or for a folder by what is in it.
     isolated : bool
         Read the file in another process, with a limit of time and memory, into files of this package:
         for files that one does not trust, since libraries can crash over some.
@@ -117,7 +107,8 @@ def open_activations(
             yield _open_isolated(path, list(keys), format, files)
             return
         try:
-            found = FORMATS[format][1](path, files)
+            module, function = FORMATS[format][1].split(":")
+            found = getattr(importlib.import_module(module), function)(path, files)
             shown = {key: (array.dtype, tuple(array.shape)) for key, array in found.items()}
         except (MemoryError, PermissionError, ImportError):
             raise

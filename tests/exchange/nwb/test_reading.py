@@ -84,7 +84,7 @@ class TestForeign:
 
     def test_without_a_grid(self, tmp_path):
         path = foreign(tmp_path / "a.nwb")
-        with pytest.raises(ValueError, match=r"no resolution\): use read_nwb\(path, sampling_period"):
+        with pytest.raises(ValueError, match=r"no resolution\): pass sampling_period"):
             read_nwb(path)
 
     @pytest.mark.parametrize(
@@ -125,7 +125,9 @@ class TestDamaged:
     def test_truncated(self, path, share):
         data = path.read_bytes()
         path.write_bytes(data[: int(len(data) * share)])
-        with pytest.raises(ValueError, match=r"ours\.nwb is not an NWB file in HDF5, or is truncated"):
+        with pytest.raises(
+            ValueError, match=r"ours\.nwb (is not an NWB file in HDF5, or is truncated|is damaged)"
+        ):
             read_nwb(path)
 
     def test_another_file(self, tmp_path):

@@ -1,0 +1,63 @@
+"""What kind of file somebody has, said by name where this package does not read it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ann2neo.extras import needed
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def name_kind(path: Path) -> str:
+    """What a file or folder of a known kind is and what reads it, as an end of an error; or nothing.
+
+    Of kinds that other packages read: Kilosort and Phy folders, SONATA, NWB 1, NWB in Zarr, Keras.
+    """
+    with suppress(OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError, TypeError):
+        if path.is_dir():
+            return _name_folder({child.name for child in path.iterdir()}, path)
+        with path.open("rb") as stream:
+            if stream.read(8) == _HDF5:
+                with needed("h5py", extra="hdf5").File(path, "r") as file:
+                    return _name_hdf5(file)
+    return ""
+
+
+def _name_folder(inside: set[str], path: Path) -> str:
+    if {"spike_times.npy", "params.py"} <= inside or {"spike_times.npy", "spike_clusters.npy"} <= inside:
+        return (
+            "; it is a folder of Kilosort or Phy: read it with spikeinterface.extractors.read_phy or "
+            "read_kilosort, which as_raster takes"
+        )
+    if inside & {".zattrs", "zarr.json"}:
+        for name in inside & {".zattrs", "zarr.json"}:
+            if "nwb_version" in (path / name).read_text(encoding="utf-8"):
+                return "; it is NWB in Zarr: read it with hdmf_zarr and write it as HDF5"
+    return ""
+
+
+def _name_hdf5(file: Any) -> str:
+    if "nwb_version" in file.attrs:
+        return f"; it is NWB {_text(file.attrs['nwb_version'])}"
+    if "nwb_version" in file:
+        version = _text(file["nwb_version"][()])
+        return f"; it is NWB 1 ({version}), which pynwb cannot read either: convert it to NWB 2"
+    if "spikes" in file and ("magic" in file.attrs or "version" in file.attrs or _is_sonata(file)):
+        return "; it is SONATA: read its spikes with libsonata or bmtk and give as_raster their times"
+    if file.attrs.get("format") in ("nix", b"nix"):
+        return "; it is NIX: read it with read_nix"
+    if {"keras_version", "layer_names", "model_config"} & set(file.attrs):
+        return "; it is a Keras model or its weights"
+    return f"; it is HDF5 with {sorted(file)[:5]}"
+
+
+def _is_sonata(file: Any) -> bool:
+    spikes = file["spikes"]
+    return "timestamps" in spikes or any("timestamps" in spikes[name] for name in spikes)
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
