@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ann2neo as a2n
 from ann2neo import monitoring, training
-from tests.benchmarks import memorization_warning
+from tests.benchmarks import rate_drop
 
 
 def flagged(rates, **options):
@@ -70,7 +71,7 @@ def test_warns_and_stops_in_fit_when_labels_turn_random():
     rng = np.random.default_rng(0)
     keras.utils.set_random_seed(0)
     model, options = digits_model(rng), {"batch_size": 32, "verbose": 0}
-    alarm = monitoring.MemorizationAlarm({"train": DIGITS.x_train[:100]}, stop=True)
+    alarm = monitoring.RateDropAlarm({"train": DIGITS.x_train[:100]}, stop=True)
     callback = monitoring.MonitorCallback(alarm)
     model.fit(DIGITS.x_train, DIGITS.y_train, epochs=5, callbacks=[callback], **options)
     assert alarm.flagged_at is None
@@ -89,7 +90,7 @@ def test_warns_once_and_goes_on_unless_told_to_stop():
         def update(self, rate):
             return rate >= 0
 
-    alarm = monitoring.MemorizationAlarm({"train": DIGITS.x_train[:100]}, rule=Eager())
+    alarm = monitoring.RateDropAlarm({"train": DIGITS.x_train[:100]}, rule=Eager())
     callback = monitoring.MonitorCallback(alarm)
     model = digits_model(np.random.default_rng(0))
     with pytest.warns(monitoring.RateDropWarning) as caught:
@@ -102,18 +103,18 @@ def test_warns_once_and_goes_on_unless_told_to_stop():
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [
-        ({"rule": 0.2}, TypeError, r"rule must be an object with a method update\(rate\), got 0\.2"),
+        ({"rule": 0.2}, TypeError, r"rule must be an object with a method update\(value\), got 0\.2"),
         ({"rule": monitoring.RateDrop}, TypeError, r"rule must be an object .*, got <class .*RateDrop"),
         ({"stop": "yes"}, TypeError, "stop must be True or False, got 'yes'"),
     ],
 )
 def test_bad_arguments(options, error, match):
     with pytest.raises(error, match=match):
-        monitoring.MemorizationAlarm({"train": DIGITS.x_train[:100]}, **options)
+        monitoring.RateDropAlarm({"train": DIGITS.x_train[:100]}, **options)
 
 
 def test_a_rule_follows_one_layer():
-    alarm = monitoring.MemorizationAlarm({"train": DIGITS.x_train[:100]}, layers="all")
+    alarm = monitoring.RateDropAlarm({"train": DIGITS.x_train[:100]}, layers="all")
     callback = monitoring.MonitorCallback(alarm)
     model = digits_model(np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"one layer for a rule, got \['hidden', 'output'\]"):
@@ -121,9 +122,81 @@ def test_a_rule_follows_one_layer():
 
 
 def test_a_small_calibration():
-    """The whole one is tests/benchmarks/memorization_warning.py."""
-    outcomes = memorization_warning.run((32, ("sgd", 0.2), 32), 3, np.random.default_rng(0))
+    """The whole one is tests/benchmarks/rate_drop.py."""
+    outcomes = rate_drop.run((32, ("sgd", 0.2), 32), 3, np.random.default_rng(0))
     for outcome in outcomes:
         assert outcome.accuracy > 0.9
         assert outcome.on_true_labels is None
         assert outcome.changed_at < outcome.on_random_labels <= outcome.changed_at + 100
+
+
+def separation_of(values, **options):
+    rule = monitoring.SeparationDrop(**options)
+    return [rule.update(value) for value in values]
+
+
+def test_a_separation_that_comes_back_is_no_memorization():
+    course = [0.3] * 200 + [0.1] * 80 + [0.3] * 200
+    assert not any(separation_of(course))
+    # The mean of 20 lies below 0.7 × 0.3 from the tenth low look on, and the 100th of these warns.
+    assert separation_of([0.3] * 200 + [0.1] * 150).index(True) == 200 + 9 + 99
+
+
+def test_layers_die_by_rate_and_by_silence():
+    rule = monitoring.LayerDeath()
+    looks = [(0.4, 0.2), (0.1, 0.3), (0.3, 0.9), (0.19, 0.31)]
+    assert [rule.update(*look) for look in looks] == [False, False, False, True]
+
+
+def learn(model, labels, alarm, epochs):
+    callback = alarm if isinstance(alarm, monitoring.MonitorCallback) else None
+    callback = callback or monitoring.MonitorCallback(alarm)
+    options = {"batch_size": 32, "verbose": 0, "epochs": epochs, "callbacks": [callback]}
+    model.fit(DIGITS.x_train, labels, **options)
+    return callback
+
+
+def test_memorization_is_told_from_new_names_of_classes():
+    rng = np.random.default_rng(0)
+    keras.utils.set_random_seed(0)
+    model = digits_model(rng)
+    alarm = monitoring.MemorizationAlarm({"train": DIGITS.x_train[:100]}, stop=True)
+    callback = learn(model, DIGITS.y_train, alarm, 8)
+    learn(model, (DIGITS.y_train + 1) % 10, callback, 8)
+    assert alarm.flagged_at is None
+    renamed_until = callback.step
+    with pytest.warns(monitoring.MemorizationWarning, match="layer 'hidden' separate the predicted"):
+        learn(model, training.random_labels(DIGITS.y_train, rng), callback, 12)
+    assert renamed_until + 100 < alarm.flagged_at == callback.step
+    # What is followed is what recordings say.
+    table = alarm.to_frame()
+    raster = a2n.record(model, DIGITS.x_train[:100], progress=False)
+    predicted = model.predict(DIGITS.x_train[:100], verbose=0).argmax(axis=1)
+    last = table.iloc[-1]
+    assert last["layer"] == "hidden"
+    assert last["class_separation"] == a2n.patterns.class_separation(raster, predicted)
+    assert last["firing_rate"] == pytest.approx(a2n.firing_rate(raster).mean())
+    assert alarm.layers == ["hidden"]
+
+
+def test_memorization_alarm_refuses_what_it_cannot_follow():
+    model = digits_model(np.random.default_rng(0))
+    samples = {"train": DIGITS.x_train[:100]}
+    with pytest.raises(ValueError, match=r"probes must be one set of samples, got \['a', 'b'\]"):
+        monitoring.MemorizationAlarm({"a": DIGITS.x_train[:9], "b": DIGITS.x_train[:9]})
+    with pytest.raises(ValueError, match="layer must not be the output, 'output'"):
+        monitoring.MemorizationAlarm(samples, layer="output").observe(model, 0)
+    with pytest.raises(ValueError, match=r"layer must be one layer, got \['hidden', 'output'\]"):
+        monitoring.MemorizationAlarm(samples, layer="all").observe(model, 0)
+
+
+def test_a_layer_that_dies_is_named():
+    model = digits_model(np.random.default_rng(0))
+    alarm = monitoring.DyingLayerAlarm({"train": DIGITS.x_train[:100]}, layers=["hidden"])
+    alarm.observe(model, 0)
+    hidden = model.get_layer("hidden")
+    hidden.bias.assign(np.where(np.arange(32) < 28, -100, 0))
+    with pytest.warns(monitoring.DyingLayerWarning, match=r"by step 1 in layer 'hidden' \(rate 0\.0"):
+        alarm.observe(model, 1)
+    assert (alarm.flagged_at, alarm.should_stop) == (1, False)
+    alarm.observe(model, 2)

@@ -1,6 +1,6 @@
 """How often `RateDrop` warns without cause, and how soon it warns when labels turn random.
 
-Run with ``python tests/benchmarks/memorization_warning.py [NETWORKS A SETTING]``. Perceptrons of three
+Run with ``python tests/benchmarks/rate_drop.py [NETWORKS A SETTING]``. Perceptrons of three
 widths learn the digits with SGD, momentum and Adam at usual learning rates and two batch sizes, each
 twice from the same weights: on true labels throughout, and on labels that are random from half way on.
 The rate is the hidden layer's for 100 training samples after every batch. The networks of a setting are

@@ -1,0 +1,1 @@
+"""Monitors that warn, and the rules by which they judge."""
