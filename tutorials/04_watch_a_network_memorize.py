@@ -125,8 +125,8 @@ panels[0].set_ylabel("hidden unit")
 # a fifth below the highest of the last 400 batches, and can end the training. It is quick, and it does
 # not know why: rename the classes, and the rate falls too, though nothing is learned by heart.
 #
-# `MemorizationAlarm` follows something else: how much nearer the patterns of images that the network puts
-# into one class lie to each other than patterns at large. New names of classes leave that as it is,
+# `MemorizationAlarm` follows something else: how much nearer the patterns of images that the network
+# puts into one class lie to each other than patterns at large. New names of classes leave that as it is,
 # labels learned by heart do not.
 
 # %%

@@ -31,6 +31,15 @@ SWITCHES = (
 N_BEFORE, N_AFTER, N_LAST, N_PROBE, BATCH = 600, 600, 3000, 100, 64
 
 
+class Convolution(nn.Conv2d):
+    """As a product of matrices: of many networks side by side several times as fast on a CPU."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        patches = nn.functional.unfold(x, self.kernel_size)
+        found = self.weight.flatten(1) @ patches + self.bias[:, None]
+        return found.unflatten(-1, (x.shape[-2] - 2, x.shape[-1] - 2))
+
+
 class Net(nn.Module):
     """Returns the bits of its last hidden layer and its scores."""
 
@@ -39,7 +48,11 @@ class Net(nn.Module):
         if kind.startswith("cnn"):
             features = 16 * ((side - 2) // 2) ** 2
             self.body = nn.Sequential(
-                nn.Unflatten(1, (1, side)), nn.Conv2d(1, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()
+                nn.Unflatten(1, (1, side)),
+                Convolution(1, 16, 3),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Flatten(),
             )
             widths = [features, int(kind[3:])]
         else:

@@ -57,10 +57,10 @@ class RateDropAlarm(Alarm, ActivityMonitor):
 
     How often `RateDrop` warns in undisturbed training, as ``tests/benchmarks/rate_drop.py`` measured it
     on 264 perceptrons that learned the digits (16, 64 and 128 hidden units; SGD with and without
-    momentum and Adam, eleven settings in all; batches of 32 and 128; test accuracy 0.87 at least, 0.97 in the
-    median), followed by 100 training samples after every batch: in none of 264 trainings of 1,200
-    batches, 95 % interval (Clopper–Pearson) 0 to 1.4 %. Where labels turned random half way it warned in
-    263 of 264 within 600 batches: after 24 batches in the median, 151 in nine of ten, 190 in 19 of 20.
+    momentum and Adam, eleven settings in all; batches of 32 and 128; test accuracy 0.87 at least, 0.97
+    in the median), followed by 100 training samples after every batch: in none of 264 trainings of
+    1,200 batches, 95 % interval (Clopper–Pearson) 0 to 1.4 %. Where labels turned random half way it
+    warned in 263 of 264 within 600 batches: after 24 batches in the median, 151 in nine of ten.
 
     Examples
     --------
