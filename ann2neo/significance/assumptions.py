@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.significance.combine import adjust_pvalues, combine_pvalues
-from ann2neo.significance.dispersion import fano_of_counts
+from ann2neo.significance.dispersion import fano_of_sums
 from ann2neo.significance.independence import ljung_box_test, runs_test
 from ann2neo.significance.result import TestResult, join_units
 from ann2neo.significance.stationarity import adf_test
 from ann2neo.spikes.argument_checks import check_level
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.typing import RasterLike
-from ann2neo.statistics.windows import check_window, count_in_windows
+from ann2neo.statistics.fano import FanoFactor
+from ann2neo.statistics.windows import check_window
 
 ASSUMPTIONS = {
     "ljung_box": "independence",
@@ -203,16 +204,16 @@ def poisson_assumptions(
     3  fano_bernoulli             0.00     holds
     4    fano_poisson             0.85  violated
     """
-    raster = as_raster(raster)
+    raster = as_recording(raster)
     alpha = check_level(alpha, "alpha")
     adjust_pvalues([1.0], adjust)
-    n_windows = check_window(raster.n_samples, window, at_least=2)
-    counts = count_in_windows(raster, window, n_windows)
+    check_window(raster.n_samples, window, at_least=2)
+    seen = FanoFactor(window).update(raster)
     tests = {
         "ljung_box": ljung_box_test(raster, max_lag),
         "runs": runs_test(raster),
         "adf": adf_test(raster),
-        "fano_bernoulli": fano_of_counts(raster.units, counts, window, "bernoulli", "two-sided"),
-        "fano_poisson": fano_of_counts(raster.units, counts, window, "poisson", "two-sided"),
+        "fano_bernoulli": fano_of_sums(raster.units, seen, "bernoulli", "two-sided"),
+        "fano_poisson": fano_of_sums(raster.units, seen, "poisson", "two-sided"),
     }
     return PoissonAssumptions(tests, alpha, adjust)

@@ -10,10 +10,10 @@ from ann2neo.significance import fano_null
 from ann2neo.significance.result import TestResult
 from ann2neo.significance.statistic_arguments import ALTERNATIVES
 from ann2neo.spikes.argument_checks import check_choice
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.typing import RasterLike
-from ann2neo.statistics.fano import fano_from_sums
-from ann2neo.statistics.windows import check_window, count_in_windows
+from ann2neo.statistics.fano import FanoFactor, fano_from_sums
+from ann2neo.statistics.windows import check_window
 
 NULLS = {
     "bernoulli": "a unit's samples are independent, of one rate",
@@ -97,20 +97,18 @@ def fano_test(
     >>> a2n.fano_test(trains, null="poisson").pvalue.round(3)
     array([0.204, 0.   ])
     """
-    raster = as_raster(raster)
+    raster = as_recording(raster)
     check_choice(null, "null", NULLS)
     check_choice(alternative, "alternative", ALTERNATIVES)
-    n_windows = check_window(raster.n_samples, window, at_least=2)
-    counts = count_in_windows(raster, window, n_windows)
-    return fano_of_counts(raster.units, counts, window, null, alternative)
+    check_window(raster.n_samples, window, at_least=2)
+    return fano_of_sums(raster.units, FanoFactor(window).update(raster), null, alternative)
 
 
-def fano_of_counts(
-    units: pd.DataFrame, counts: np.ndarray, window: int, null: str, alternative: str
-) -> TestResult:
-    """`fano_test` from counts already made, shape (n_units, n_windows)."""
-    poisson = null == "poisson"
-    found = _against_poisson(counts) if poisson else _against_bernoulli(counts, window)
+def fano_of_sums(units: pd.DataFrame, seen: FanoFactor, null: str, alternative: str) -> TestResult:
+    """`fano_test` from what the accumulator of the Fano factor holds."""
+    window, poisson = seen.window, null == "poisson"
+    sums = seen.sum, seen.sum_of_squares, seen.n_windows
+    found = _against_poisson(*sums) if poisson else _against_bernoulli(*sums, window)
     statistic, lower, upper, mean, sd = found
     return TestResult(
         statistic,
@@ -119,17 +117,15 @@ def fano_of_counts(
         "Fano factor against " + ("Poisson counts" if poisson else "independent samples"),
         {"window": window, "null": null, "alternative": alternative},
         units,
-        {"null_mean": mean, "null_sd": sd, "n_spikes": counts.sum(axis=1)},
+        {"null_mean": mean, "null_sd": sd, "n_spikes": seen.sum},
     )
 
 
 _Found = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def _against_bernoulli(counts: np.ndarray, window: int) -> _Found:
+def _against_bernoulli(spikes: np.ndarray, squares: np.ndarray, n_windows: int, window: int) -> _Found:
     """Fano factor (ddof 0), its lower and upper tail, mean and standard deviation."""
-    n_windows = counts.shape[1]
-    spikes, squares = _sums(counts)
     fano = fano_from_sums(spikes, squares, n_windows, 0)
     pairs = (squares - spikes) // 2
     lower, upper, variance = fano_null.tails(pairs, spikes, window, n_windows)
@@ -141,19 +137,14 @@ def _against_bernoulli(counts: np.ndarray, window: int) -> _Found:
     return fano, lower, upper, null_mean, 2 * np.sqrt(variance) / k
 
 
-def _against_poisson(counts: np.ndarray) -> _Found:
+def _against_poisson(spikes: np.ndarray, squares: np.ndarray, n_windows: int) -> _Found:
     """Fano factor (ddof 1), its lower and upper tail, mean and standard deviation."""
-    n_windows = counts.shape[1]
-    fano = fano_from_sums(*_sums(counts), n_windows, 1)
+    fano = fano_from_sums(spikes, squares, n_windows, 1)
     shape = (n_windows - 1) / 2
     lower, upper = special.gammainc(shape, shape * fano), special.gammaincc(shape, shape * fano)
     fires = ~np.isnan(fano)
     mean, sd = np.where(fires, 1, np.nan), np.where(fires, shape**-0.5, np.nan)
     return fano, lower, upper, mean, sd
-
-
-def _sums(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return counts.sum(axis=1), np.einsum("uw,uw->u", counts, counts)
 
 
 def _pvalue(lower: np.ndarray, upper: np.ndarray, alternative: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from scipy import special
 
 from ann2neo.significance.result import TestResult
 from ann2neo.spikes.argument_checks import check_count
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.lagged import LaggedCounts
 from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.autocorrelation import autocorrelation_from_counts
@@ -81,7 +81,7 @@ def ljung_box_test(raster: RasterLike, max_lag: int = 10) -> TestResult:
     >>> a2n.ljung_box_test(trains).pvalue.round(3)
     array([0.295, 0.   ])
     """
-    raster = as_raster(raster)
+    raster = as_recording(raster)
     max_lag = check_count(max_lag, "max_lag")
     if max_lag >= raster.n_samples:
         raise ValueError(
@@ -142,7 +142,7 @@ def runs_test(raster: RasterLike) -> TestResult:
     0   -4.13521  0.00002     2.0           11.0
     1    4.13521  0.00002    20.0           11.0
     """
-    raster = as_raster(raster)
+    raster = as_recording(raster)
     table, n = LaggedCounts.of(raster, 1), raster.n_samples
     ones = table.counts[:, 0]
     # A sample that differs from the one before it starts a run.

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from ann2neo.significance.result import TestResult
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.lagged import LaggedCounts
 from ann2neo.spikes.typing import RasterLike
 
@@ -80,7 +80,7 @@ def adf_test(raster: RasterLike, max_lag: int | None = None) -> TestResult:
     0    -47.056   0.000  0.0
     1     -2.457   0.126  0.0
     """
-    raster = as_raster(raster)
+    raster = as_recording(raster)
     max_lag = _check_max_lag(max_lag, raster.n_samples)
     statistic = np.full(raster.n_units, np.nan)
     lag = np.full(raster.n_units, np.nan)

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.stored_raster import StoredRaster
 
 ALTERNATIVES = ("two-sided", "less", "greater")
 """Which values of a statistic speak against the null: both extremes, small ones, large ones."""
 
 
-def evaluate_statistic(function: Callable[[Any], Any], raster: SpikeRaster, argument: str) -> np.ndarray:
+def evaluate_statistic(
+    function: Callable[[Any], Any], raster: SpikeRaster | StoredRaster, argument: str
+) -> np.ndarray:
     """What a statistic, given as `argument`, says of a raster: floats, shape () or (n_units,)."""
     if not callable(function):
         raise TypeError(

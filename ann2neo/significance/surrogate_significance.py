@@ -18,9 +18,10 @@ from ann2neo.significance.result import TestResult
 from ann2neo.significance.statistic_arguments import ALTERNATIVES, describe_function, evaluate_statistic
 from ann2neo.significance.surrogates import draw_surrogates
 from ann2neo.spikes.argument_checks import check_choice, check_count
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_raster, as_recording
 from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.stored_raster import StoredRaster
 from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.fano import fano_from_sums, fanofactor
 
@@ -124,7 +125,8 @@ def surrogate_test(
 
     ``bin_shuffling`` keeps the counts of the bins themselves and is exact at every bin size.
 
-    Memory does not grow with `n_surrogates`. Warnings (UserWarning) of the statistic are shown for the
+    Memory does not grow with `n_surrogates`. A recording on disk is loaded, except where no
+    surrogate rasters are needed (below). Warnings (UserWarning) of the statistic are shown for the
     raster and not again for surrogates. An interrupt leaves nothing behind.
 
     The Fano factor under ``"permutation"`` needs no surrogate rasters: a random permutation makes window
@@ -141,13 +143,15 @@ def surrogate_test(
     >>> print(f"{result.statistic[0]:.1f} {result.columns['null_mean'][0]:.2f} {result.pvalue[0]:.3f}")
     6.0 0.50 0.001
     """
-    raster = as_raster(raster)
     n_surrogates = check_count(n_surrogates, "n_surrogates")
     check_choice(alternative, "alternative", ALTERNATIVES)
     state = random_state(rng)
-    rasters = draw_surrogates(raster, method, n_surrogates, state, options)
+    fano = _fano_options(statistic) if method == "permutation" and not options else None
+    # What needs no surrogate rasters needs no raster in memory either.
+    raster = as_raster(raster) if fano is None else as_recording(raster)
+    if isinstance(raster, SpikeRaster):
+        rasters = draw_surrogates(raster, method, n_surrogates, state, options)
     returned = evaluate_statistic(statistic, raster, "statistic")
-    fano = _fano_options(statistic) if method == "permutation" else None
     if fano is not None:
         null_values = _fano_values(raster, n_surrogates, state, **fano)
     else:
@@ -251,7 +255,7 @@ def _fano_options(statistic: Statistic) -> dict[str, int] | None:
 
 
 def _fano_values(
-    raster: SpikeRaster, n_surrogates: int, state: np.ndarray, *, window: int, ddof: int
+    raster: SpikeRaster | StoredRaster, n_surrogates: int, state: np.ndarray, *, window: int, ddof: int
 ) -> Iterator[np.ndarray]:
     """Fano factors of random permutations, by their window counts alone."""
     counts, n_samples = raster.spike_counts, raster.n_samples
@@ -278,6 +282,6 @@ def _rows(values: np.ndarray, whole_layer: bool) -> np.ndarray:
         return result
 
 
-def _one_row(raster: SpikeRaster) -> pd.DataFrame:
+def _one_row(raster: SpikeRaster | StoredRaster) -> pd.DataFrame:
     layers = raster.layers
     return pd.DataFrame({"layer": [layers[0] if len(layers) == 1 else "all"], "unit_index": [-1]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from ann2neo.spikes import kernels
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.stored_raster import StoredRaster
 from ann2neo.spikes.typing import Bits, Ints, Words
 
 
@@ -44,9 +46,14 @@ class LaggedCounts:
     tail: np.ndarray
 
     @classmethod
-    def of(cls, raster: SpikeRaster, max_lag: int) -> LaggedCounts:
-        """Count a raster; `max_lag` at least 0."""
+    def of(cls, raster: SpikeRaster | StoredRaster, max_lag: int) -> LaggedCounts:
+        """Count a raster, one on disk chunk by chunk; `max_lag` at least 0."""
         max_lag = check_lag(max_lag)
+        parts = (cls._of_chunk(chunk, max_lag) for chunk in raster.chunks())
+        return functools.reduce(cls.merge, parts)
+
+    @classmethod
+    def _of_chunk(cls, raster: SpikeRaster, max_lag: int) -> LaggedCounts:
         counts = kernels.lag_products(raster.words, max_lag)
         edge = min(max_lag, raster.n_samples)
         head = unpack_samples(raster.words, 0, edge)

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.stored_raster import StoredRaster
 
 
-def group_units(raster: SpikeRaster, by: str | None) -> dict[Hashable, np.ndarray]:
+def group_units(raster: SpikeRaster | StoredRaster, by: str | None) -> dict[Hashable, np.ndarray]:
     """Units of each group, as indices."""
     if by is None:
         return {"all": np.arange(raster.n_units)}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.typing import Floats, Ints, RasterLike
 from ann2neo.statistics.across_units import cv_percent_across_units, mean_across_units
 from ann2neo.statistics.fano import FanoFactor, fano_from_sums
 from ann2neo.statistics.groups import group_units
 from ann2neo.statistics.intervals import cv
-from ann2neo.statistics.rates import firing_rate
+from ann2neo.statistics.rates import FiringRate
 from ann2neo.statistics.sampling_noise import corrected_cv_percent, fanofactor_noise, firing_rate_noise
 from ann2neo.statistics.windows import check_window
 
@@ -89,13 +88,16 @@ def summarize(raster: RasterLike, by: str | None = "layer", window: int = 100) -
     cv_fanofactor_corrected_percent   141.421
     isi_cv                              0.000
     """
-    raster = as_raster(raster)
+    raster = as_recording(raster)
     groups = group_units(raster, by)
     check_window(raster.n_samples, window)
     seen = FanoFactor(window).update(raster)
-    rates, intervals = firing_rate(raster), cv(raster)
+    rates, intervals = FiringRate().update(raster), cv(raster)
     rows = [
-        {**_paper_columns(rates[units], fanofactors[units]), **_corrected_columns(raster, seen, units)}
+        {
+            **_paper_columns(rates.result()[units], fanofactors[units]),
+            **_corrected_columns(rates, seen, units),
+        }
         | {"isi_cv": float(mean_across_units(intervals[units]))}
         for fanofactors in [seen.result()]
         for units in groups.values()
@@ -115,9 +117,9 @@ def _paper_columns(rates: Floats, fanofactors: Floats) -> dict[str, float]:
     }
 
 
-def _corrected_columns(raster: SpikeRaster, seen: FanoFactor, units: Ints) -> dict[str, float]:
+def _corrected_columns(seen_rates: FiringRate, seen: FanoFactor, units: Ints) -> dict[str, float]:
     """The indicators without what the length of the recording adds; a Fano factor needs two windows."""
-    rates = raster.spike_counts[units] / raster.n_samples
+    rates = seen_rates.result()[units]
     fano, noise = np.full((2, units.size), np.nan)
     if seen.n_windows > 1:
         spikes, squares = seen.sum[units], seen.sum_of_squares[units]
@@ -126,7 +128,7 @@ def _corrected_columns(raster: SpikeRaster, seen: FanoFactor, units: Ints) -> di
     fires = ~np.isnan(fano)
     fano, noise = fano[fires], noise[fires]
     mean = float(mean_across_units(fano))
-    rate_noise = firing_rate_noise(rates, raster.n_samples)
+    rate_noise = firing_rate_noise(rates, seen_rates.n_samples)
     return {
         "cv_firing_rate_corrected_percent": corrected_cv_percent(rates, rate_noise, float(rates.mean())),
         "fanofactor_corrected": mean,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.groups import group_units
@@ -83,7 +83,7 @@ def summarize_patterns(
     coverage            0.800
     always_on_fraction  0.333
     """
-    raster = as_raster(raster)
+    raster = as_recording(raster)
     spikes, groups = raster.spike_counts, group_units(raster, by)
     rows = [
         {
