@@ -17,6 +17,8 @@ from .learning_rates import OneCycleRate as OneCycleRate
 from .learning_rates import TriangularRate as TriangularRate
 from .networks import NETWORKS as NETWORKS
 from .networks import build as build
+from .surgery.remove import remove_units as remove_units
+from .surgery.torch_chain import mask_units as mask_units
 from .training_loop import DivergedError as DivergedError
 from .training_run import Trained as Trained
 from .training_run import train as train

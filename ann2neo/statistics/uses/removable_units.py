@@ -105,7 +105,9 @@ def removable_units(raster: RasterLike, *, confidence: float = 0.95) -> Removabl
     units = raster.units
     index = units["unit_index"]
     if "channel" in units:
-        index = units["channel"].fillna(index).astype(np.int64)
+        # Layers without channels, beside layers with some, have −1.
+        channel = units["channel"]
+        index = index.where(channel.isna() | (channel < 0), channel).astype(np.int64)
     counts = pd.DataFrame({"layer": units["layer"], "unit": index, "count": raster.spike_counts})
     per_unit = counts.groupby(["layer", "unit"], sort=False)["count"].agg(["min", "max"]).reset_index()
 
