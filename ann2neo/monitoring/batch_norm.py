@@ -101,7 +101,7 @@ def _normalizing(network: Any) -> list[Any]:
 
 def _take_averages(network: Any, layers: list[Any], samples: np.ndarray) -> None:
     """One pass in training mode in which moving averages keep nothing of what they were."""
-    from ann2neo.recording.keras.layers import noted
+    from ann2neo.recording.keras.calls import note_calls
 
     momenta = [layer.momentum for layer in layers]
     try:
@@ -110,7 +110,7 @@ def _take_averages(network: Any, layers: list[Any], samples: np.ndarray) -> None
             # Times 0, what is infinite or NaN would be NaN.
             layer.moving_mean.assign(np.zeros(layer.moving_mean.shape))
             layer.moving_variance.assign(np.zeros(layer.moving_variance.shape))
-        with noted(layers) as notes, _eagerly():
+        with note_calls(layers) as notes, _eagerly():
             try:
                 network(samples, training=True)
             except ValueError as error:
@@ -120,7 +120,7 @@ def _take_averages(network: Any, layers: list[Any], samples: np.ndarray) -> None
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-    for name, n_calls in Counter(layer.name for layer, _ in notes).items():
+    for name, n_calls in Counter(call.layer.name for call in notes).items():
         if n_calls > 1:
             raise ValueError(
                 f"network must call each batch normalization once, {name!r} is called {n_calls} times"

@@ -121,7 +121,7 @@ def train(
     [0.1, 0.2, 0.3]
     """
     needed("keras", extra="tensorflow")
-    from ann2neo.recording.keras.adapter import weights_hash
+    from ann2neo.recording.keras.weights import hash_weights
     from ann2neo.training import clone, compiling, data_checks
 
     rng, data = check_rng(rng), as_dataset(data)
@@ -132,7 +132,7 @@ def train(
     clone.freeze(copy, condition.trainable)
     data_checks.check_fit(copy, data, from_logits)
     compiling.compile_for_classes(copy, optimizer, learning_rate, from_logits)
-    frozen, hash_before = clone.frozen_values(copy), weights_hash(copy)
+    frozen, hash_before = clone.frozen_values(copy), hash_weights(copy)
     passes = _run(copy, plan, rng, fast, callbacks, progress)
     clone.check_unchanged(frozen)
     provenance = {
@@ -140,7 +140,7 @@ def train(
         **drawn_from,
         **passes.outcome(),
         "start_weights_hash": hash_before,
-        "weights_hash": weights_hash(copy),
+        "weights_hash": hash_weights(copy),
         "validation_split": float(validation_split),
         "batch_size": plan.batch_size,
         **compiling.compiled_with(copy),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ann2neo import monitoring, training
-from ann2neo.recording.keras.adapter import weights_hash
+from ann2neo.recording.keras.weights import hash_weights
 from tests.training import own_models
 
 X = np.random.default_rng(0).random((24, 6), dtype=np.float32)
@@ -32,7 +32,7 @@ def test_conditions_in_a_mapping_are_those_in_a_list():
     assert list(by_mapping) == list(by_list) == ["Random", "Generalizing"]
     for name, one in by_mapping.items():
         assert one.condition == short[name]
-        assert weights_hash(one.network) == weights_hash(by_list[name].network)
+        assert hash_weights(one.network) == hash_weights(by_list[name].network)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 import ann2neo as a2n
 from ann2neo import training
-from ann2neo.recording.keras.adapter import weights_hash
+from ann2neo.recording.keras.weights import hash_weights
 from ann2neo.training import Condition, StoppingRule, clone
 from tests.training import own_models
 
@@ -206,7 +206,7 @@ def test_history_and_provenance(plain):
     assert json.loads(json.dumps(said)) == said
     raster = a2n.record(found.network, data()[0], progress=False).with_annotations(**said)
     assert raster.annotations["condition"] == "short"
-    assert said["weights_hash"] == weights_hash(found.network)
+    assert said["weights_hash"] == hash_weights(found.network)
     assert said["start_weights_hash"] != said["weights_hash"]
     assert (said["seed"], said["epochs_run"], said["stopped_by"]) == ("3", 3, "epochs")
     assert said["training_accuracy"] == found.history.accuracy.iloc[-1]
@@ -222,7 +222,7 @@ def test_untrained():
     found = trained(training.RANDOM, network)
     assert len(found.history) == 0
     assert found.provenance["training_accuracy"] is None
-    assert found.provenance["weights_hash"] == weights_hash(network)
+    assert found.provenance["weights_hash"] == hash_weights(network)
     assert found.network is not network
 
 
@@ -325,7 +325,7 @@ def test_conditions_follow_from_another():
     assert list(found) == [c.name for c in order]
     starts = {name: one.provenance["start_weights_hash"] for name, one in found.items()}
     generalizing = found["Generalizing"].provenance["weights_hash"]
-    untrained = weights_hash(network)
+    untrained = hash_weights(network)
     assert starts == {
         "Random": untrained,
         "Generalizing": untrained,

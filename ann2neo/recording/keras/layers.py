@@ -1,185 +1,192 @@
-"""The layers of a Keras model: how they are observed, what they are called, which are chosen."""
+"""The places of a Keras model: what they are called, which hold nodes, where their channels lie."""
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
+from ann2neo.recording.keras.activations import (
+    computes_itself,
+    is_own,
+    is_selecting,
+    list_keras_kinds,
+    name_activation,
+    name_by_values,
+)
+from ann2neo.recording.keras.calls import Call, has_inside, is_operation
+from ann2neo.recording.keras.dataflow import Dataflow
 from ann2neo.recording.observation import Site
-from ann2neo.recording.places import Place
+from ann2neo.recording.places import Place, Side
 
-_ACTIVATION_LAYERS = {
-    "ReLU": "relu",
-    "LeakyReLU": "leaky_relu",
-    "PReLU": "prelu",
-    "ELU": "elu",
-    "Softmax": "softmax",
-}
-
-_NOTHING = object()
+_MOVING = frozenset(["Permute", "Transpose", "Swapaxes", "Moveaxis", "Rot90"])
 
 
-def layer_paths(network: Any, prefix: str = "") -> dict[int, tuple[str, Any]]:
-    """id → (dotted path, layer) of every layer that can be seen, outer before inner."""
-    found: dict[int, tuple[str, Any]] = {}
-    for layer in network._flatten_layers(recursive=False, include_self=False):
-        path = prefix + layer.name
-        if isinstance(layer, keras.layers.InputLayer) or id(layer) in found:
-            continue
-        found[id(layer)] = (path, layer)
-        if _has_inside(layer):
-            for key, inner in layer_paths(layer, path + ".").items():
-                found.setdefault(key, inner)
-    return found
+@dataclass(frozen=True)
+class _Role:
+    activation: str
+    is_node: bool
+    reason: str
 
 
-def _has_inside(layer: Any) -> bool:
-    """Models and the user's own composite layers are looked into; Keras' own (wrappers, recurrent and
-    attention layers) and what is derived from them are one node: what they hold may run in a loop."""
-    kinds = [kind for kind in type(layer).__mro__ if kind.__module__.startswith("keras.src.layers.")]
-    plain = all(kind.__module__ == "keras.src.layers.layer" for kind in kinds)
-    composite = isinstance(layer, keras.Model) or plain
-    return composite and bool(layer._flatten_layers(recursive=False, include_self=False))
+def find_places(
+    paths: Mapping[int, tuple[str, Any]], calls: Sequence[Call], returned: Sequence[Any] = ()
+) -> list[Place]:
+    """What the noted calls returned and were given, in the order of the calls.
 
-
-@contextmanager
-def noted(layers: list[Any]) -> Iterator[list[tuple[Any, Any]]]:
-    """While inside, each call of a layer adds (layer, what it returned) to the list given out."""
-    notes: list[tuple[Any, Any]] = []
-    patched: list[tuple[Any, str, Any]] = []
-
-    def noting(layer: Any, call: Callable) -> Callable:
-        @functools.wraps(call)
-        def noted_call(*args: Any, **kwargs: Any) -> Any:
-            returned = call(*args, **kwargs)
-            notes.append((layer, returned))
-            return returned
-
-        return noted_call
-
-    try:
-        for layer in layers:
-            name = "call" if getattr(layer, "quantization_mode", None) is None else "quantized_call"
-            patched.append((layer, name, layer.__dict__.get(name, _NOTHING)))
-            # Past Keras' attribute tracking, which would take the function for state of the layer.
-            layer.__dict__[name] = noting(layer, getattr(layer, name))
-        yield notes
-    finally:
-        for layer, name, before in patched:
-            if before is _NOTHING:
-                layer.__dict__.pop(name, None)
-            else:
-                layer.__dict__[name] = before
-
-
-def outputs_of(paths: Mapping[int, tuple[str, Any]], notes: list[tuple[Any, Any]]) -> list[Place]:
-    """What the noted calls returned, in the order of the calls, labelled so that each is told apart."""
-    n_calls = Counter(id(layer) for layer, _ in notes)
+    Parameters
+    ----------
+    paths : mapping
+        id → (path, layer), from `find_paths`.
+    calls : sequence of Call
+        All calls of one run.
+    returned : sequence of tensors
+        What the network itself returned.
+    """
+    n_calls = Counter(id(call.layer) for call in calls)
     seen: Counter[int] = Counter()
-    # Number of axes → whether a Permute moved them since a layer last said where its channels are.
+    roles = _find_roles(calls)
+    flow = Dataflow(
+        calls, [role.activation for role in roles], [_is_weighted(c) for c in calls], returned
+    )
+    # Number of axes → whether axes were moved since a layer last said where its channels are.
     moved: dict[int, bool] = {}
-    found = []
-    for layer, returned in notes:
-        path, call = paths[id(layer)][0], seen[id(layer)]
+    found: list[Place] = []
+    for index, (call, role) in enumerate(zip(calls, roles, strict=True)):
+        layer, number = call.layer, seen[id(call.layer)]
         seen[id(layer)] += 1
-        label = f"{path}:{call}" if n_calls[id(layer)] > 1 else path
-        tensors = tensors_in(returned)
-        for position, tensor in enumerate(tensors):
-            n_axes = len(tensor.shape)
-            if isinstance(layer, keras.layers.Permute) or not _follows(layer):
-                moved[n_axes] = isinstance(layer, keras.layers.Permute)
-            name = f"{label}[{position}]" if len(tensors) > 1 else label
-            found.append(
-                Place(
-                    layer=layer,
-                    name=layer.name,
-                    path=path,
-                    call=call,
-                    n_calls=n_calls[id(layer)],
-                    position=position,
-                    label=name,
-                    tensor=tensor,
-                    activation=activation_name(layer),
-                    is_node=_is_node(layer),
-                    kind=type(layer).__name__,
-                    shape=tuple(tensor.shape[1:]),
-                    channel_axis=-1,
-                    axes_moved=moved.get(n_axes, False),
+        path = paths[id(layer)][0]
+        label = f"{path}:{number}" if n_calls[id(layer)] > 1 else path
+        sides: list[tuple[Side, list[Any]]] = [("input", call.given), ("output", call.made)]
+        for side, tensors in sides:
+            end = ":input" if side == "input" else ""
+            for position, tensor in enumerate(tensors):
+                if side == "output":
+                    _note_moves(moved, layer, len(tensor.shape))
+                found.append(
+                    Place(
+                        layer=layer,
+                        name=f"{layer.name}{end}",
+                        path=f"{path}{end}",
+                        call=number,
+                        n_calls=n_calls[id(layer)],
+                        position=position,
+                        label=f"{label}{end}[{position}]" if len(tensors) > 1 else f"{label}{end}",
+                        tensor=tensor,
+                        activation=role.activation if side == "output" else flow.find_maker(tensor),
+                        is_node=role.is_node and side == "output",
+                        kind=type(layer).__name__,
+                        shape=_shape(tensor),
+                        channel_axis=-1,
+                        side=side,
+                        is_hidden=flow.is_hidden(index) if side == "output" else True,
+                        weights=tuple(paths[id(fed.layer)][0] for fed in flow.find_weights(index)),
+                        reason=role.reason if side == "output" else "what a layer reads",
+                        axes_moved=moved.get(len(tensor.shape), False),
+                    )
                 )
-            )
     return found
 
 
-def tensors_in(returned: Any) -> list[Any]:
-    """The tensors in what a layer returned that have a samples axis."""
-    leaves = keras.tree.flatten(returned)
-    return [leaf for leaf in leaves if hasattr(leaf, "shape") and len(leaf.shape) > 0]
-
-
-def _is_node(layer: Any) -> bool:
-    """Whether a layer computes nodes of its own: it has weights or an activation function, and no layers
-    inside that are observed instead."""
-    kind = type(layer).__name__
-    if _has_inside(layer) or kind.endswith("Normalization") or kind == "Embedding":
-        return False
-    return bool(layer.weights) or activation_name(layer) != "linear"
-
-
-def activation_name(layer: Any) -> str:
-    """Name of the function that makes a layer's output; "linear" for none."""
-    kind = type(layer).__name__
-    if kind in ("TimeDistributed", "SpectralNormalization"):
-        return activation_name(layer.layer)
-    if kind == "Bidirectional":
-        # Not the bare name: merged values may lie outside the function's own range.
-        return f"bidirectional {activation_name(layer.forward_layer)}"
-    if kind == "ReLU" and layer.negative_slope:
-        return "leaky_relu"
-    if kind == "ELU" and layer.alpha != 1:
-        return "scaled elu"
-    if kind in _ACTIVATION_LAYERS:
-        return _ACTIVATION_LAYERS[kind]
-    function = getattr(layer, "activation", None)
-    if function is None:
-        return "linear"
-    return (
-        function if isinstance(function, str) else getattr(function, "__name__", type(function).__name__)
-    )
-
-
-def site(output: Place, paths: Mapping[int, tuple[str, Any]]) -> Site:
-    """A layer's output as the place to record from."""
-    shape = tuple(int(size) for size in output.tensor.shape[1:])
+def make_site(place: Place, paths: Mapping[int, tuple[str, Any]]) -> Site:
+    """A place as the recorder sees it."""
+    shape = _shape(place.tensor) or ()
     axis: int | None = -1
-    if len(shape) > 1 and output.axes_moved:
+    if len(shape) > 1 and place.axes_moved:
         axis = None
-    elif len(shape) > 1 and _channels_first(output.layer, paths):
+    elif len(shape) > 1 and _has_channels_first(place.layer, paths):
         axis = 0
     # Further outputs are states, which another function may have made.
-    activation = output.activation if output.position == 0 else None
-    return Site(output.label, shape, axis, activation)
+    activation = place.activation if place.position == 0 and place.side == "output" else None
+    return Site(place.label, shape, axis, activation)
 
 
-def _follows(layer: Any) -> bool:
+def _shape(tensor: Any) -> tuple[int, ...] | None:
+    sizes = tuple(tensor.shape[1:])
+    return None if None in sizes else tuple(int(size) for size in sizes)
+
+
+def _find_roles(calls: Sequence[Call]) -> list[_Role]:
+    roles: list[_Role] = []
+    inner: dict[int, Any] = {}
+    for call in calls:
+        roles.append(_find_role(call, inner))
+        # Held by the calls, so that no other tensor has its id.
+        inner.update({id(tensor): tensor for tensor in call.made})
+    return roles
+
+
+def _find_role(call: Call, inner: Mapping[int, Any]) -> _Role:
+    """Whether a layer computes nodes of its own: with weights or an activation function."""
+    layer = call.layer
+    composite = has_inside(layer)
+    if composite and not computes_itself(call, set(inner)):
+        return _Role("linear", False, "a composite: the layers inside stand for it")
+    given = list(inner.values())[-1:] if composite else call.given
+    activation = name_by_values(call, name_activation(layer), given)
+    if activation != "linear":
+        return _Role(activation, True, "")
+    if composite:
+        own = bool(layer._trainable_variables)
+        return _Role("linear", own, "" if own else "a composite: the layers inside stand for it")
+    reason = _find_reason(call)
+    return _Role("linear", not reason, reason)
+
+
+def _find_reason(call: Call) -> str:
+    """Why a layer without an activation function has no nodes; "" if it has."""
+    layer = call.layer
+    if is_operation(layer):
+        return "an operation without weights or an activation function"
+    for kind in type(layer).__mro__:
+        if kind.__module__.startswith("keras.src.layers.normalization."):
+            return "" if kind.__name__ == "SpectralNormalization" else "a normalization"
+        if kind.__module__.startswith("keras.src.layers.preprocessing."):
+            return "preprocessing"
+        if kind.__name__ == "Embedding" and kind.__module__.startswith("keras."):
+            return "an embedding"
+    if layer.weights or (is_own(layer) and not is_selecting(call)):
+        return ""
+    return "it has neither weights nor an activation function"
+
+
+def _is_weighted(call: Call) -> bool:
+    """Whether weights of a layer's own combine what it is given."""
+    layer = call.layer
+    if is_operation(layer):
+        return False
+    if has_inside(layer):
+        return bool(layer._trainable_variables)
+    return bool(layer.weights) and not _find_reason(call)
+
+
+def _note_moves(moved: dict[int, bool], layer: Any, n_axes: int) -> None:
+    moves = not _MOVING.isdisjoint(list_keras_kinds(layer))
+    if moves or not _keeps_channels(layer):
+        moved[n_axes] = moves
+
+
+def _keeps_channels(layer: Any) -> bool:
     """Whether a layer's channels lie where those of its input do."""
+    if is_operation(layer):
+        return True
     inner = getattr(layer, "layer", layer)
     if getattr(inner, "data_format", None) is not None:
         return False
     weightless = not inner.weights or type(inner).__name__ in ("BatchNormalization", "PReLU")
-    return weightless or _has_inside(inner)
+    return weightless or has_inside(inner)
 
 
-def _channels_first(layer: Any, paths: Mapping[int, tuple[str, Any]]) -> bool:
+def _has_channels_first(layer: Any, paths: Mapping[int, tuple[str, Any]]) -> bool:
     """Whether a layer's channels come before its spatial axes."""
     own = getattr(getattr(layer, "layer", layer), "data_format", None)
     if own is not None:
         return bool(own == "channels_first")
-    if not _follows(layer) or (_has_inside(layer) and layer.weights):
+    composite = isinstance(layer, keras.Layer) and has_inside(layer) and layer.weights
+    if not _keeps_channels(layer) or composite:
         return False
     formats = {getattr(other, "data_format", None) for _, other in paths.values()} - {None}
     if len(formats) > 1:

@@ -10,39 +10,43 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
-from ann2neo.recording.keras.layers import noted, tensors_in
+from ann2neo.recording.keras.calls import Call, note_calls
+from ann2neo.recording.keras.inputs import list_constants, list_leaves, map_leaves, run
+from ann2neo.recording.keras.restoration import list_recurrent_states
 from ann2neo.recording.observation import NonFiniteSampleError
 from ann2neo.recording.places import Place
 
+Activations = list[npt.NDArray[Any]]
+
 _MAX_GRAPHS = 16
-
-
-def recurrent_states(network: Any) -> list[Any]:
-    """States that stateful layers carry from batch to batch; Keras does not count them as variables."""
-    states = [getattr(layer, "states", None) for layer in network._flatten_layers()]
-    return [state for state in keras.tree.flatten(states) if isinstance(state, keras.Variable)]
 
 
 class Taps:
     """Reads the chosen tensors from the notes of one run."""
 
-    def __init__(self, notes: list[tuple[Any, Any]], chosen: list[Place]) -> None:
-        self._notes = notes
-        self._keys = [(id(output.layer), output.call, output.position) for output in chosen]
-        self._n_calls = {id(output.layer): output.n_calls for output in chosen}
-        self._labels = [output.label for output in chosen]
+    def __init__(self, chosen: list[Place]) -> None:
+        self._layers = list({id(place.layer): place.layer for place in chosen}.values())
+        self._keys = [(id(place.layer), place.call, place.position, place.side) for place in chosen]
+        self._n_calls = {id(place.layer): place.n_calls for place in chosen}
+        self._labels = [place.label for place in chosen]
 
-    def read(self, run: Callable[[], Any]) -> list[Any]:
-        self._notes.clear()
-        run()
+    def read(self, forward: Callable[[], Any]) -> list[Any]:
+        """Run `forward`, and give what was noted in the meantime."""
+        with note_calls(self._layers) as notes:
+            forward()
+        return self._find(notes)
+
+    def _find(self, notes: list[Call]) -> list[Any]:
         seen: Counter[int] = Counter()
         by_key = {}
-        for layer, returned in self._notes:
-            for position, tensor in enumerate(tensors_in(returned)):
-                by_key[id(layer), seen[id(layer)], position] = tensor
-            seen[id(layer)] += 1
-        self._notes.clear()
+        for call in notes:
+            number = seen[id(call.layer)]
+            for side, tensors in (("input", call.given), ("output", call.made)):
+                for position, tensor in enumerate(tensors):
+                    by_key[id(call.layer), number, position, side] = tensor
+            seen[id(call.layer)] += 1
         called_alike = all(seen[layer] == n_calls for layer, n_calls in self._n_calls.items())
         if not called_alike or any(key not in by_key for key in self._keys):
             raise ValueError(
@@ -52,104 +56,133 @@ class Taps:
         return [by_key[key] for key in self._keys]
 
 
-def runner(network: Any, taps: Taps) -> Callable[[Any], list[np.ndarray]]:
-    """The model as a function from a batch to the tapped tensors, compiled where that pays."""
+def make_runner(
+    network: Any, taps: Taps, graphs: dict[Any, Any] | None = None
+) -> Callable[[Any], Activations]:
+    """The model as a function from a batch to the tapped tensors, compiled where that pays.
+
+    `graphs` are those made before of the same model for the same taps; new ones are added.
+    """
 
     def forward(inputs: Any) -> list[Any]:
-        return taps.read(lambda: network(inputs, training=False))
+        return taps.read(lambda: run(network, inputs))
 
     backend = keras.backend.backend()
     if backend == "tensorflow" and not network.run_eagerly:
-        return _graphs(forward)
+        return _run_graphs(forward, {} if graphs is None else graphs)
     if backend == "jax" and not network.run_eagerly:
-        return _jitted(network, taps)
-    return lambda inputs: _eagerly(forward, inputs)
+        return _run_jitted(network, taps)
+    return lambda inputs: _run_eagerly(forward, inputs)
 
 
-def _eagerly(forward: Callable[[Any], list[Any]], inputs: Any) -> list[np.ndarray]:
+def _run_eagerly(forward: Callable[[Any], list[Any]], inputs: Any) -> Activations:
     with without_gradients():
         return [keras.ops.convert_to_numpy(tensor) for tensor in forward(inputs)]
 
 
-def _graphs(forward: Callable[[Any], list[Any]]) -> Callable[[Any], list[np.ndarray]]:
-    """`forward` as TensorFlow graphs, one a batch shape: all batches but the last share one."""
+def _run_graphs(
+    forward: Callable[[Any], list[Any]], graphs: dict[Any, Any]
+) -> Callable[[Any], Activations]:
+    """`forward` as TensorFlow graphs, one per batch shape: all batches but the last share one."""
     import tensorflow as tf
 
-    # Keras itself traces without autograph.
-    function = tf.function(forward, autograph=False)
-    graphs: dict[tuple, Any] = {}
-
-    def run(inputs: Any) -> list[np.ndarray]:
-        _check_finite(inputs)
-        tensors = keras.tree.map_structure(tf.convert_to_tensor, inputs)
-        key = tuple((tuple(tensor.shape), tensor.dtype) for tensor in keras.tree.flatten(tensors))
+    def run_graph(inputs: Any) -> Activations:
+        leaves = list_leaves(inputs)
+        _check_finite(leaves)
+        tensors = [tf.convert_to_tensor(leaf) for leaf in leaves]
+        key = (
+            tuple((tuple(tensor.shape), tensor.dtype) for tensor in tensors),
+            repr(list_constants(inputs)),
+        )
         if key not in graphs:
             if len(graphs) == _MAX_GRAPHS:
-                return _eagerly(forward, tensors)
-            graphs[key] = function.get_concrete_function(tensors)
+                return _run_eagerly(forward, inputs)
+            graphs[key] = _make_graph(forward, inputs, tensors)
         return [tensor.numpy() for tensor in graphs[key](tensors)]
 
-    return run
+    return run_graph
 
 
-def _check_finite(inputs: Any) -> None:
+def _make_graph(
+    forward: Callable[[Any], list[Any]], inputs: Any, tensors: list[Any]
+) -> Callable[[list[Any]], list[Any]]:
+    """A graph for batches of this form. Called as an operation it runs in this thread, and none of its
+    arguments are sorted out: for a small network that saves a third of the time."""
+    import tensorflow as tf
+
+    numbers = iter(range(len(tensors)))
+    form = map_leaves(inputs, lambda _: np.array([next(numbers)]))
+
+    def traced(*given: Any) -> list[Any]:
+        return forward(map_leaves(form, lambda slot: given[int(slot[0])]))
+
+    # Keras itself traces without autograph.
+    graph = tf.function(traced, autograph=False).get_concrete_function(*tensors)
+    captured = list(graph.captured_inputs)
+    types = [output.dtype for output in graph.outputs]
+    return lambda given: tf.raw_ops.StatefulPartitionedCall(
+        args=[*given, *captured], Tout=types, f=graph
+    )
+
+
+def _check_finite(leaves: list[Any]) -> None:
     """Fused kernels of TensorFlow turn NaN into 0: activations no longer tell."""
-    for leaf in keras.tree.flatten(inputs):
+    for leaf in leaves:
         if leaf.dtype.kind == "f" and not np.isfinite(leaf).all():
             row = int(np.argmax(~np.isfinite(leaf.reshape(len(leaf), -1)).all(axis=1)))
             raise NonFiniteSampleError(row, float(leaf[row][~np.isfinite(leaf[row])].flat[0]))
 
 
-def _jitted(network: Any, taps: Taps) -> Callable[[Any], list[np.ndarray]]:
+def _run_jitted(network: Any, taps: Taps) -> Callable[[Any], Activations]:
     """The forward run compiled by JAX, where state goes in and out by hand."""
     import jax  # type: ignore[import-not-found,unused-ignore]
 
-    variables = [*network.variables, *recurrent_states(network)]
+    variables = [*network.variables, *list_recurrent_states(network)]
     moving: list[int] = []
 
     def forward(values: list[Any], inputs: Any) -> tuple[list[Any], list[Any]]:
         mapping = list(zip(variables, values, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
-            tapped = taps.read(lambda: network(inputs, training=False))
+            tapped = taps.read(lambda: run(network, inputs))
         after = [scope.get_current_value(variable) for variable in variables]
         moving[:] = [place for place, value in enumerate(after) if value is not values[place]]
         return tapped, [after[place] for place in moving]
 
     jitted = jax.jit(forward)
 
-    def run(inputs: Any) -> list[np.ndarray]:
+    def run_jitted(inputs: Any) -> Activations:
         tapped, moved = jitted([variable.value for variable in variables], inputs)
         for place, value in zip(moving, moved, strict=True):
             variables[place].assign(value)
         return [np.asarray(tensor) for tensor in tapped]
 
-    return run
+    return run_jitted
 
 
-def standing_run(
+def make_standing_runs(
     network: Any, places: list[Place], batches: list[Any]
-) -> list[Callable[[], list[np.ndarray]]]:
+) -> list[Callable[[], Activations]]:
     """For each batch a function that runs it again and again, through the weights of the moment.
 
     It gives the tensors at `places`, and behind them the sum of the trainable weights.
     Nothing that a run would move is moved: layers write into a scope that is thrown away.
     """
-    layers = list({id(place.layer): place.layer for place in places}.values())
+    taps = Taps(places)
 
     def forward(inputs: Any, states: list[tuple[Any, Any]] | None = None) -> list[Any]:
-        with noted(layers) as notes, keras.StatelessScope(state_mapping=states):
-            tapped = Taps(notes, places).read(lambda: network(inputs, training=False))
-            return [*tapped, _sum_of_weights(network)]
+        with keras.StatelessScope(state_mapping=states):
+            tapped = taps.read(lambda: run(network, inputs))
+            return [*tapped, _sum_weights(network)]
 
     backend = keras.backend.backend()
     if backend == "tensorflow" and not network.run_eagerly:
-        return _standing_graphs(forward, batches)
+        return _stand_graphs(forward, batches)
     if backend == "jax" and not network.run_eagerly:
-        return _standing_jitted(network, forward, batches)
-    return [functools.partial(_eagerly, forward, batch) for batch in batches]
+        return _stand_jitted(network, forward, batches)
+    return [functools.partial(_run_eagerly, forward, batch) for batch in batches]
 
 
-def _sum_of_weights(network: Any) -> Any:
+def _sum_weights(network: Any) -> Any:
     """NaN or infinite when a weight is: fused kernels of TensorFlow would turn that into silence."""
     sums = [
         keras.ops.sum(keras.ops.cast(weight.value, "float32"))
@@ -159,44 +192,39 @@ def _sum_of_weights(network: Any) -> Any:
     return keras.ops.sum(keras.ops.stack(sums)) if sums else keras.ops.zeros(())
 
 
-def _standing_graphs(
+def _stand_graphs(
     forward: Callable[..., list[Any]], batches: list[Any]
-) -> list[Callable[[], list[np.ndarray]]]:
+) -> list[Callable[[], Activations]]:
     import tensorflow as tf
 
-    # One graph serves all batches of a shape. Called as an operation it runs in this thread, and none
-    # of its arguments are sorted out: for a small network that saves a third of the time.
-    function = tf.function(lambda tensors: forward(tensors), autograph=False)
+    graphs: dict[Any, Any] = {}
 
-    def standing(batch: Any) -> Callable[[], list[np.ndarray]]:
-        tensors = keras.tree.map_structure(tf.convert_to_tensor, batch)
-        graph = function.get_concrete_function(tensors)
-        arguments = [*keras.tree.flatten(tensors), *graph.captured_inputs]
-        types = [output.dtype for output in graph.outputs]
+    def stand(batch: Any) -> Callable[[], Activations]:
+        tensors = [tf.convert_to_tensor(leaf) for leaf in list_leaves(batch)]
+        # One graph serves all batches of a shape.
+        key = (str([(tensor.shape, tensor.dtype) for tensor in tensors]), repr(list_constants(batch)))
+        if key not in graphs:
+            graphs[key] = _make_graph(forward, batch, tensors)
+        graph = graphs[key]
+        # Unlike `numpy()`, this copies nothing.
+        return lambda: [np.asarray(tensor) for tensor in graph(tensors)]
 
-        def run() -> list[np.ndarray]:
-            tensors = tf.raw_ops.StatefulPartitionedCall(args=arguments, Tout=types, f=graph)
-            # Unlike `numpy()`, this copies nothing.
-            return [np.asarray(tensor) for tensor in tensors]
-
-        return run
-
-    return [standing(batch) for batch in batches]
+    return [stand(batch) for batch in batches]
 
 
-def _standing_jitted(
+def _stand_jitted(
     network: Any, forward: Callable[..., list[Any]], batches: list[Any]
-) -> list[Callable[[], list[np.ndarray]]]:
+) -> list[Callable[[], Activations]]:
     import jax  # type: ignore[import-not-found,unused-ignore]
 
-    variables = [*network.variables, *recurrent_states(network)]
+    variables = [*network.variables, *list_recurrent_states(network)]
     jitted = jax.jit(lambda values, inputs: forward(inputs, list(zip(variables, values, strict=True))))
 
-    def run(batch: Any) -> list[np.ndarray]:
+    def run_one(batch: Any) -> Activations:
         values = [variable.value for variable in variables]
         return [np.asarray(tensor) for tensor in jitted(values, batch)]
 
-    return [functools.partial(run, batch) for batch in batches]
+    return [functools.partial(run_one, batch) for batch in batches]
 
 
 @contextmanager

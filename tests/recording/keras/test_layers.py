@@ -9,7 +9,9 @@ import tensorflow as tf
 from keras import layers as kl
 
 import ann2neo as a2n
-from ann2neo.recording.keras.layers import activation_name, layer_paths, outputs_of, site
+from ann2neo.recording.keras.activations import name_activation
+from ann2neo.recording.keras.calls import Call, find_paths
+from ann2neo.recording.keras.layers import find_places, make_site
 from tests.recording.models import cut, inputs, mlp, recorded, with_weights
 
 N = 21
@@ -166,8 +168,8 @@ def test_where_the_channels_lie(layer, first):
     if not isinstance(layer, kl.TimeDistributed) and not isinstance(layer, kl.Conv2D):
         layer.build(value.shape)
     paths = {id(layer): ("it", layer), id(beside): ("beside", beside)}
-    (output,) = outputs_of(paths, [(layer, value)])
-    found = site(output, paths)
+    (output,) = find_places(paths, [Call(layer, [], [value])])
+    found = make_site(output, paths)
     assert found.axes() == (("channel", "row", "column") if first else ("row", "column", "channel"))
     assert found.units()["channel"].max() == (3 if first else 5)
 
@@ -175,9 +177,9 @@ def test_where_the_channels_lie(layer, first):
 def test_where_channels_lie_must_be_known():
     act, one, other = kl.Activation("relu"), kl.Conv2D(1, 1, data_format="channels_first"), kl.Flatten()
     paths = {id(layer): (layer.name, layer) for layer in (act, one, other)}
-    (output,) = outputs_of(paths, [(act, np.zeros((2, 4, 5, 6)))])
+    (output,) = find_places(paths, [Call(act, [], [np.zeros((2, 4, 5, 6))])])
     with pytest.raises(ValueError, match="both channels_first and channels_last"):
-        site(output, paths)
+        make_site(output, paths)
 
 
 @pytest.mark.parametrize("kind", ["functional", "nested"])
@@ -212,7 +214,7 @@ def test_channels_are_not_guessed_after_a_permute(kind):
     ],
 )
 def test_activation_names(layer, name):
-    assert activation_name(layer) == name
+    assert name_activation(layer) == name
 
 
 def test_own_recurrent_layers_are_one_node():
@@ -221,7 +223,7 @@ def test_own_recurrent_layers_are_one_node():
             return super().call(sequences, initial_state, mask, training)
 
     model = keras.Sequential([keras.Input((5, 3)), MyLSTM(4, name="mine"), kl.Dense(1, name="out")])
-    assert [path for path, _ in layer_paths(model).values()] == ["mine", "out"]
+    assert [path for path, _ in find_paths(model).values()] == ["mine", "out"]
     x = inputs(N, 5, 3)
     np.testing.assert_array_equal(recorded(with_weights(model), x, "mine"), cut(model, "mine")(x))
 
@@ -256,7 +258,8 @@ def test_layers_inside_a_compiled_function():
     model.inner.build((None, 4))
     model.built = True
     with pytest.raises(
-        ValueError, match=r"'inner' runs inside a compiled function.*run_functions_eagerly"
+        ValueError,
+        match=r"'inner' cannot be recorded: it runs inside a compiled function.*run_functions_eagerly",
     ):
         a2n.record(model, x, layers="inner")
     tf.config.run_functions_eagerly(True)
@@ -284,5 +287,5 @@ def test_layer_whose_first_axis_is_not_the_samples():
     start = keras.Input((4,))
     folded = kl.Lambda(lambda x: keras.ops.reshape(x, (-1, 2)), output_shape=(2,), name="fold")(start)
     model = keras.Model(start, kl.Dense(1)(folded))
-    with pytest.raises(ValueError, match="'fold' gave 16 rows for 8 samples"):
+    with pytest.raises(ValueError, match="'fold' cannot be recorded: it gave 16 rows for 8 samples"):
         a2n.record(model, inputs(8, 4), layers="fold")

@@ -1,0 +1,109 @@
+"""Samples as a Keras model takes them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from ann2neo.recording.inputs import is_array
+
+_OPTIONS = frozenset(["self", "training", "mask"])
+
+
+def run(network: Any, inputs: Any) -> Any:
+    """What the model returns, in inference mode."""
+    if isinstance(inputs, _Arguments):
+        return network(*inputs.args, training=False, **inputs.kwargs)
+    return network(inputs, training=False)
+
+
+def as_inputs(network: Any, inputs: Any) -> Any:
+    """Several inputs as a list, or as arguments where `call` takes several; a tuple of one is one."""
+    names = _list_arguments(network)
+    expected = getattr(network, "inputs", None)
+    if isinstance(inputs, tuple):
+        if len(names) > 1 and not expected and len(inputs) > 1:
+            return _Arguments(inputs, {})
+        if expected and len(expected) != len(inputs):
+            raise ValueError(
+                f"samples must have an array for each input of network {network.name!r}, which has "
+                f"{len(expected)}; got a tuple of {len(inputs)}. Labels go in labels="
+            )
+        return inputs[0] if len(inputs) == 1 else list(inputs)
+    if isinstance(inputs, Mapping) and not expected and len(names) > 1 and set(inputs) <= set(names):
+        return _Arguments((), dict(inputs))
+    return inputs
+
+
+def takes_input(network: Any, name: str) -> bool:
+    """Whether the model has an input of this name; one that looks at a dict by itself may have any."""
+    expected = getattr(network, "inputs", None)
+    if not expected:
+        names = _list_arguments(network)
+        return name in names or len(names) < 2
+    struct = getattr(network, "_inputs_struct", None)
+    if isinstance(struct, Mapping):
+        return name in struct
+    return name in [tensor.name for tensor in expected]
+
+
+def has_fixed_batch(network: Any) -> bool:
+    """Whether the model takes batches of one size alone."""
+    expected = getattr(network, "inputs", None) or []
+    return any(tensor.shape[0] is not None for tensor in expected)
+
+
+def map_leaves(inputs: Any, function: Callable[[Any], Any]) -> Any:
+    """The inputs with each array replaced by what `function` makes of it."""
+
+    def mapped(leaf: Any) -> Any:
+        return function(leaf) if is_array(leaf) else leaf
+
+    if isinstance(inputs, _Arguments):
+        args, kwargs = map_leaves((inputs.args, inputs.kwargs), function)
+        return _Arguments(tuple(args), dict(kwargs))
+    return keras.tree.map_structure(mapped, inputs)
+
+
+def list_leaves(inputs: Any) -> list[Any]:
+    """All arrays of the inputs."""
+    if isinstance(inputs, _Arguments):
+        inputs = (inputs.args, inputs.kwargs)
+    return [leaf for leaf in keras.tree.flatten(inputs) if is_array(leaf)]
+
+
+def list_constants(inputs: Any) -> list[Any]:
+    """What stands among the inputs and is no array."""
+    if isinstance(inputs, _Arguments):
+        inputs = (inputs.args, inputs.kwargs)
+    return [leaf for leaf in keras.tree.flatten(inputs) if not is_array(leaf)]
+
+
+def describe(network: Any, inputs: Any) -> str:
+    """What was given and what the model takes, in words."""
+    given = ", ".join(f"{np.shape(leaf)} of {leaf.dtype}" for leaf in list_leaves(inputs))
+    expected = getattr(network, "inputs", None) or []
+    wanted = ", ".join(str(tuple(tensor.shape)) for tensor in expected)
+    return f"the first batch is {given}" + (f", it takes {wanted}" if wanted else "")
+
+
+class _Arguments:
+    """Inputs for a `call` that takes several."""
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.args = args
+        self.kwargs = kwargs
+
+
+def _list_arguments(network: Any) -> list[str]:
+    """Names of the arguments of `call` that stand for inputs."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    try:
+        parameters = inspect.signature(type(network).call).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.name not in _OPTIONS and p.kind in kinds]

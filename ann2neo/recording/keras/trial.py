@@ -1,0 +1,170 @@
+"""The trial run of a Keras model: which layers it calls, and whether their rows are the samples'."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from ann2neo.recording.keras.calls import Call, list_tensors, note_calls
+from ann2neo.recording.keras.inputs import describe, has_fixed_batch, list_leaves, map_leaves, run
+from ann2neo.recording.keras.layers import find_places
+from ann2neo.recording.keras.restoration import keep_unchanged
+from ann2neo.recording.keras.running import without_gradients
+from ann2neo.recording.places import Place
+from ann2neo.recording.row_proof import DEPENDS, choose_trials, choose_whole_trials, find_fault
+
+_FRAMEWORKS = ("jax", "jaxlib", "tensorflow", "torch")
+_TOLERANCE = 1e-3
+_COARSE_TOLERANCE = 0.1
+_TRACED = (
+    "it runs inside a compiled function of the network, out of sight: switch that off while recording "
+    "(TensorFlow: tf.config.run_functions_eagerly(True)), or record the activations themselves: "
+    "record(activations)"
+)
+
+Key = tuple[int, int, int, str]
+Paths = Mapping[int, tuple[str, Any]]
+
+
+def try_network(network: Any, inputs: Any, paths: Paths) -> list[Place]:
+    """All places that a run comes to, each with what is wrong with its rows.
+
+    The samples of the batch are shown in up to three runs of a few samples: the layers whose rows are
+    not the same in each do not give a row per sample.
+    """
+    n_samples = len(list_leaves(inputs)[0])
+    whole = has_fixed_batch(network)
+    trials = choose_whole_trials(n_samples) if whole else choose_trials(n_samples)
+    try:
+        calls, returned = _run_noted(network, _take(inputs, trials[0]), paths)
+    except ValueError:
+        if whole:
+            raise
+        # A network may be made for one number of samples without saying so.
+        trials = choose_whole_trials(n_samples)
+        calls, returned = _run_noted(network, _take(inputs, trials[0]), paths)
+    if not calls:
+        raise ValueError(
+            "no layer of this network could be observed: it calls no Keras layers, or calls them inside "
+            "a compiled function. Keep its layers as attributes and call them in `call`, or record the "
+            "activations themselves: record(activations)"
+        )
+    places = find_places(paths, calls, returned)
+    return _prove_rows(network, inputs, paths, places, trials)
+
+
+def _prove_rows(
+    network: Any,
+    inputs: Any,
+    paths: Paths,
+    places: Sequence[Place],
+    trials: list[npt.NDArray[np.int64]],
+) -> list[Place]:
+    try:
+        further = [_list_values(network, _take(inputs, rows), paths) for rows in trials[1:]]
+    except ValueError:
+        # It takes no such number of samples: what can be shown are the same in another order.
+        trials = [trials[0], trials[0][::-1].copy()]
+        further = [_list_values(network, _take(inputs, trials[1]), paths)]
+    judged = [_judge(place, further, trials) for place in places]
+    if not any(place.fault == DEPENDS for place in judged):
+        return judged
+    moved = _find_moved(network, _take(inputs, trials[0]), paths)
+    excused = [place.fault == DEPENDS and _key(place) in moved for place in judged]
+    return [
+        dataclasses.replace(place, fault="") if free else place
+        for place, free in zip(judged, excused, strict=True)
+    ]
+
+
+def _list_values(network: Any, inputs: Any, paths: Paths) -> dict[Key, Any]:
+    calls, returned = _run_noted(network, inputs, paths)
+    return {_key(place): place.tensor for place in find_places(paths, calls, returned)}
+
+
+def _find_moved(network: Any, inputs: Any, paths: Paths) -> set[Key]:
+    """Places that are other ones when the same samples are shown again: what is random, and what keeps a
+    state from batch to batch, is as its maker meant it, and no two runs of it can be compared."""
+    with keep_unchanged(network):
+        first, again = (_list_values_moving(network, inputs, paths) for _ in range(2))
+    return {key for key, values in first.items() if not _is_same(values, again.get(key))}
+
+
+def _list_values_moving(network: Any, inputs: Any, paths: Paths) -> dict[Key, Any]:
+    layers = [layer for _, layer in paths.values()]
+    with note_calls(layers) as calls, without_gradients():
+        returned = run(network, inputs)
+    places = find_places(paths, calls, list_tensors(returned))
+    return {_key(place): _read(place.tensor) for place in places}
+
+
+def _is_same(values: Any, others: Any) -> bool:
+    return values is None or (others is not None and np.array_equal(values, others))
+
+
+def _judge(place: Place, further: list[dict[Key, Any]], trials: list[npt.NDArray[np.int64]]) -> Place:
+    values = _read(place.tensor)
+    if values is None:
+        return dataclasses.replace(place, fault=_TRACED)
+    tolerance = (
+        _TOLERANCE if values.dtype == np.float32 or values.dtype == np.float64 else _COARSE_TOLERANCE
+    )
+    parts = [_read(found.get(_key(place))) for found in further]
+    return dataclasses.replace(place, fault=find_fault(values, parts, trials, tolerance))
+
+
+def _key(place: Place) -> Key:
+    return id(place.layer), place.call, place.position, place.side
+
+
+def _take(inputs: Any, rows: npt.NDArray[np.int64]) -> Any:
+    return map_leaves(inputs, lambda leaf: leaf[rows])
+
+
+def _run_noted(network: Any, inputs: Any, paths: Paths) -> tuple[list[Call], list[Any]]:
+    layers = [layer for _, layer in paths.values()]
+    with keep_unchanged(network), note_calls(layers) as calls:
+        try:
+            with without_gradients():
+                returned = run(network, inputs)
+        except Exception as error:
+            of_framework = type(error).__module__.split(".")[0] in _FRAMEWORKS
+            if not (of_framework or isinstance(error, ValueError | TypeError)):
+                raise
+            # Such errors are pages long, most of it tensors; the whole stays as the cause.
+            raise ValueError(_describe_misfit(network, inputs, error)) from error
+    return list(calls), list_tensors(returned)
+
+
+def _describe_misfit(network: Any, inputs: Any, error: Exception) -> str:
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in str(error).splitlines()]
+    reason = next((line for line in lines if line and not line.startswith("Exception")), "")
+    return (
+        f"samples do not fit network {network.name!r}: {describe(network, inputs)}, samples first (is "
+        f"the data set batched?): {reason[:200]}"
+    )
+
+
+def _read(tensor: Any) -> npt.NDArray[Any] | None:
+    """Values of a tensor; None of one without values yet, or one that was not found."""
+    if tensor is None or _is_traced(tensor):
+        return None
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
+
+
+def _is_traced(tensor: Any) -> bool:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.is_symbolic_tensor(tensor))
+    if keras.backend.backend() == "jax":
+        import jax  # type: ignore[import-not-found,unused-ignore]
+
+        return isinstance(tensor, jax.core.Tracer)
+    return False

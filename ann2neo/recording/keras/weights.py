@@ -1,0 +1,35 @@
+"""The weights of a Keras model: whether they can be recorded with, and which they are."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from ann2neo.recording.observation import NonFiniteWeightError
+
+
+def hash_weights(network: Any) -> str:
+    """SHA-256 over shapes, types and values of the model's weights, in its own order."""
+    digest = hashlib.sha256()
+    for weight in network.weights:
+        value = np.asarray(weight.numpy(), order="C")
+        digest.update(f"{value.dtype}{value.shape}".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
+def check_weights(network: Any) -> None:
+    """Fused kernels of TensorFlow turn the NaN of a broken network into silence: look before."""
+    for weight in network.weights:
+        value = np.asarray(weight.numpy())
+        if value.dtype.kind not in "fV":
+            continue
+        # Infinities can be meant in what is not trained, such as masks.
+        broken = ~np.isfinite(value) if weight.trainable else np.isnan(value)
+        if broken.any():
+            raise NonFiniteWeightError(
+                f"network {network.name!r} has {value[broken][0]} among its weights, in "
+                f"{weight.path!r}; did its training diverge?"
+            )
