@@ -361,7 +361,12 @@ def test_bad_arguments(probes, options, error, match):
 @pytest.mark.parametrize(
     ("options", "arguments", "error", "match"),
     [
-        ({"layers": "third"}, (0,), ValueError, "layers must be 'last_hidden', 'all' or among"),
+        (
+            {"layers": "third"},
+            (0,),
+            ValueError,
+            "layers must be 'all', 'activations', 'last_hidden' or among",
+        ),
         ({"threshold": np.ones(3)}, (0,), ValueError, r"shape \(7,\); got shape \(3,\)"),
         ({}, (-1,), ValueError, "step must be at least 0, got -1"),
         ({}, (1.5,), TypeError, "step must be an int"),

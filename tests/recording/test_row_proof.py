@@ -35,6 +35,7 @@ def test_rows_of_their_own_samples_pass(n_samples):
 )
 def test_rows_that_depend_on_others_do_not(layer):
     assert judge(layer) == DEPENDS
+    assert judge(layer, 8, choose_whole_trials(np.arange(8))) == DEPENDS
 
 
 @pytest.mark.parametrize("n_samples", [1, 2, 40])

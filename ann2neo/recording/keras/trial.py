@@ -40,14 +40,14 @@ def try_network(network: Any, inputs: Any, paths: Paths) -> list[Place]:
     """
     n_samples = len(list_leaves(inputs)[0])
     whole = has_fixed_batch(network)
-    trials = choose_whole_trials(n_samples) if whole else choose_trials(n_samples)
+    trials = choose_whole_trials(np.arange(n_samples)) if whole else choose_trials(n_samples)
     try:
         calls, returned = _run_noted(network, _take(inputs, trials[0]), paths)
     except ValueError:
         if whole:
             raise
         # A network may be made for one number of samples without saying so.
-        trials = choose_whole_trials(n_samples)
+        trials = choose_whole_trials(np.arange(n_samples))
         calls, returned = _run_noted(network, _take(inputs, trials[0]), paths)
     if not calls:
         raise ValueError(
@@ -70,7 +70,7 @@ def _prove_rows(
         further = [_list_values(network, _take(inputs, rows), paths) for rows in trials[1:]]
     except ValueError:
         # It takes no such number of samples: what can be shown are the same in another order.
-        trials = [trials[0], trials[0][::-1].copy()]
+        trials = choose_whole_trials(trials[0])
         further = [_list_values(network, _take(inputs, trials[1]), paths)]
     judged = [_judge(place, further, trials) for place in places]
     if not any(place.fault == DEPENDS for place in judged):
