@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ann2neo.recording.row_proof import DEPENDS, choose_trials, find_fault
+from ann2neo.recording.row_proof import DEPENDS, choose_trials, choose_whole_trials, find_fault
 
 TOLERANCE = 1e-3
 
