@@ -29,8 +29,8 @@ def choose_trials(n_samples: int) -> list[npt.NDArray[np.int64]]:
     first = np.unique(np.linspace(0, n_samples - 1, N_TRIED).astype(np.int64))
     if len(first) < 3:
         first = np.arange(3, dtype=np.int64) % n_samples
-    # Neither turned round, which a layer that turns its rows round would pass.
-    return [first, np.roll(first, -2)[::2].copy(), first[1:2].copy()]
+    # Not turned round, which a layer that turns its rows round would pass, and with none in both.
+    return [first, np.roll(first, -2)[::2].copy(), first[3 % len(first)][None].copy()]
 
 
 def choose_whole_trials(rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
