@@ -25,7 +25,7 @@ def test_rows_of_their_own_samples_pass(n_samples):
     "layer",
     [
         lambda x: x - x.mean(0),
-        lambda x: x / np.abs(x).max(),
+        lambda x: x / np.abs(x).sum(),
         lambda x: x[np.argsort(x[:, 0])],
         lambda x: np.cumsum(x, 0),
         lambda x: (x > x.mean(0)).astype(np.float32),
@@ -36,6 +36,10 @@ def test_rows_of_their_own_samples_pass(n_samples):
 def test_rows_that_depend_on_others_do_not(layer):
     assert judge(layer) == DEPENDS
     assert judge(layer, 8, choose_whole_trials(np.arange(8))) == DEPENDS
+
+
+def test_rows_that_depend_on_the_largest():
+    assert judge(lambda x: x / np.abs(x).max()) == DEPENDS
 
 
 @pytest.mark.parametrize("n_samples", [1, 2, 40])
