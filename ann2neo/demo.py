@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import neo
 import numpy as np
@@ -23,7 +23,28 @@ WINDOW = 100
 
 _BATCH = 128
 
-COLORS = {"generalizing": "#0072b2", "memorizing": "#d55e00", "random": "#666666"}
+COLORS = {"generalizing": "#0072b2", "memorizing": "#d55e00", "untrained": "#666666"}
+
+
+class Column(NamedTuple):
+    """A column of the demo's table: its name there, its heading and what it is."""
+
+    name: str
+    title: str
+    meaning: str
+
+
+COLUMNS = (
+    Column("training_accuracy", "accuracy", "on the labels the network was trained on"),
+    Column("firing_rate", "rate", "spikes per sample, mean over the 64 units"),
+    Column("cv_firing_rate_percent", "CV %", "variation of these rates, standard deviation over mean"),
+    Column("fano_factor", "Fano", "variance over mean of spike counts, mean over units that fire"),
+    Column("one_minus_rate", "1 − rate", "the Fano factor if these units fired independently each time"),
+    Column("isi_cv", "ISI CV", "variation of the intervals between spikes, mean over units that fire"),
+    Column("sqrt_one_minus_rate", "√(1 − rate)", "the ISI CV if these units fired independently"),
+    Column("silent_units", "silent", "units that never fire"),
+)
+"""The columns of ``indicators.csv`` behind the network's name."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +83,7 @@ def run(out: Path, *, seed: int = 0, progress: bool = True) -> tuple[pd.DataFram
     trainings = {
         "generalizing": (labels, 40),
         "memorizing": (rng.permutation(labels), 300),
-        "random": (labels, 0),
+        "untrained": (labels, 0),
     }
     blocks, activities, rows, files = {}, {}, [], []
     for name, (targets, epochs) in trainings.items():
@@ -104,8 +125,9 @@ def _summary(activity: Activity) -> dict[str, Any]:
         "firing_rate": rate.mean(),
         "cv_firing_rate_percent": 100 * rate.std() / rate.mean(),
         "fano_factor": np.nanmean(activity.fano_factor),
-        "fano_factor_if_independent": np.mean(1 - rate[active]),
+        "one_minus_rate": np.mean(1 - rate[active]),
         "isi_cv": np.nanmean(activity.isi_cv),
+        "sqrt_one_minus_rate": np.mean(np.sqrt(1 - rate[np.isfinite(activity.isi_cv)])),
         "silent_units": int(np.sum(~active)),
     }
 
@@ -181,28 +203,29 @@ def _rasters(blocks: dict[str, neo.Block], path: Path) -> Path:
 
 
 def _distributions(activities: dict[str, Activity], path: Path) -> Path:
-    """How firing rates and Fano factors are distributed over the units, and how they hang together."""
+    """Firing rates of the units in rising order; Fano factors and ISI CVs against them."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 3.4), layout="constrained")
-    rate, fano, both = figure.subplots(1, 3)
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    rate, fano, intervals = figure.subplots(1, 3)
     for name, activity in activities.items():
-        style: dict[str, Any] = {"color": COLORS[name], "label": name}
-        _outline(rate, activity.firing_rate, np.linspace(0, 1, 26), style)
-        _outline(fano, activity.fano_factor, np.linspace(0, 2, 26), style)
-        both.plot(activity.firing_rate, activity.fano_factor, "o", ms=3.5, alpha=0.7, **style)
-    both.plot([0, 1], [1, 0], color="black", lw=1, label="independent: 1 − rate")
-    rate.set(xlabel="firing rate (spikes a sample)", ylabel="units")
-    fano.set(xlabel=f"Fano factor (windows of {WINDOW}; last bin ≥ 2)", ylabel="units")
-    both.set(
-        xlabel="firing rate (spikes a sample)", ylabel="Fano factor", xlim=(-0.02, 1.02), ylim=(0, None)
+        rates = activity.firing_rate
+        order = np.arange(1, rates.size + 1)
+        rate.plot(order, np.sort(rates), "o-", color=COLORS[name], ms=2.5, lw=1, label=name)
+        style: dict[str, Any] = {"color": COLORS[name], "ms": 3.5, "alpha": 0.7, "mew": 0}
+        fano.plot(rates, activity.fano_factor, "o", **style)
+        intervals.plot(rates, activity.isi_cv, "o", **style)
+    rates = np.linspace(0, 1, 200)
+    fano.plot(rates, 1 - rates, color="black", lw=1, label="independent: 1 − p")
+    intervals.plot(rates, np.sqrt(1 - rates), color="black", lw=1, label="independent: √(1 − p)")
+    rate.set(xlabel="unit, by rate", ylabel="firing rate (spikes per sample)", ylim=(-0.02, 1.02))
+    label = f"Fano factor (windows of {WINDOW})"
+    fano.set(xlabel="firing rate p", ylabel=label, xlim=(-0.02, 1.02), ylim=(0, None))
+    intervals.set(
+        xlabel="firing rate p", ylabel="CV of the intervals", xlim=(-0.02, 1.02), ylim=(0, None)
     )
-    both.legend(frameon=False, fontsize=8)
+    for axis in (rate, fano, intervals):
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(frameon=False, fontsize=8)
     figure.savefig(path, dpi=150)
     return path
-
-
-def _outline(axis: Any, values: np.ndarray, edges: np.ndarray, style: dict[str, Any]) -> None:
-    # Whatever lies beyond the last edge is counted in the last bin.
-    shown = np.minimum(values[np.isfinite(values)], edges[-1])
-    axis.hist(shown, edges, histtype="step", lw=1.5, **style)

@@ -268,7 +268,7 @@ class TestErrors:
         (tmp_path / name).write_bytes(b"")
         monkeypatch.setitem(__import__("sys").modules, module, None)
         outcome = convert(tmp_path / name, tmp_path / "out.zarr")
-        self.assert_one_line(outcome, f"pip install 'ann2neo[{extra}]'")
+        self.assert_one_line(outcome, f"[{extra}]")
 
 
 def test_a_netcdf_file_of_spikes_says_what_to_xarray_says(files, raster):

@@ -48,13 +48,13 @@ def convert(
     Formats are told by the endings of names, or by --from and --to; a folder without one is
     thingsvision's. Activations are read a batch at a time, so that they may be larger than memory.
     """
-    from ann2neo.cli.terminal import array_file, escape_controls
+    from ann2neo.cli.terminal import escape_controls, open_array
     from ann2neo.exchange.formats import check_format, write_spikes
 
     target = check_format(out, to)
     if out.is_file() and not overwrite:
         raise FileExistsError(f"{out} exists; pass overwrite=True to replace it")
-    shown = None if labels is None else array_file(labels, "--labels")
+    shown = None if labels is None else open_array(labels, "--labels")
     options = {"--threshold": threshold, "--labels": shown, "--key": key or None}
     options = {name: value for name, value in options.items() if value is not None}
     form = _form_of(source, given)

@@ -6,9 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
-from ann2neo.cli.terminal import INTERRUPTED, PlainConsole, quieten_frameworks
+from ann2neo.cli.terminal import (
+    INTERRUPTED,
+    add_row,
+    open_table,
+    quieten_frameworks,
+    right_columns,
+    say,
+    say_table,
+)
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
@@ -40,8 +48,8 @@ def run(
     try:
         results = run_study(study, out, resume=resume, workers=workers, data_dir=data_dir)
     except KeyboardInterrupt:
-        say = PlainConsole(stderr=True, highlight=False, soft_wrap=True).print
-        say(f"What has ended is kept in {out}: the same command goes on from there.")
+        kept = f"What has ended is kept in {out}: the same command goes on from there."
+        say(kept, to_stderr=True)
         raise typer.Exit(INTERRUPTED) from None
     _say(results)
     _write_report(results, out)
@@ -68,26 +76,27 @@ def configs() -> None:
     """List the studies that come with the package."""
     from ann2neo.study import Study, builtin_studies
 
-    rows = Table("study", "networks", "data sets", "cells", title="ann2neo study run NAME --out DIR")
+    rows = open_table(
+        "ann2neo study run NAME --out DIR", ["study", "networks", "data sets", *right_columns("cells")]
+    )
     for name in builtin_studies():
         study = Study.from_toml(name)
         networks = [f"{n.name} {', '.join(map(str, n.widths))}" for n in study.networks]
         networks += [f"{n.name} {', '.join(map(str, n.blocks))}" for n in study.pattern_networks]
-        rows.add_row(name, "; ".join(networks), ", ".join(study.datasets), str(len(study.cells())))
-    PlainConsole().print(rows)
+        add_row(rows, name, "; ".join(networks), ", ".join(study.datasets), len(study.cells()))
+    say_table(rows)
 
 
 def _say(results: Results) -> None:
     """What was measured, means over seeds, and what failed."""
-    console = PlainConsole()
     if len(results.indicators) or not len(results.patterns):
-        console.print(_condition_table(results))
+        say_table(_condition_table(results))
     if len(results.patterns):
-        console.print(_pattern_table(results))
+        say_table(_pattern_table(results))
     cells = results.cells
     for cell in cells[cells["status"] != "ok"].to_dict("records"):
         said = [str(cell[name]) for name in ("kind", *_GROUP, "seed", "status", "error")]
-        console.print(" ".join(filter(None, said)), highlight=False, markup=False)
+        say(" ".join(filter(None, said)))
 
 
 def _condition_table(results: Results) -> Table:
@@ -98,16 +107,19 @@ def _condition_table(results: Results) -> Table:
     frame = results.indicators
     good = select_split(frame[frame["status"] == "ok"])
     split = "".join(good["split"].unique())
-    rows = Table(title=f"Split {split}: means over seeds" if split else "No cell has numbers")
-    rows.add_column("network", no_wrap=True)
-    rows.add_column("condition", no_wrap=True)
-    for title in ("rate", "CV %", "Fano", "accuracy", "on test"):
-        rows.add_column(title, justify="right")
+    rows = open_table(
+        f"Split {split}: means over seeds" if split else "No cell has numbers",
+        [
+            Column("network", no_wrap=True),
+            Column("condition", no_wrap=True),
+            *right_columns("rate CV-% Fano accuracy on-test"),
+        ],
+    )
     means = good.groupby(_GROUP, sort=False)[_COLUMNS].mean().reset_index()
     for row in means.to_dict("records"):
         network = f"{row['network']} {row['width']} {row['dataset']}"
         numbers = (format_significant(float(row[name])) for name in _COLUMNS)
-        rows.add_row(network, row["condition"], *numbers)
+        add_row(rows, network, row["condition"], *numbers)
     return rows
 
 
@@ -118,19 +130,24 @@ def _pattern_table(results: Results) -> Table:
 
     found = find_in_patterns(describe_layers(results.patterns))
     found = found[found["compared_with"] == ""]
-    rows = Table(title="Settling of patterns: τ of depth and time, 1 is bottom-up")
-    rows.add_column("network", no_wrap=True)
-    for title in ("τ", "95 % interval", "τ of flips", "seeds"):
-        rows.add_column(title, justify="right", no_wrap=True)
+    titles = ("τ", "95 % interval", "τ of flips", "seeds")
+    rows = open_table(
+        "Settling of patterns: τ of depth and time, 1 is bottom-up",
+        [
+            Column("network", no_wrap=True),
+            *(Column(title, justify="right", no_wrap=True) for title in titles),
+        ],
+    )
     for place, of_network in found.groupby(["network", "dataset", "probe"], sort=False):
         said = {row["finding"]: row for row in of_network.to_dict("records")}
         patterns, flips = said.get("settling"), said.get("settling_flips")
-        rows.add_row(
+        add_row(
+            rows,
             " ".join(map(str, place)),
             format_number(patterns["value"], 2) if patterns else "–",
             format_interval(patterns) if patterns else "–",
             format_number(flips["value"], 2) if flips else "–",
-            str(of_network["n"].max()),
+            of_network["n"].max(),
         )
     return rows
 
@@ -139,4 +156,4 @@ def _write_report(results: Results, folder: Path) -> None:
     from ann2neo.study import write_report as write_report
 
     path = write_report(results, folder / "report.html", overwrite=True)
-    PlainConsole().print(f"Wrote {path}", highlight=False, soft_wrap=True)
+    say(f"Wrote {path}")
