@@ -35,12 +35,14 @@ class Site:
 
     `shape` is that of one sample; `channel_axis` the axis in it that holds the channels, None if
     that is not known; `activation` the name of the function that made the values, where known.
+    `has_steps`: the first axis counts steps, such as tokens or frames that a layer sees one by one.
     """
 
     name: str
     shape: tuple[int | None, ...]
     channel_axis: int | None = -1
     activation: str | None = None
+    has_steps: bool = False
 
     def cannot_be_silent(self, threshold: Any) -> bool:
         """Whether every value the activation function can take lies above the threshold."""
@@ -52,8 +54,10 @@ class Site:
 
     def axes(self) -> tuple[str, ...]:
         """Names of the axes of `shape`: ("channel",) for a dense layer, and so on."""
-        spatial = _AXES.get(len(self.shape), tuple(f"axis_{i}" for i in range(len(self.shape) - 1)))
-        names = list(spatial)
+        n_axes = len(self.shape) - self.has_steps
+        names = list(_AXES.get(n_axes, tuple(f"axis_{i}" for i in range(n_axes - 1))))
+        if self.has_steps:
+            names.insert(0, "step" if "step" not in names else "frame")
         names.insert(self._channel_axis() % max(1, len(self.shape)), "channel")
         return tuple(names)
 

@@ -1,8 +1,9 @@
-"""Seeing what the modules of a network, and the activation functions between them, return."""
+"""Seeing what the modules of a network, and the functions between them, return."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,67 +11,80 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ann2neo.recording.torch.channels import Channels, tensors_in
-
-FUNCTIONS = frozenset(
-    [
-        "celu",
-        "elu",
-        "gelu",
-        "glu",
-        "hardshrink",
-        "hardsigmoid",
-        "hardswish",
-        "hardtanh",
-        "leaky_relu",
-        "logsigmoid",
-        "mish",
-        "prelu",
-        "relu",
-        "relu6",
-        "rrelu",
-        "selu",
-        "sigmoid",
-        "silu",
-        "softplus",
-        "softshrink",
-        "softsign",
-        "tanh",
-        "tanhshrink",
-        "threshold",
-    ]
+from ann2neo.recording.torch.channels import Channels
+from ann2neo.recording.torch.dataflow import Dataflow, find_target
+from ann2neo.recording.torch.operations import (
+    CONTRACTIONS,
+    FUNCTIONS,
+    RECTIFYING,
+    name_function,
+    works_in_place,
 )
-"""Activation functions, by the names they have in torch; those that work in place end in "_" there."""
+from ann2neo.recording.torch.tensors import tensors_in
+
+_NOTED = FUNCTIONS | CONTRACTIONS | RECTIFYING
+Key = tuple[int, str]
+"""What tells the calls of one module or function from those of another."""
 
 
-State = tuple[int, int]
-"""id and number of changes of a tensor."""
+@dataclass(frozen=True)
+class Seen:
+    """A tensor as it was at one moment of a trial run, but for its values.
+
+    `value` is its number in the dataflow, None if it does not depend on the samples; `is_binary` says
+    whether all values are 0 or 1.
+    """
+
+    shape: tuple[int, ...]
+    dtype: Any
+    layout: str
+    value: int | None
+    channel_axis: int | None
+    is_binary: bool
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a module, or of an activation function (`module` is None then).
+    """One call of a module, or of a function (`module` is None then), in a trial run.
 
-    `tensors` are what it returned. `given` is the tensor it was called with; it is held, since an id is
-    good for as long as its object. `took` and `made` tell the state of these at that moment, which
-    changes where they are overwritten; `channel_axes` tell where the channels of `tensors` lay then, in
-    a run that follows them. `outer` says whether other modules were called inside; `functions` are the
-    activation functions called directly inside.
+    `number` counts the calls of modules in the order in which they began, `first` is the first value
+    made after that; `n_inner` says how many modules were called inside, `functions` which functions
+    directly. `is_rectified`: a function that may be written for a ReLU was.
     """
 
     module: Any
     path: str
-    given: Any
-    took: State
-    tensors: list[Any]
-    made: list[State]
-    channel_axes: list[int | None]
-    outer: bool = False
+    given: list[Seen]
+    made: list[Seen]
+    number: int = -1
+    first: int = 0
+    n_inner: int = 0
     functions: tuple[str, ...] = ()
+    is_rectified: bool = False
+
+    @property
+    def key(self) -> Key:
+        """What it shares with other calls of the same."""
+        return (0 if self.module is None else id(self.module)), self.path
+
+    @property
+    def name(self) -> str:
+        """Name of the module or function."""
+        return self.path.rpartition(".")[2]
+
+
+@dataclass
+class Trial:
+    """What a trial run finds out beside the calls; `guard` is told of each tensor before it changes."""
+
+    channels: Channels
+    guard: Callable[[Any], None]
+    dataflow: Dataflow = field(default_factory=Dataflow)
+    calls: list[Call] = field(default_factory=list)
 
 
 class Calls(TorchFunctionMode):
-    """While entered, hands every call to `take`, at the moment at which it returns.
+    """While entered, tells `take` what every module and noted function returns, when it does.
 
     That moment matters: what runs afterwards may overwrite the tensor. Functions are seen by torch's own
     interception of them rather than in a traced graph, so that networks that cannot be traced are seen
@@ -80,118 +94,255 @@ class Calls(TorchFunctionMode):
 
     def __init__(self, paths: Mapping[int, str]) -> None:
         super().__init__()
-        self.take: Callable[[Call], None]
-        self.channels: Channels | None = None
+        self.take: Callable[[Key, list[Any]], None] = _drop
+        self.take_given: Callable[[Key, list[Any]], None] = _drop
+        self.names: frozenset[str] = _NOTED
+        self.trial: Trial | None = None
         self._paths = paths
         self._inside: list[_Running] = []
+        self._thread = threading.get_ident()
+        self._n_calls = 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        name = getattr(func, "__name__", "").rstrip("_")
-        given = args[0] if args else kwargs.get("input")
-        took = state(given) if name in FUNCTIONS else None
-        if self.channels is None:
-            returned = func(*args, **kwargs)
-        else:
-            returned = self.channels.follow(func, args, kwargs)
-        if took is not None:
-            self._note_function(name, given, took, tensors_in(returned))
+        if self.trial is not None:
+            return self._try_function(self.trial, func, args, kwargs)
+        returned = func(*args, **kwargs)
+        name = name_function(func)
+        if name in self.names:
+            path = self._name_call(name)
+            if path is not None:
+                self.take((0, path), tensors_in(returned))
         return returned
 
-    def before(self, module: Any, args: Any) -> None:
+    def before(self, module: Any, args: Any, kwargs: Any) -> None:
         """Hook: a module is about to run."""
-        if self._inside:
-            self._inside[-1].outer = True
-        given = args[0] if args else None
-        self._inside.append(_Running(module, given, state(given)))
+        if threading.get_ident() != self._thread:
+            return
+        for outer in self._inside:
+            outer.n_inner += 1
+        running = _Running(module, self._n_calls)
+        self._n_calls += 1
+        path = self._paths.get(id(module))
+        if path is not None:
+            given = tensors_in([args, kwargs])
+            self.take_given((id(module), path), given)
+            if self.trial is not None:
+                running.given = [self._describe(tensor) for tensor in given]
+                running.first = len(self.trial.dataflow.steps)
+        self._inside.append(running)
 
-    def after(self, module: Any, _: Any, returned: Any) -> None:
+    def after(self, module: Any, args: Any, kwargs: Any, returned: Any) -> None:
         """Hook: a module has run."""
+        if threading.get_ident() != self._thread or not self._inside:
+            return
         running = self._inside.pop()
-        if id(module) not in self._paths:
+        path = self._paths.get(id(module))
+        if path is None:
             return
         found = tensors_in(returned)
-        if self.channels is not None:
-            self.channels.leave(module, running.given, found)
-        self.take(
-            Call(
-                module,
-                self._paths[id(module)],
-                running.given,
-                running.took,
-                found,
-                [state(tensor) for tensor in found],
-                self._channel_axes(found),
-                running.outer,
-                tuple(running.functions),
-            )
-        )
+        if self.trial is not None:
+            self._note_module(self.trial, running, path, tensors_in([args, kwargs]), found)
+        self.take((id(module), path), found)
+
+    def drop(self) -> None:
+        """Tell nobody any more."""
+        self.take = self.take_given = _drop
 
     def restart(self) -> None:
         """Forget the modules that were running when a run was broken off."""
         self._inside.clear()
+        self._n_calls = 0
+        self._thread = threading.get_ident()
 
-    def _note_function(self, name: str, given: Any, took: State, found: list[Any]) -> None:
+    def _try_function(self, trial: Trial, func: Any, args: Any, kwargs: Any) -> Any:
         running = self._inside[-1] if self._inside else None
+        inside = "" if running is None else self._paths.get(id(running.module), "")
+        if works_in_place(func, kwargs):
+            trial.guard(find_target(args, kwargs))
+        module = -1 if running is None else running.number
+        name = name_function(func)
+        seen = tensors_in([args, kwargs]) if name in RECTIFYING else []
+        before = [tensor.clone() for tensor in seen] if works_in_place(func, kwargs) else seen
+        given = [self._describe(tensor) for tensor in tensors_in([args, kwargs])[:1]]
+        returned = trial.channels.follow(
+            lambda *a, **k: trial.dataflow.follow(func, a, k, module, inside), args, kwargs, name
+        )
+        if name in _NOTED:
+            path = self._name_call(name)
+            if path is not None:
+                made = tensors_in(returned)
+                rectified = name in RECTIFYING and any(_is_rectified(t, made) for t in before)
+                described = [self._describe(tensor) for tensor in made]
+                trial.calls.append(Call(None, path, given, described, module, is_rectified=rectified))
+                self.take((0, path), made)
         if running is not None:
             running.functions.append(name)
-            own = is_plain(running.module) or is_activation(running.module)
-            if own and id(running.module) in self._paths:
-                return
-        outer = "" if running is None else self._paths.get(id(running.module), "")
-        path = f"{outer}.{name}" if outer else name
-        made = [state(tensor) for tensor in found]
-        self.take(Call(None, path, given, took, found, made, self._channel_axes(found)))
+        return returned
 
-    def _channel_axes(self, tensors: list[Any]) -> list[int | None]:
-        return [None if self.channels is None else self.channels.axis(tensor) for tensor in tensors]
+    def _name_call(self, name: str) -> str | None:
+        """Path of a function; None if it is the own one of the module that runs."""
+        if not self._inside:
+            return name
+        module = self._inside[-1].module
+        path = self._paths.get(id(module))
+        if path is None:
+            return name
+        return None if is_plain(module) or is_activation(module) else f"{path}.{name}"
+
+    def _note_module(
+        self, trial: Trial, running: _Running, path: str, given: list[Any], found: list[Any]
+    ) -> None:
+        trial.channels.leave(running.module, given[0] if given else None, found)
+        parents = tuple(seen.value for seen in running.given if seen.value is not None)
+        hidden = running.n_inner == 0 and holds_weights(running.module)
+        for tensor in found:
+            value = trial.dataflow.note_opaque(
+                tensor, parents, running.number, (path,) if hidden else ()
+            )
+            if value is not None and trial.dataflow.steps[value].name.startswith("opaque"):
+                running.functions.append("opaque")
+        trial.calls.append(
+            Call(
+                module=running.module,
+                path=path,
+                given=running.given,
+                made=[self._describe(tensor) for tensor in found],
+                number=running.number,
+                first=running.first,
+                n_inner=running.n_inner,
+                functions=tuple(running.functions),
+            )
+        )
+
+    def _describe(self, tensor: Any) -> Seen:
+        trial = self.trial
+        layout = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+        strided = layout == "strided" and not tensor.is_quantized and not tensor.is_complex()
+        return Seen(
+            shape=() if tensor.is_nested else tuple(tensor.shape),
+            dtype=tensor.dtype,
+            layout=layout,
+            value=None if trial is None else trial.dataflow.find(tensor),
+            channel_axis=None if trial is None else trial.channels.axis(tensor),
+            is_binary=strided and tensor.dim() > 1 and _is_binary(tensor),
+        )
+
+
+def _drop(key: Key, tensors: list[Any]) -> None:
+    """Tensors that nobody wants."""
 
 
 @dataclass
 class _Running:
     module: Any
-    given: Any
-    took: State
-    outer: bool = False
+    number: int
+    given: list[Seen] = field(default_factory=list)
+    first: int = 0
+    n_inner: int = 0
     functions: list[str] = field(default_factory=list)
 
 
-def state(value: Any) -> State:
-    """Which tensor, and how often changed; what torch makes in its inference mode is not counted."""
-    counted = isinstance(value, torch.Tensor) and not value.is_inference()
-    return id(value), value._version if counted else 0
+def _is_binary(tensor: Any) -> bool:
+    try:
+        return bool(((tensor == 0) | (tensor == 1)).all())
+    except RuntimeError:  # what torch.vmap shows to a function has no values
+        return False
+
+
+def _is_rectified(given: Any, made: list[Any]) -> bool:
+    """Whether the only tensor made is a ReLU of a given one that has values on both sides."""
+    if len(made) != 1 or not given.is_floating_point() or given.shape != made[0].shape:
+        return False
+    if given.layout != torch.strided or given.is_quantized:
+        return False
+    try:
+        sides = bool((given < 0).any()) and bool((given > 0).any())
+        return sides and torch.equal(made[0], given.clamp(min=0))
+    except RuntimeError:  # as above
+        return False
 
 
 def is_plain(module: Any) -> bool:
     """Whether a module has neither weights nor modules inside."""
-    return not module._modules and not any(weight is not None for weight in module._parameters.values())
+    return not module._modules and not holds_weights(module)
+
+
+def holds_weights(module: Any) -> bool:
+    """Whether a module has weights of its own, also such as torch packs out of sight."""
+    if any(weight is not None for weight in module._parameters.values()):
+        return True
+    packed = (vars(module).get("_packed_params"), module._modules.get("_packed_params"))
+    return any(part is not None for part in packed) or "parametrizations" in module._modules
 
 
 def is_activation(module: Any) -> bool:
     """Whether a module is an activation function: libraries keep theirs in files of that name."""
-    kind = type(module)
-    file = kind.__module__.rpartition(".")[2]
-    return file in ("activation", "activations") and kind.__name__ != "MultiheadAttention"
+    return any(
+        kind.__module__.rpartition(".")[2] in ("activation", "activations")
+        for kind in type(module).__mro__
+        if kind.__name__ != "MultiheadAttention"
+    ) and not isinstance(module, torch.nn.MultiheadAttention)
 
 
 @contextmanager
-def called(network: Any, paths: Mapping[int, str]) -> Iterator[Calls]:
+def observe_calls(network: Any, paths: Mapping[int, str]) -> Iterator[Calls]:
     """Calls of the modules of `network`, while inside and while the `Calls` are entered."""
     calls, handles = Calls(paths), []
     try:
         for module in network.modules():
             if isinstance(module, torch.jit.ScriptModule):
                 continue
-            handles.append(module.register_forward_pre_hook(calls.before, prepend=True))
+            handles.append(
+                module.register_forward_pre_hook(calls.before, prepend=True, with_kwargs=True)
+            )
             # Called when the module raises too, which an outer one may catch.
-            handles.append(module.register_forward_hook(calls.after, always_call=True))
+            handles.append(module.register_forward_hook(calls.after, always_call=True, with_kwargs=True))
         yield calls
     finally:
         for handle in handles:
             handle.remove()
 
 
-def unwrapped(module: Any) -> Any:
+@contextmanager
+def observe_modules(
+    outputs: Iterable[tuple[Any, str]], inputs: Iterable[tuple[Any, str]], calls: Calls
+) -> Iterator[None]:
+    """The same for some modules alone, where no functions are observed: it costs next to nothing."""
+    handles = []
+    try:
+        for module, path in outputs:
+            handles.append(module.register_forward_hook(_tell_outputs(calls, (id(module), path))))
+        for module, path in inputs:
+            hook = _tell_inputs(calls, (id(module), path))
+            handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _tell_outputs(calls: Calls, key: Key) -> Callable[..., None]:
+    thread = threading.get_ident()
+
+    def tell(module: Any, args: Any, returned: Any) -> None:
+        if threading.get_ident() == thread:
+            calls.take(key, tensors_in(returned))
+
+    return tell
+
+
+def _tell_inputs(calls: Calls, key: Key) -> Callable[..., None]:
+    thread = threading.get_ident()
+
+    def tell(module: Any, args: Any, kwargs: Any) -> None:
+        if threading.get_ident() == thread:
+            calls.take_given(key, tensors_in([args, kwargs]))
+
+    return tell
+
+
+def unwrap(module: Any) -> Any:
     """The module inside those that torch.compile and DataParallel wrap around it."""
     while True:
         wrappers = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)
@@ -203,13 +354,13 @@ def unwrapped(module: Any) -> Any:
             return module
 
 
-def module_paths(network: Any) -> dict[int, str]:
+def list_paths(network: Any) -> dict[int, str]:
     """id → dotted path of every module inside an unwrapped network, wrappers within left out."""
     found: dict[int, str] = {}
 
     def walk(module: Any, prefix: str) -> None:
         for name, child in module.named_children():
-            inner = unwrapped(child)
+            inner = unwrap(child)
             if id(inner) in found or isinstance(inner, torch.jit.ScriptModule):
                 continue
             found[id(inner)] = prefix + name

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.utils.weak import WeakTensorKeyDictionary
+
+from ann2neo.recording.torch.tensors import tensors_in
 
 # Functions that say themselves where the channels of their result are; convolutions and pools, by their
 # names, do too.
@@ -69,23 +71,24 @@ class Channels:
         axis = self._axes.get(tensor)
         return int(axis) if axis else None
 
-    def follow(self, function: Callable, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    def follow(self, function: Callable, args: Sequence[Any], kwargs: dict[str, Any], name: str) -> Any:
         """What the function returns."""
         given = tensors_in([args, kwargs])
-        sources = [_source(tensor, self._axes[tensor]) for tensor in given if tensor in self._axes]
+        sources = [
+            _describe_source(tensor, self._axes[tensor]) for tensor in given if tensor in self._axes
+        ]
         returned = function(*args, **kwargs)
-        name = getattr(function, "__name__", "")
         for made in filter(_is_followed, tensors_in(returned)):
-            axis = _own_axis(name, args, made)
+            axis = _find_own_axis(name, args, made)
             if axis is not None or sources:
-                self._axes[made] = axis if axis is not None else _followed(name, sources, made)
+                self._axes[made] = axis if axis is not None else _find_followed(name, sources, made)
         return returned
 
     def leave(self, module: Any, given: Any, returned: list[Any]) -> None:
         """A module has run: what its functions did not tell, its kind may."""
         for made in filter(_is_followed, returned):
             if self.axis(made) is None:
-                first = _says_first(module)
+                first = _tell_first(module)
                 if first is not None:
                     self._axes[made] = 1 if first else made.ndim - 1
                 elif made not in self._axes and getattr(given, "shape", None) == made.shape:
@@ -93,7 +96,7 @@ class Channels:
                     self._axes[made] = self.axis(given)
 
 
-def _own_axis(name: str, args: Sequence[Any], made: Any) -> int | None:
+def _find_own_axis(name: str, args: Sequence[Any], made: Any) -> int | None:
     if made.ndim == 2:
         return 1
     if name in _FIRST or name.startswith("conv") or "pool" in name:
@@ -102,14 +105,14 @@ def _own_axis(name: str, args: Sequence[Any], made: Any) -> int | None:
     return int(made.ndim) - 1 if name in _LAST or by_matrix else None
 
 
-def _followed(name: str, sources: list[_Source], made: Any) -> int | None:
+def _find_followed(name: str, sources: list[_Source], made: Any) -> int | None:
     if name in _PRODUCTS:
         return None
     if name in _RESHAPES:
-        return _by_shape(sources[0], tuple(made.shape))
+        return _follow_shape(sources[0], tuple(made.shape))
     for source in sources:
-        if source.memory == _memory(made):
-            return _by_strides(source, made)
+        if source.memory == _find_memory(made):
+            return _follow_strides(source, made)
     # Sources of another shape are broadcast: a mask, say, which has no channels.
     alike = [source for source in sources if source.shape == tuple(made.shape)]
     alike = alike or [source for source in sources if len(source.shape) == made.ndim]
@@ -117,7 +120,7 @@ def _followed(name: str, sources: list[_Source], made: Any) -> int | None:
     return axes.pop() if len(axes) == 1 else None
 
 
-def _by_strides(source: _Source, view: Any) -> int | None:
+def _follow_strides(source: _Source, view: Any) -> int | None:
     """In the same memory an axis keeps its stride, whatever becomes of the others."""
     if (tuple(view.shape), view.stride()) == (source.shape, source.strides):
         return source.axis
@@ -128,7 +131,7 @@ def _by_strides(source: _Source, view: Any) -> int | None:
     return found[0] if len(found) == 1 else None
 
 
-def _by_shape(source: _Source, shape: tuple[int, ...]) -> int | None:
+def _follow_shape(source: _Source, shape: tuple[int, ...]) -> int | None:
     """A reshape keeps an axis if it keeps all up to it, or all from it on."""
     if source.axis is None:
         return None
@@ -138,7 +141,7 @@ def _by_shape(source: _Source, shape: tuple[int, ...]) -> int | None:
     return len(shape) - len(after) if shape[-len(after) :] == after else None
 
 
-def _says_first(module: Any) -> bool | None:
+def _tell_first(module: Any) -> bool | None:
     kind = type(module)
     if kind.__name__ in ("LayerNorm", "RMSNorm", "MultiheadAttention"):
         return False
@@ -155,26 +158,15 @@ def _is_followed(tensor: Any) -> bool:
     if tensor.ndim < 2 or tensor.layout != torch.strided or tensor.is_nested:
         return False
     try:
-        _memory(tensor)
+        _find_memory(tensor)
     except RuntimeError:  # what torch.vmap shows to a function has none
         return False
     return True
 
 
-def _source(tensor: Any, axis: int | None) -> _Source:
-    return _Source(_memory(tensor), axis, tuple(tensor.shape), tensor.stride())
+def _describe_source(tensor: Any, axis: int | None) -> _Source:
+    return _Source(_find_memory(tensor), axis, tuple(tensor.shape), tensor.stride())
 
 
-def _memory(tensor: Any) -> int:
+def _find_memory(tensor: Any) -> int:
     return int(tensor.untyped_storage().data_ptr())
-
-
-def tensors_in(returned: Any) -> list[Any]:
-    """The tensors in what a module returned, but for those without axes."""
-    if isinstance(returned, torch.Tensor):
-        return [returned] if returned.ndim else []
-    if isinstance(returned, Mapping):
-        returned = list(returned.values())
-    if not isinstance(returned, (list, tuple)):
-        return []
-    return [tensor for item in returned for tensor in tensors_in(item)]

@@ -1,16 +1,28 @@
-"""The layers of a torch network: what they are called, which have nodes, where their channels lie."""
+"""The layers of a torch network: what they are called, which have nodes, what lies before the output."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from ann2neo.recording.observation import Site
 from ann2neo.recording.places import Place
-from ann2neo.recording.torch.calls import Call, State, is_activation, is_plain
+from ann2neo.recording.torch.calls import Call, Key, Seen, Trial, holds_weights, is_activation, is_plain
+from ann2neo.recording.torch.dataflow import Dataflow, Step
+from ann2neo.recording.torch.operations import (
+    COMPARISONS,
+    CONTRACTIONS,
+    FUNCTIONS,
+    NONLINEAR,
+    NORMALIZATIONS,
+    PASSING,
+    REDUCTIONS,
+)
+from ann2neo.recording.torch.rows import Arrangement, list_arrangements
 
 # Names that sites know the range of; functions with parameters that move it are left out.
 _RANGES = {
@@ -20,71 +32,374 @@ _RANGES = {
         for name in ("relu", "relu6", "selu", "sigmoid", "softmax", "softplus", "softsign", "tanh")
     },
 }
+_NORMS = (
+    torch.nn.modules.batchnorm._NormBase,
+    *(torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.LocalResponseNorm),
+    *((torch.nn.RMSNorm,) if hasattr(torch.nn, "RMSNorm") else ()),
+)
+_LOOKUPS = frozenset(["embedding", "embedding_renorm"])
 
 
-def outputs_of(calls: Sequence[Call], n_samples: int) -> list[Place]:
-    """What was returned, in the order of the calls, labelled so that each is told apart."""
-    n_calls = Counter(key_of(call) for call in calls)
-    seen: Counter[Any] = Counter()
-    # What an activation function takes or makes stands in the raster under the function's name.
-    active = [call for call in calls if activation_name(call) != "linear"]
-    covered = {call.took for call in active}
-    covered |= {state for call in active if call.module is None for state in call.made}
-    found = []
-    for call in calls:
-        number = seen[key_of(call)]
-        seen[key_of(call)] += 1
-        label = f"{call.path}:{number}" if n_calls[key_of(call)] > 1 else call.path
-        for position, tensor in enumerate(call.tensors):
-            found.append(
-                Place(
-                    layer=call.module,
-                    name=call.path.rpartition(".")[2],
-                    path=call.path,
-                    call=number,
-                    n_calls=n_calls[key_of(call)],
-                    position=position,
-                    label=f"{label}[{position}]" if len(call.tensors) > 1 else label,
-                    tensor=tensor,
-                    activation=activation_name(call),
-                    is_node=_is_node(call, position, covered) and len(tensor) == n_samples,
-                    channel_axis=call.channel_axes[position],
-                )
+@dataclass(frozen=True)
+class Tap:
+    """Where a place is found while recording: a call of a module or function, a tensor of it.
+
+    With `call` None the tensors of all calls, one behind the other. `channel_axis` is the axis of the
+    tensor that holds the channels, where that is known; `has_samples` says
+    whether an axis could be that of the samples, `value` is the tensor's in the dataflow.
+    """
+
+    key: Key
+    module: Any
+    call: int | None
+    n_calls: int
+    position: int
+    side: str
+    channel_axis: int | None
+    has_samples: bool
+    value: int | None
+
+
+def find_places(trial: Trial, returned: Sequence[Any], n_samples: int) -> list[tuple[Place, Tap]]:
+    """All places of a trial run, in the order of the calls, labelled so that each is told apart."""
+    return _Finder(trial, returned, n_samples).find()
+
+
+class _Finder:
+    def __init__(self, trial: Trial, returned: Sequence[Any], n_samples: int) -> None:
+        self._flow: Dataflow = trial.dataflow
+        self._calls = trial.calls
+        self._n_samples = n_samples
+        self._n_calls = Counter(call.key for call in self._calls)
+        ends = [v for tensor in returned if (v := self._flow.find(tensor)) is not None]
+        self._ends = set(ends)
+        self._output = _find_output_stage(self._flow, ends)
+        self._spikes = self._find_spikes()
+        # What an activation function takes or makes stands in the raster under the function's name.
+        active = [call for call in self._calls if self._name_activation(call) != "linear"]
+        self._taken = {call.given[0].value for call in active if call.given} - {None}
+        self._made = {seen.value for call in active if call.module is None for seen in call.made}
+        self._made -= {None}
+        self._active = {seen.value for call in active for seen in call.made}
+        self._products: dict[int, set[int]] = defaultdict(set)
+        for number, step in enumerate(self._flow.steps):
+            if step.is_contraction:
+                self._products[step.module].add(number)
+        self._summed: set[int] = set()
+        for call in self._calls:
+            if call.module is not None:
+                self._summed |= self._find_accounted(call)
+
+    def find(self) -> list[tuple[Place, Tap]]:
+        found = []
+        seen: Counter[Key] = Counter()
+        spikes: set[tuple[Key, int]] = set()
+        for call in self._calls:
+            number = seen[call.key]
+            seen[call.key] += 1
+            if not self._is_place(call):
+                continue
+            found += list(self._list_inputs(call, number))
+            for position in range(len(call.made)):
+                place, tap = self._describe_output(call, number, position)
+                steps = self._n_calls[call.key] > 1 and place.activation == "spikes"
+                if steps and (call.key, position) not in spikes:
+                    spikes.add((call.key, position))
+                    found.append(self._stack_calls(place, tap))
+                found.append((place, tap))
+        if any(place.is_node and place.is_hidden for place, _ in found):
+            return found
+        # Without weights after them, what was not returned as it is counts as hidden.
+        return [
+            (
+                dataclasses.replace(
+                    place, is_hidden=tap.value is not None and tap.value not in self._ends
+                ),
+                tap,
             )
-    return found
+            for place, tap in found
+        ]
 
+    def _is_place(self, call: Call) -> bool:
+        """Functions other than activation functions are places where nothing else stands for them."""
+        if call.module is not None or call.name in FUNCTIONS or call.is_rectified:
+            return True
+        return any(self._is_unaccounted(seen) for seen in call.made)
 
-def key_of(call: Call) -> tuple[int, str]:
-    """What tells the calls of one module or function from those of another."""
-    return 0 if call.module is None else id(call.module), call.path
+    def _is_unaccounted(self, seen: Seen) -> bool:
+        if seen.value is None or not self._flow.steps[seen.value].is_contraction:
+            return False
+        return seen.value not in self._summed and seen.value not in self._taken
 
+    def _describe_output(self, call: Call, number: int, position: int) -> tuple[Place, Tap]:
+        seen = call.made[position]
+        label = f"{call.path}:{number}" if self._n_calls[call.key] > 1 else call.path
+        label = f"{label}[{position}]" if len(call.made) > 1 else label
+        activation = self._name_activation(call) if position == 0 else self._name_further(call, seen)
+        reason = self._find_reason(call, position, activation)
+        place = self._make_place(call, number, position, seen, label, activation, reason)
+        return place, self._make_tap(call, number, position, seen, "output")
 
-def activation_name(call: Call) -> str:
-    """Name of the function that makes what a call returns; "linear" for none."""
-    if call.module is None:
-        name = call.path.rpartition(".")[2]
-    elif is_activation(call.module):
-        name = type(call.module).__name__.lower()
-    else:
-        return "own function" if is_plain(call.module) and call.functions else "linear"
-    return _RANGES.get(name, f"torch {name}")
+    def _list_inputs(self, call: Call, number: int) -> Iterator[tuple[Place, Tap]]:
+        n_calls = self._n_calls[call.key]
+        for position, seen in enumerate(call.given if call.module is not None else []):
+            label = f"{call.path}:{number}:input" if n_calls > 1 else f"{call.path}:input"
+            label = f"{label}[{position}]" if len(call.given) > 1 else label
+            reason = "what a layer reads; name it to record it"
+            place = self._make_place(call, number, position, seen, label, "linear", reason, side="input")
+            yield place, self._make_tap(call, number, position, seen, "input")
 
+    def _make_tap(self, call: Call, number: int, position: int, seen: Seen, side: str) -> Tap:
+        return Tap(
+            key=call.key,
+            module=call.module,
+            call=number,
+            n_calls=self._n_calls[call.key],
+            position=position,
+            side=side,
+            channel_axis=seen.channel_axis,
+            has_samples=bool(list_arrangements(seen.shape, self._n_samples)),
+            value=seen.value,
+        )
 
-def _is_node(call: Call, position: int, covered: set[State]) -> bool:
-    if activation_name(call) != "linear":
+    def _make_place(
+        self,
+        call: Call,
+        number: int,
+        position: int,
+        seen: Seen,
+        label: str,
+        activation: str,
+        reason: str,
+        side: Any = "output",
+    ) -> Place:
+        arrangement = next(iter(list_arrangements(seen.shape, self._n_samples)), Arrangement())
+        suffix = "" if side == "output" else ":input"
+        return Place(
+            layer=call.module,
+            name=call.name + suffix,
+            path=call.path + suffix,
+            call=number,
+            n_calls=self._n_calls[call.key],
+            position=position,
+            label=label,
+            tensor=None,
+            activation=activation,
+            is_node=not reason,
+            kind=call.name if call.module is None else type(call.module).__name__,
+            shape=arrangement.shape_sample(seen.shape),
+            channel_axis=arrangement.find_axis(seen.channel_axis),
+            side=side,
+            is_hidden=seen.value is not None and seen.value not in self._output,
+            weights=self._flow.list_weights(seen.value),
+            reason=reason,
+        )
+
+    def _stack_calls(self, place: Place, tap: Tap) -> tuple[Place, Tap]:
+        """The calls of a spiking layer are time steps of one recording."""
+        path = place.path
+        label = f"{path}[{tap.position}]" if place.label.endswith("]") else path
+        axis = place.channel_axis
+        shape = None if place.shape is None else (tap.n_calls, *place.shape)
+        whole = dataclasses.replace(
+            place,
+            label=label,
+            shape=shape,
+            channel_axis=len(shape or ()) - 1 if axis is None else axis + 1,
+            is_node=True,
+            reason="",
+        )
+        return whole, dataclasses.replace(
+            tap, call=None, channel_axis=2 if tap.channel_axis is None else tap.channel_axis + 1
+        )
+
+    def _find_reason(self, call: Call, position: int, activation: str) -> str:
+        """Why an output is no node; "" if it is one."""
+        seen = call.made[position]
+        if activation == "spikes" and self._n_calls[call.key] > 1:
+            return f"a time step of {call.path!r}"
+        if call.module is None:
+            return "" if activation != "linear" or self._is_unaccounted(seen) else "no weights"
+        if activation != "linear":
+            return "" if position == 0 or activation == "spikes" else "a further output, such as a state"
+        if isinstance(call.module, torch.nn.RNNBase) and position > 0:
+            return "a state"  # whose first axis is that of the layers
+        if seen.value in self._taken:
+            return "goes straight into an activation function"
+        if seen.value in self._spikes:
+            return f"{self._spikes[seen.value].path!r} stands for it"
+        if seen.value in self._made:
+            return "an activation function inside stands for it"
+        return self._find_weightless_reason(call, seen)
+
+    def _find_weightless_reason(self, call: Call, seen: Seen) -> str:
+        steps = self._list_steps(call)
+        direct = [step for step in steps if step.module == call.number]
+        weighted = [step for step in direct if step.weights]
+        if not weighted and not holds_weights(call.module):
+            if self._is_affine(call, seen, steps):
+                return ""
+            return "no weights of its own, nor an activation function"
+        if is_lookup(call.module, weighted):
+            return "an embedding"
+        if is_normalization(call.module, direct):
+            return "a normalization"
+        if call.n_inner == 0:
+            return ""
+        value = seen.value
+        if value is not None and value in self._sums_of(call):
+            return ""
+        return "what is inside stands for it"
+
+    def _list_steps(self, call: Call) -> list[Step]:
+        """What was computed while a module ran."""
+        last = max((seen.value for seen in call.made if seen.value is not None), default=-1)
+        return self._flow.steps[call.first : last + 1]
+
+    def _sums_of(self, call: Call) -> set[int]:
+        """Outputs of a module that are sums of its own products with weights, and of nothing else."""
+        found = set()
+        for seen in call.made:
+            terms = self._find_terms(call, seen.value)
+            if terms is not None and any(self._flow.steps[t].module == call.number for t in terms):
+                found.add(seen.value)
+        return {value for value in found if value is not None}
+
+    def _find_terms(self, call: Call, value: int | None) -> set[int] | None:
+        """Sums with weights that a value is linear in, inside a call; None if it is not that alone."""
+        if value is None or value < call.first:
+            return None
+        terms = set()
+        for number in self._flow.walk_back([value], stop=lambda s: s.is_contraction or not s.is_linear):
+            step = self._flow.steps[number]
+            if number < call.first or number in self._active:
+                return None
+            if step.is_contraction:
+                terms.add(number)
+            elif not step.is_linear:
+                return None
+        return terms or None
+
+    def _find_accounted(self, call: Call) -> set[int]:
+        """Sums with weights that an output of their own module stands for."""
+        if call.n_inner == 0:
+            return self._products[call.number]
+        found: set[int] = set()
+        for seen in call.made:
+            terms = self._find_terms(call, seen.value) or set()
+            found |= {t for t in terms if self._flow.steps[t].module == call.number}
+        return found
+
+    def _is_affine(self, call: Call, seen: Seen, steps: list[Step]) -> bool:
+        """Whether a module of several layers is one: a sum of products with weights all the way through,
+        as a low-rank adapter and what it adapts, and not just what one of them returned."""
+        value = seen.value
+        terms = self._find_terms(call, value)
+        if value is None or terms is None:
+            return False
+        if self._passes_on(value, terms):
+            return False
+        for number in self._flow.walk_back([value], first=call.first):
+            step = self._flow.steps[number]
+            if number in self._active or not step.is_linear:
+                return False
         return True
-    kind = type(call.module).__name__
-    if call.outer or "Norm" in kind or "Embedding" in kind:
+
+    def _passes_on(self, value: int, terms: set[int]) -> bool:
+        """Whether a value is one of the terms, or that as it lies elsewhere."""
+        if len(terms) > 1:
+            return False
+        for number in self._flow.walk_back([value], stop=lambda step: step.is_contraction):
+            step = self._flow.steps[number]
+            if not step.is_contraction and (step.name not in PASSING or step.weights):
+                return False
+        return True
+
+    def _find_spikes(self) -> dict[int | None, Call]:
+        """Value → the module of spiking units that made it: of several that return it, the outermost
+        that computes something itself."""
+        found: dict[int | None, Call] = {}
+        for call in self._calls:
+            if call.module is None or not call.made or not call.functions:
+                continue
+            seen = call.made[0]
+            if not seen.is_binary or seen.value is None or not seen.dtype.is_floating_point:
+                continue
+            own = call.n_inner == 0 and set(call.functions) & COMPARISONS
+            if own or seen.value in found:
+                found[seen.value] = call
+        return found
+
+    def _name_activation(self, call: Call) -> str:
+        """Name of the function that makes what a call returns; "linear" for none."""
+        if call.module is None:
+            if call.name in FUNCTIONS:
+                return _RANGES.get(call.name, f"torch {call.name}")
+            return "relu" if call.is_rectified else "linear"
+        if is_activation(call.module):
+            return _name_activation_module(call.module)
+        if call.made and self._spikes.get(call.made[0].value) is call:
+            return "spikes"
+        if call.n_inner or isinstance(call.module, torch.nn.RNNBase):
+            return "linear"
+        direct = set(call.functions)
+        if not is_plain(call.module) or call.functions == ():
+            return "linear"
+        if direct & (REDUCTIONS | NORMALIZATIONS | CONTRACTIONS) or any("pool" in n for n in direct):
+            return "own function" if direct & FUNCTIONS else "linear"
+        if type(call.module).__module__.startswith("torch."):
+            return "linear"
+        return "own function" if direct & NONLINEAR else "linear"
+
+    def _name_further(self, call: Call, seen: Seen) -> str:
+        first = self._name_activation(call)
+        return (
+            "spikes"
+            if first == "spikes" and seen.is_binary
+            else "linear"
+            if first == "spikes"
+            else first
+        )
+
+
+def is_lookup(module: Any, weighted: list[Step]) -> bool:
+    """Whether a module's weights are looked up and not multiplied with anything."""
+    if isinstance(module, (torch.nn.Embedding, torch.nn.EmbeddingBag)):
+        return True
+    return bool(weighted) and all(step.name in _LOOKUPS for step in weighted)
+
+
+def is_normalization(module: Any, direct: list[Step]) -> bool:
+    """Whether a module normalizes: by its class, or by what it does if its name says so."""
+    if isinstance(module, _NORMS):
+        return True
+    if any(step.is_contraction and step.name != "opaque layer" for step in direct):
         return False
-    if isinstance(call.module, torch.nn.RNNBase) and position > 0:
-        return False  # states, whose first axis is that of the layers
-    weighted = any(weight is not None for weight in call.module._parameters.values())
-    return weighted and call.made[position] not in covered
+    names = {step.name for step in direct}
+    if names & NORMALIZATIONS:
+        return True
+    return "Norm" in type(module).__name__ and bool(names & REDUCTIONS or "opaque layer" in names)
 
 
-def site(output: Place) -> Site:
-    """An output as the place to record from."""
-    shape = tuple(int(size) for size in output.tensor.shape[1:])
-    activation = output.activation if output.position == 0 else None
-    axis = None if output.channel_axis is None else output.channel_axis - 1
-    return Site(output.label, shape, axis if len(shape) > 1 else -1, activation)
+def _name_activation_module(module: Any) -> str:
+    """The name of torch's class, also of classes derived from it."""
+    for kind in type(module).__mro__:
+        if kind.__module__ == "torch.nn.modules.activation":
+            name = kind.__name__.lower()
+            return _RANGES.get(name, f"torch {name}")
+    name = type(module).__name__.lower().removesuffix("activation")
+    return f"torch {name}"
+
+
+def _find_output_stage(flow: Dataflow, ends: Sequence[int]) -> set[int]:
+    """Values between the last weights and what the network returned.
+
+    What it returned beside, and made the rest of it from, is not its output: features beside logits.
+    """
+    stages = {end: set(flow.walk_back([end], stop=lambda step: step.is_contraction)) for end in ends}
+    before = {
+        end: set(flow.walk_back(p for n in stage for p in flow.steps[n].parents)) - stage
+        for end, stage in stages.items()
+    }
+    last = [end for end in ends if not any(end in before[other] for other in ends)]
+    return set().union(*(stages[end] for end in last))

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from ann2neo.recording.torch.weights import all_finite
+from ann2neo.recording.torch.rows import make_dense
+from ann2neo.recording.torch.weights import are_finite
 
 
-def handed_over(tensor: Any) -> Any:
+def hand_over(tensor: Any) -> Any:
     """A tensor as a NumPy array where that takes no copy, else to be packed where it lies."""
+    tensor = make_dense(tensor)
     if tensor.is_floating_point() and (tensor.device.type != "cpu" or tensor.dtype == torch.bfloat16):
         return TensorActivations(tensor)
     return tensor.cpu().numpy()
@@ -54,7 +56,7 @@ class TensorActivations:
     def packed_above(self, threshold: Any) -> np.ndarray | None:
         """Words (n_units, n_words) with a bit where a value is greater; None if one is not finite."""
         values = self._tensor
-        if not all_finite(values):
+        if not are_finite(values):
             return None
         active = (values > self._level(threshold)).T.to(torch.uint8)
         n_units, n_samples = active.shape

@@ -1,49 +1,148 @@
-"""A torch network in inference mode, and as it was found afterwards."""
+"""A torch network in inference mode, for one thread at a time, and as it was found afterwards."""
 
 from __future__ import annotations
 
+import random
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 
-from ann2neo.recording.torch.calls import unwrapped
-from ann2neo.recording.torch.weights import held
+from ann2neo.recording.torch.calls import unwrap
+from ann2neo.recording.torch.weights import iterate_tensors
+
+_OWN = frozenset(vars(torch.nn.Module())) - {"_buffers", "training"}
+_DEPTH = 8
+_MAX_OBJECTS = 50_000
+_MAX_COPIED = 2**26
+"""Elements up to which a tensor outside the buffers is copied beforehand."""
 
 
-@contextmanager
-def left_as_found(network: Any) -> Iterator[None]:
-    """Inference mode, uncompiled and in one piece; what modules hold is put back on leaving.
+class Snapshot:
+    """What the modules of a network hold, and how to put it back.
 
-    That is their attributes (among them the mode of each), and buffers and their values. Parameters do
-    not change without gradients.
+    That is their attributes (among them the mode of each), whatever lists, dicts, sets, arrays,
+    generators and plain objects are reached from there, and buffers and other tensors with their values.
+    Of parameters, which are large and seldom change without gradients, those are copied of which
+    `guard` is told that they are about to change.
     """
-    modules = [m for m in network.modules() if not isinstance(m, torch.jit.ScriptModule)]
-    scripted = [(m, m.training) for m in network.modules() if isinstance(m, torch.jit.ScriptModule)]
-    attributes = [(vars(module), dict(vars(module))) for module in modules]
-    buffers = [(module._buffers, _copied(module._buffers)) for module in modules if module._buffers]
-    try:
-        for module in modules:
+
+    def __init__(self, network: Any) -> None:
+        self._modules = [m for m in network.modules() if not isinstance(m, torch.jit.ScriptModule)]
+        self._scripted = [
+            (m, m.training) for m in network.modules() if isinstance(m, torch.jit.ScriptModule)
+        ]
+        self._attributes = [(vars(module), dict(vars(module))) for module in self._modules]
+        self._containers: list[tuple[Any, Any]] = []
+        self._tensors: dict[int, tuple[Any, int, int, Any]] = {}
+        self._arrays: list[tuple[np.ndarray, np.ndarray]] = []
+        self._generators: list[tuple[Any, Any]] = []
+        self._parameters = {id(p): p for p in network.parameters()}
+        self._seen: set[int] = {id(module) for module in self._modules}
+        for module in self._modules:
+            for name, value in vars(module).items():
+                if name not in _OWN:
+                    self._keep(value, _DEPTH, is_buffer=name == "_buffers")
+
+    def list_tensors(self) -> list[Any]:
+        """Buffers and tensors in attributes."""
+        return [tensor for tensor, *_ in self._tensors.values()]
+
+    def guard(self, tensor: Any) -> None:
+        """A tensor is about to change: keep what it holds, if it is the network's and not kept yet."""
+        for known in (tensor, getattr(tensor, "_base", None)):
+            if known is None:
+                continue
+            kept = self._tensors.get(id(known))
+            is_ours = id(known) in self._parameters or kept is not None
+            if is_ours and (kept is None or kept[3] is None):
+                self._keep_tensor(known, copy=True)
+
+    def settle(self) -> None:
+        """Inference mode, uncompiled and in one piece."""
+        for module in self._modules:
             _settle(module)
-        for module, _ in scripted:
+        for module, _ in self._scripted:
             module.training = False
-        yield
-    finally:
-        for own, before in attributes:
+
+    def put_back(self) -> None:
+        """Everything as it was."""
+        for own, before in self._attributes:
             _put_back(own, before)
-        for module, training in scripted:
+        for module, training in self._scripted:
             module.training = training
-        for held, copies in buffers:
-            _put_back(held, {name: buffer for name, (buffer, _, _) in copies.items()})
-            for buffer, version, value in copies.values():
-                if value is not None and version != buffer._version:
-                    with torch.no_grad():
-                        buffer.copy_(value)
+        for container, before in self._containers:
+            _put_back(container, before)
+        for array, value in self._arrays:
+            if not np.array_equal(array, value, equal_nan=array.dtype.kind in "fc"):
+                array[...] = value
+        for generator, state in self._generators:
+            _set_state(generator, state)
+        for tensor, version, memory, value in self._tensors.values():
+            _put_back_tensor(tensor, version, memory, value)
+
+    def _keep(self, value: Any, depth: int, *, is_buffer: bool = False) -> None:
+        if isinstance(value, _ATOMS) or id(value) in self._seen or not depth:
+            return
+        if isinstance(value, torch.Tensor):
+            if id(value) not in self._parameters:
+                small = is_buffer or value.numel() <= _MAX_COPIED
+                self._keep_tensor(value, copy=small)
+            return
+        if len(self._seen) > _MAX_OBJECTS or callable(value):
+            return
+        self._seen.add(id(value))
+        if isinstance(value, np.ndarray):
+            if value.dtype != object and value.size <= _MAX_COPIED and value.flags.writeable:
+                self._arrays.append((value, value.copy()))
+            return
+        state = _get_state(value)
+        if state is not None:
+            self._generators.append((value, state))
+            return
+        for part in self._open(value):
+            self._keep(part, depth - 1, is_buffer=is_buffer)
+
+    def _open(self, value: Any) -> list[Any]:
+        """What a container holds, which is kept."""
+        if isinstance(value, dict):
+            self._containers.append((value, dict(value)))
+            parts = list(value.values())
+        elif isinstance(value, (list, set, deque)):
+            self._containers.append(
+                (value, type(value)(value) if type(value) in _PLAIN else list(value))
+            )
+            parts = list(value)
+        elif isinstance(value, (tuple, frozenset)):
+            parts = list(value)
+        else:
+            parts = []
+        own = getattr(value, "__dict__", None)
+        if isinstance(own, dict) and type(value).__module__ not in _FOREIGN:
+            self._containers.append((own, dict(own)))
+            parts += own.values()
+        return parts
+
+    def _keep_tensor(self, tensor: Any, *, copy: bool) -> None:
+        # What was made in torch's inference mode cannot be changed outside of it.
+        fixed = tensor.is_inference()
+        known = self._tensors.get(id(tensor))
+        version = known[1] if known is not None else 0 if fixed else tensor._version
+        value = tensor.detach().clone() if copy and not fixed else None
+        self._tensors[id(tensor)] = (tensor, version, _find_memory(tensor), value)
+
+
+_ATOMS = (str, bytes, int, float, complex, bool, type(None), type, torch.dtype, torch.device, torch.Size)
+_PLAIN = (list, set, deque)
+_FOREIGN = frozenset(["logging", "threading", "_thread", "inspect", "functools", "weakref"])
 
 
 def _settle(module: Any) -> None:
-    own, inner = vars(module), unwrapped(module)
+    own, inner = vars(module), unwrap(module)
     if own.get("_compiled_call_impl") is not None:
         own["_compiled_call_impl"] = None
     if inner is not module:
@@ -53,20 +152,97 @@ def _settle(module: Any) -> None:
         own["training"] = False
 
 
-def _copied(buffers: dict[str, Any]) -> dict[str, tuple[Any, int, Any]]:
-    copies = {}
-    for name, buffer in buffers.items():
-        # What was made in torch's inference mode cannot be changed outside of it.
-        fixed = buffer is None or buffer.is_inference()
-        copies[name] = (buffer, 0, None) if fixed else (buffer, buffer._version, buffer.detach().clone())
-    return copies
+def _put_back(now: Any, before: Any) -> None:
+    if isinstance(now, dict):
+        if len(now) == len(before) and all(now.get(key) is value for key, value in before.items()):
+            return
+        now.clear()
+        now.update(before)
+    elif isinstance(now, set):
+        if now != before:
+            now.clear()
+            now.update(before)
+    elif len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True)):
+        now.clear()
+        now.extend(before)
 
 
-def _put_back(now: dict[str, Any], before: dict[str, Any]) -> None:
-    if len(now) == len(before) and all(now.get(key) is value for key, value in before.items()):
+def _put_back_tensor(tensor: Any, version: int, memory: int, value: Any) -> None:
+    if value is None:
         return
-    now.clear()
-    now.update(before)
+    with torch.no_grad():
+        if _find_memory(tensor) != memory or tensor.shape != value.shape:
+            tensor.data = value.clone()
+        elif tensor._version != version:
+            if tensor.layout == torch.strided:
+                tensor.copy_(value)
+            else:
+                tensor.data = value.clone()
+
+
+def _find_memory(tensor: Any) -> int:
+    try:
+        return int(tensor.data_ptr())
+    except RuntimeError:  # sparse tensors have none of their own
+        return 0
+
+
+def _get_state(value: Any) -> Any:
+    if isinstance(value, torch.Generator):
+        return value.get_state()
+    if isinstance(value, np.random.Generator):
+        return value.bit_generator.state
+    if isinstance(value, (np.random.RandomState, random.Random)):
+        return value.get_state() if isinstance(value, np.random.RandomState) else value.getstate()
+    return None
+
+
+def _set_state(value: Any, state: Any) -> None:
+    if isinstance(value, np.random.Generator):
+        value.bit_generator.state = state
+    elif isinstance(value, random.Random):
+        value.setstate(state)
+    else:
+        value.set_state(state)
+
+
+@contextmanager
+def leave_as_found(network: Any) -> Iterator[Snapshot]:
+    """Inference mode, for this thread alone; what the network holds is put back on leaving."""
+    with _held(network):
+        found = Snapshot(network)
+        try:
+            found.settle()
+            yield found
+        finally:
+            found.put_back()
+
+
+_FREE = threading.Condition()
+_HOLDERS: dict[int, list[int]] = {}
+"""id of a module → the thread that records it, as often as it does."""
+
+
+@contextmanager
+def _held(network: Any) -> Iterator[None]:
+    """The modules of a network, for one thread: others wait until it has done."""
+    own, modules = threading.get_ident(), [id(module) for module in network.modules()]
+    with _FREE:
+        _FREE.wait_for(lambda: all(own in _HOLDERS.get(module, [own]) for module in modules))
+        for module in modules:
+            _HOLDERS.setdefault(module, []).append(own)
+    try:
+        yield
+    finally:
+        with _FREE:
+            for module in modules:
+                _HOLDERS[module].pop()
+                if not _HOLDERS[module]:
+                    del _HOLDERS[module]
+            _FREE.notify_all()
+
+
+_DRAWING = threading.RLock()
 
 
 class Chance:
@@ -77,23 +253,38 @@ class Chance:
     """
 
     def __init__(self, network: Any) -> None:
-        self._gpus = {tensor.device for tensor in held(network) if tensor.device.type == "cuda"}
+        self._gpus = {t.device for t in iterate_tensors(network) if t.device.type == "cuda"}
         self._states = self._now()
 
     @contextmanager
     def own(self) -> Iterator[None]:
         """The network's generators, while inside."""
-        others = self._now()
-        self._set(self._states)
-        try:
-            yield
-        finally:
-            self._states = self._now()
-            self._set(others)
+        with _DRAWING:
+            others = self._now()
+            self._set(self._states)
+            try:
+                yield
+            finally:
+                self._states = self._now()
+                self._set(others)
+
+    def equals(self, other: Chance) -> bool:
+        """Whether the generators of both stand alike."""
+        same = [
+            torch.equal(state, other._states[gpu]) for gpu, state in self._states.items() if gpu != ""
+        ]
+        return all(same) and repr(self._states[""]) == repr(other._states[""])
+
+    def copy(self) -> Chance:
+        """Generators that start where these are."""
+        other = object.__new__(Chance)
+        other._gpus, other._states = self._gpus, dict(self._states)
+        return other
 
     def _now(self) -> dict[Any, Any]:
         return {
             None: torch.get_rng_state(),
+            "": (np.random.get_state(), random.getstate()),  # noqa: NPY002 (others' state)
             **{gpu: torch.cuda.get_rng_state(gpu) for gpu in self._gpus},
         }
 
@@ -101,5 +292,8 @@ class Chance:
         for gpu, state in states.items():
             if gpu is None:
                 torch.set_rng_state(state)
+            elif gpu == "":
+                np.random.set_state(state[0])  # noqa: NPY002
+                random.setstate(state[1])
             else:
                 torch.cuda.set_rng_state(state, gpu)

@@ -82,7 +82,7 @@ def elsewhere(monkeypatch):
             asked.append(self.shape)
             return super().__array__(*args, **options)
 
-    monkeypatch.setattr("ann2neo.recording.torch.adapter.handed_over", Counted)
+    monkeypatch.setattr("ann2neo.recording.torch.adapter.hand_over", Counted)
     monkeypatch.setattr(packing, "TensorActivations", Counted)
     return asked
 

@@ -205,5 +205,6 @@ def test_activations_of_one_batch_are_held():
         a2n.record(model, (inputs(8, 6, seed=i) for i in range(4)), layers="1")
     finally:
         gc.enable()
-    n_first = len(model)  # a small trial, which is let go
-    assert max(counts[n_first:]) <= 2
+    n_first = 4 * len(model)  # small trials, which are let go
+    # What is recorded is held as it is, beside what goes into a module and out of it.
+    assert max(counts[n_first:]) <= 3

@@ -1,0 +1,180 @@
+"""Which values of one run were made from which, by what, and with whose weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from ann2neo.recording.torch.operations import (
+    CONTRACTIONS,
+    LINEAR,
+    PRODUCTS,
+    name_function,
+    works_in_place,
+)
+from ann2neo.recording.torch.tensors import walk_tensors
+
+_CONSTANT = -1
+
+
+@dataclass(frozen=True)
+class Step:
+    """One value and how it was made: by a function, in the innermost module that was running.
+
+    `parents` are the values it was made from that depend on the samples; `weights` the modules whose
+    parameters took part. `module` is the number of the module's call, −1 outside of all.
+    """
+
+    name: str
+    parents: tuple[int, ...]
+    weights: tuple[str, ...]
+    module: int
+
+    @property
+    def is_contraction(self) -> bool:
+        """Whether weights were multiplied with values and summed over."""
+        return bool(self.weights) and self.name in CONTRACTIONS
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it is linear in its parents."""
+        if self.name in PRODUCTS and len(self.parents) > 1:
+            return False
+        return self.name in LINEAR or self.is_contraction
+
+
+@dataclass
+class Dataflow:
+    """The values of one run, numbered in the order in which they were made.
+
+    Values that a function made out of sight are taken to be made from the last one seen.
+    """
+
+    steps: list[Step] = field(default_factory=list)
+    _values: Any = field(default_factory=WeakTensorKeyDictionary)
+    _weights: Any = field(default_factory=WeakTensorKeyDictionary)
+    _owners: dict[int, str] = field(default_factory=dict)
+
+    def begin(self, inputs: Iterable[Any], owners: Mapping[int, str], constants: Iterable[Any]) -> None:
+        """`inputs` are the samples, `owners` tell for the id of each parameter whose it is; `constants`
+        are what the network holds besides."""
+        self._owners = dict(owners)
+        for tensor in constants:
+            self._values[tensor] = _CONSTANT
+        for tensor in inputs:
+            self._values[tensor] = self._add("samples", (), (), -1)
+
+    def follow(
+        self, function: Callable, args: Sequence[Any], kwargs: Mapping[str, Any], module: int, path: str
+    ) -> Any:
+        """What the function returns."""
+        given = list(walk_tensors([args, kwargs], depth=3))
+        name = name_function(function)
+        for tensor in given:
+            self._meet(tensor, module)
+        parents = tuple(dict.fromkeys(value for t in given if (value := self.find(t)) is not None))
+        weights = tuple(dict.fromkeys(owner for t in given for owner in self._list_owners(t)))
+        if not weights and name in CONTRACTIONS and _takes_packed_weights(args):
+            weights = (path,)
+        changed = find_target(args, kwargs) if works_in_place(function, kwargs) else None
+        returned = function(*args, **kwargs)
+        made = [] if returned is NotImplemented else list(walk_tensors(returned, depth=3))
+        if changed is not None and all(tensor is not changed for tensor in made):
+            made.append(changed)
+        given_ids = {id(tensor) for tensor in given}
+        for tensor in made:
+            if id(tensor) in given_ids and tensor is not changed:
+                continue  # handed on as it is
+            self._note(tensor, name, parents, weights, module)
+        if changed is not None and parents:
+            self._note_base(changed, module)
+        return returned
+
+    def find(self, tensor: Any) -> int | None:
+        """Number of the value that a tensor holds now; None if it does not depend on the samples."""
+        value = self._values.get(tensor)
+        return None if value in (None, _CONSTANT) else int(value)
+
+    def note_opaque(
+        self, tensor: Any, parents: tuple[int, ...], module: int, weights: tuple[str, ...] = ()
+    ) -> int | None:
+        """The value of a tensor that a module returned, made out of sight unless it is known."""
+        if tensor in self._values:
+            return self.find(tensor)
+        if not parents:
+            self._values[tensor] = _CONSTANT
+            return None
+        name = "opaque layer" if weights else "opaque"
+        self._values[tensor] = self._add(name, parents, weights, module)
+        return self._values[tensor]
+
+    def list_weights(self, value: int | None) -> tuple[str, ...]:
+        """Whose weights feed a value: the nearest sums with weights before it."""
+        found: dict[str, None] = {}
+        if value is not None:
+            for number in self.walk_back([value], stop=lambda step: step.is_contraction):
+                if self.steps[number].is_contraction:
+                    found |= dict.fromkeys(self.steps[number].weights)
+        return tuple(reversed(found))
+
+    def walk_back(
+        self, values: Iterable[int], stop: Callable[[Step], bool] = lambda step: False, first: int = 0
+    ) -> Iterator[int]:
+        """Values from which these were made, themselves among them, and not beyond one that stops."""
+        pending, seen = list(values), set()
+        while pending:
+            number = pending.pop()
+            if number in seen or number < first:
+                continue
+            seen.add(number)
+            yield number
+            if not stop(self.steps[number]):
+                pending += self.steps[number].parents
+
+    def _note(
+        self, tensor: Any, name: str, parents: tuple[int, ...], weights: tuple[str, ...], module: int
+    ) -> None:
+        if id(tensor) in self._owners:
+            return
+        if parents:
+            self._values[tensor] = self._add(name, parents, weights, module)
+        elif weights:
+            self._weights[tensor] = weights
+        else:
+            self._values[tensor] = _CONSTANT
+
+    def _note_base(self, tensor: Any, module: int) -> None:
+        """A part of a tensor was overwritten, and so the whole is another."""
+        base = tensor._base
+        if base is not None and id(base) not in self._owners:
+            parents = [self._values.get(part) for part in (base, tensor)]
+            known = tuple(value for value in parents if value not in (None, _CONSTANT))
+            self._values[base] = self._add("__setitem__", known, (), module)
+
+    def _add(self, name: str, parents: tuple[int, ...], weights: tuple[str, ...], module: int) -> int:
+        self.steps.append(Step(name, parents, weights, module))
+        return len(self.steps) - 1
+
+    def _list_owners(self, tensor: Any) -> tuple[str, ...]:
+        owner = self._owners.get(id(tensor))
+        return (owner,) if owner is not None else self._weights.get(tensor, ())
+
+    def _meet(self, tensor: Any, module: int) -> None:
+        """A tensor never seen was made out of sight, as by a function with a gradient of its own."""
+        known = tensor in self._values or tensor in self._weights or id(tensor) in self._owners
+        if not known and self.steps:
+            self._values[tensor] = self._add("opaque", (len(self.steps) - 1,), (), module)
+
+
+def find_target(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """The tensor that a function works on in place."""
+    out = kwargs.get("out", args[0] if args else kwargs.get("input"))
+    return next(walk_tensors(out, depth=2), None)
+
+
+def _takes_packed_weights(args: Sequence[Any]) -> bool:
+    flat = [part for arg in args for part in (arg if isinstance(arg, (list, tuple)) else [arg])]
+    return any(type(part).__name__ in ("ScriptObject", "FakeScriptObject") for part in flat)

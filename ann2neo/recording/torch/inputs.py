@@ -1,0 +1,83 @@
+"""Samples as a torch network takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ann2neo.recording.inputs import count_samples, list_arrays, map_arrays
+from ann2neo.recording.observation import NonFiniteSampleError
+from ann2neo.recording.torch.weights import are_finite, find_device
+
+_N_SOUGHT = 32
+
+
+def place_inputs(inputs: Any, network: Any) -> Any:
+    """What to call the network with: copies, since it may overwrite them, on its device."""
+    device = find_device(network)
+    weights = (weight.dtype for weight in network.parameters() if weight.is_floating_point())
+    precision = next(weights, None)
+
+    def place(leaf: Any) -> Any:
+        tensor = leaf.detach() if isinstance(leaf, torch.Tensor) else _convert_array(np.asarray(leaf))
+        return tensor.to(device, precision if tensor.is_floating_point() else None, copy=True)
+
+    return map_arrays(inputs, place)
+
+
+def _convert_array(array: np.ndarray) -> Any:
+    kinds: dict[str, Any] = {
+        "f": array.dtype.newbyteorder("="),
+        "i": np.int64,
+        "u": np.int64,
+        "b": np.bool_,
+    }
+    if array.dtype.kind not in kinds and not np.can_cast(array.dtype, np.float32):
+        raise TypeError(f"samples must be real numbers or bool, got dtype {array.dtype}")
+    # torch takes no array that is read-only or runs backwards.
+    fits = array.flags.writeable and array.flags.c_contiguous
+    kind = kinds.get(array.dtype.kind, np.float32)
+    return torch.from_numpy(np.array(array, kind, order="C", copy=None if fits else True))
+
+
+def check_finite(inputs: Any) -> None:
+    """Raise for the first sample with a value that is not."""
+    for leaf in list_arrays(inputs):
+        if not leaf.is_floating_point() or leaf.layout != torch.strided or are_finite(leaf):
+            continue
+        row, *place = (~torch.isfinite(leaf)).nonzero()[0].tolist()
+        raise NonFiniteSampleError(row, float(leaf[(row, *place)]))
+
+
+def find_distinct(inputs: Any, n_samples: int) -> np.ndarray:
+    """Rows of a batch that differ from one another, as far as there are; others fill the number up."""
+    n_batch = count_samples(inputs)
+    sought = np.unique(np.linspace(0, n_batch - 1, min(n_batch, _N_SOUGHT)).astype(int))
+    # Far apart first: neighbors are often alike.
+    order = sought[np.argsort(np.arange(len(sought)) % 4 != 0, kind="stable")]
+    seen: dict[bytes, int] = {}
+    for row in order:
+        if len(seen) == n_samples:
+            break
+        seen.setdefault(_read_sample(inputs, int(row)), int(row))
+    rows = list(seen.values())
+    others = [row for row in range(n_batch) if row not in rows]
+    filled = rows + others[: max(0, n_samples - len(rows))]
+    return np.sort(np.asarray(filled[:n_samples]))
+
+
+def _read_sample(inputs: Any, row: int) -> bytes:
+    parts = []
+    for leaf in list_arrays(inputs):
+        if row < len(leaf):
+            part = leaf[row]
+            part = part.detach().cpu().float() if isinstance(part, torch.Tensor) else part
+            parts.append(np.ascontiguousarray(part).tobytes())
+    return b"|".join(parts)
+
+
+def describe_inputs(inputs: Any) -> str:
+    """Shapes and types, for messages."""
+    return ", ".join(f"{tuple(leaf.shape)} of {leaf.dtype}" for leaf in list_arrays(inputs))

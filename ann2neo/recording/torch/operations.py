@@ -1,0 +1,174 @@
+"""What functions of torch do to values, by the names they are intercepted under."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FUNCTIONS = frozenset(
+    [
+        *("celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh"),
+        *("leaky_relu", "logsigmoid", "log_sigmoid", "mish", "prelu", "relu", "relu6", "rrelu", "selu"),
+        *("sigmoid", "silu", "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold"),
+    ]
+)
+"""Activation functions; those that work in place end in "_" in torch."""
+
+RECTIFYING = frozenset(
+    [
+        "clamp",
+        "clamp_min",
+        "clip",
+        "max",
+        "maximum",
+        "mul",
+        "__mul__",
+        "__rmul__",
+        "where",
+        "masked_fill",
+    ]
+)
+"""Functions that may be written for a ReLU, as ``x * (x > 0)``: their values tell."""
+
+CONTRACTIONS = frozenset(
+    [
+        *(
+            "linear",
+            "bilinear",
+            "matmul",
+            "__matmul__",
+            "__rmatmul__",
+            "mm",
+            "bmm",
+            "mv",
+            "addmm",
+            "addmv",
+        ),
+        *("addbmm", "baddbmm", "einsum", "tensordot", "inner", "dot", "cdist", "chain_matmul", "spmm"),
+        *("conv1d", "conv2d", "conv3d", "convolution", "_convolution", "conv_tbc", "conv_transpose1d"),
+        *(
+            "conv_transpose2d",
+            "conv_transpose3d",
+            "embedding_bag",
+            "lstm",
+            "gru",
+            "rnn_tanh",
+            "rnn_relu",
+        ),
+        *("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell", "multi_head_attention_forward"),
+        *("grouped_mm", "_grouped_mm", "scaled_mm", "_scaled_mm", "kron", "opaque layer"),
+        *("linear_dynamic", "linear_dynamic_fp16", "linear_relu", "linear_relu_dynamic", "linear_tanh"),
+        *("linear_leaky_relu", "conv1d_relu", "conv2d_relu", "conv3d_relu", "quantized_lstm"),
+        *("quantized_gru", "quantized_lstm_cell", "quantized_gru_cell"),
+    ]
+)
+"""Functions that sum over the features of what they are given, times weights or other values."""
+
+NORMALIZATIONS = frozenset(
+    [
+        *("batch_norm", "native_batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"),
+        *(
+            "native_layer_norm",
+            "native_group_norm",
+            "local_response_norm",
+            "normalize",
+            "_fused_rms_norm",
+        ),
+    ]
+)
+
+REDUCTIONS = frozenset(
+    [
+        *("mean", "var", "std", "var_mean", "std_mean", "norm", "vector_norm", "linalg_vector_norm"),
+        *("sum", "logsumexp", "amax", "softmax", "log_softmax", "normalize"),
+    ]
+)
+"""Functions over all features: what has these and no sums with weights normalizes."""
+
+PASSING = frozenset(
+    [
+        *("alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"),
+        *("feature_dropout", "native_dropout", "clone", "contiguous", "detach", "to", "float", "double"),
+        *("half", "bfloat16", "type", "type_as", "identity", "alias", "requires_grad", "__get__"),
+        *("view", "view_as", "reshape", "reshape_as", "flatten", "unflatten", "ravel", "squeeze"),
+        *("unsqueeze", "transpose", "swapaxes", "swapdims", "permute", "movedim", "moveaxis", "t", "T"),
+        *("expand", "expand_as", "chunk", "split", "tensor_split", "unbind", "narrow", "select"),
+        *("cpu", "cuda", "dequantize", "quantize_per_tensor", "pad", "constant_pad_nd"),
+        *("__getitem__", "as_subclass", "lift_fresh", "_to_copy"),
+    ]
+)
+"""Functions that hand values on, where they lie or elsewhere."""
+
+LINEAR = PASSING | frozenset(
+    [
+        *(
+            "add",
+            "__add__",
+            "__radd__",
+            "__iadd__",
+            "sub",
+            "subtract",
+            "__sub__",
+            "__rsub__",
+            "__isub__",
+        ),
+        *("neg", "negative", "__neg__", "cat", "concat", "concatenate", "stack", "sum", "roll", "flip"),
+        *("mul", "multiply", "__mul__", "__rmul__", "__imul__", "div", "divide", "true_divide"),
+        *("__truediv__", "__itruediv__", "__div__", "__setitem__", "copy", "index_select", "addcmul"),
+        *("index_add", "index_put", "scatter", "scatter_add"),
+    ]
+)
+"""Functions that are linear in the values they are given, as long as these are not multiplied."""
+
+PRODUCTS = frozenset(
+    [
+        *("mul", "multiply", "__mul__", "__rmul__", "__imul__", "div", "divide", "true_divide"),
+        *("__truediv__", "__itruediv__", "__div__", "addcmul", *CONTRACTIONS),
+    ]
+)
+
+NONLINEAR = FUNCTIONS | frozenset(
+    [
+        *("clamp", "clamp_min", "clamp_max", "clip", "maximum", "minimum", "where", "heaviside", "sign"),
+        *("gt", "ge", "lt", "le", "__gt__", "__ge__", "__lt__", "__le__", "greater", "less", "eq"),
+        *("greater_equal", "less_equal", "abs", "absolute", "__abs__", "exp", "exp2", "expm1", "log1p"),
+        *("square", "sin", "cos", "erf", "topk", "kthvalue", "sort", "opaque", "atan", "arctan", "cosh"),
+        *("softmax", "masked_fill", "round", "floor", "__pow__", "pow", "sqrt", "log", "softmin"),
+    ]
+)
+"""Functions of which activation functions are made."""
+
+COMPARISONS = frozenset(
+    [
+        *("gt", "ge", "lt", "le", "__gt__", "__ge__", "__lt__", "__le__", "greater", "greater_equal"),
+        *(
+            "less",
+            "less_equal",
+            "heaviside",
+            "opaque",
+            "sign",
+            "where",
+            "eq",
+            "bernoulli",
+            "ceil",
+            "floor",
+        ),
+    ]
+)
+"""Functions of which spikes are made."""
+
+_IN_PLACE = frozenset(["__setitem__", "__set__"])
+
+
+def name_function(function: Any) -> str:
+    """The name of a function, without what marks its overload or that it works in place."""
+    name = getattr(function, "__name__", "").partition(".")[0]
+    return name if name.startswith("__") else name.rstrip("_")
+
+
+def works_in_place(function: Any, kwargs: Any) -> bool:
+    """Whether a function changes its first argument, or one called `out`."""
+    name = getattr(function, "__name__", "").partition(".")[0]
+    if name.startswith("__"):
+        return name in _IN_PLACE or (name.startswith("__i") and name not in ("__invert__", "__index__"))
+    changes = name.endswith("_") or "out" in kwargs or bool(kwargs.get("inplace"))
+    return changes or (name == "embedding" and kwargs.get("max_norm") is not None)

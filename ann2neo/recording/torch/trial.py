@@ -1,0 +1,155 @@
+"""Trial runs on a few samples: what a network calls, and whose rows those of its layers are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ann2neo.recording.inputs import count_samples, list_arrays, take_rows
+from ann2neo.recording.places import Place
+from ann2neo.recording.torch.calls import Calls, Trial, unwrap
+from ann2neo.recording.torch.channels import Channels
+from ann2neo.recording.torch.inputs import describe_inputs, find_distinct, place_inputs
+from ann2neo.recording.torch.keeper import Keeper, run
+from ann2neo.recording.torch.layers import Tap, find_places
+from ann2neo.recording.torch.restoration import Chance, Snapshot
+from ann2neo.recording.torch.rows import Shown, has_arrangement
+from ann2neo.recording.torch.tensors import tensors_in
+from ann2neo.recording.torch.weights import name_network
+
+_N_TRIED = 4
+
+
+class Trials:
+    """Runs a network on a few samples of a batch, and says what it found out by the way.
+
+    `rows` are these samples. `draws`: the network draws random numbers. `moves`: what it keeps from run
+    to run changes its layers. `overwritten` are the
+    taps of tensors that change after they were returned.
+    """
+
+    def __init__(
+        self, network: Any, calls: Calls, found: Snapshot, paths: Mapping[int, str], inputs: Any
+    ) -> None:
+        self._network, self._calls, self._found, self._paths = network, calls, found, paths
+        self.n_batch = count_samples(inputs)
+        self._inputs = inputs
+        self.described = describe_inputs(inputs)
+        self._start = Chance(network)
+        self._is_whole = False
+        self.rows = find_distinct(inputs, min(_N_TRIED, self.n_batch))
+        self.draws = self.moves = False
+        self.overwritten: set[Tap] = set()
+
+    def find_places(self) -> list[tuple[Place, Tap]]:
+        """All places, in the order in which the network comes to them."""
+        try:
+            trial, returned = self._trace()
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except Exception:
+            if len(self.rows) == self.n_batch:
+                raise
+            # Made for batches of this size alone.
+            self._is_whole, self.rows = True, np.arange(self.n_batch)
+            trial, returned = self._trace()
+        found = find_places(trial, tensors_in(returned), len(self.rows))
+        if not found:
+            raise ValueError(
+                f"no layer of network {name_network(self._network)!r} could be observed: it calls no "
+                "modules and no activation functions of torch. Put what is to be recorded into a module "
+                "of its own and name it, or record the activations themselves: record(activations)"
+            )
+        return found
+
+    def prove(self, taps: Sequence[Tap]) -> list[list[Shown]]:
+        """What each of the taps gives for the samples of the trial together, exchanged, and alone."""
+        places = np.arange(len(self.rows))
+        # A sample in another's place tells where it is, if all others stay: draws go by place.
+        replaced = np.concatenate([places[1:2], places[1:]])
+        if self.n_batch == 1:
+            # There is nothing to exchange; that it comes thrice shows the axis it is on.
+            runs = [np.zeros(3, int), places]
+        elif self.draws:
+            runs = [places, replaced]
+        else:
+            runs = [places, np.roll(places, 1), replaced if self._is_whole else places[:1]]
+        shown = self._show(runs, taps, restore=self.draws)
+        proven = [has_arrangement(found) for found in shown]
+        if all(proven) or self.draws:
+            return shown
+        again = self._show(runs, taps, restore=True)
+        pairs = zip(again, proven, strict=True)
+        self.moves = any(has_arrangement(found) and not before for found, before in pairs)
+        return again if self.moves else shown
+
+    def _show(
+        self, runs: Sequence[np.ndarray], taps: Sequence[Tap], *, restore: bool
+    ) -> list[list[Shown]]:
+        shown: list[list[Shown]] = [[] for _ in taps]
+        self._reset()
+        for number, rows in enumerate(runs):
+            if number and restore:
+                self._reset()
+            tensors = self._try(rows, taps)
+            if tensors is None and 0 < len(rows) < 2 < len(self.rows):
+                # Networks may take no single sample.
+                rows = np.arange(2)
+                tensors = self._try(rows, taps)
+            if tensors is not None:
+                for found, tensor in zip(shown, tensors, strict=True):
+                    ignored = int(self.draws and number > 0)
+                    found.append(Shown(tuple(int(row) for row in rows), tensor, ignored))
+        self._reset()
+        return shown
+
+    def _try(self, rows: np.ndarray, taps: Sequence[Tap]) -> list[Any] | None:
+        try:
+            return self._record(take_rows(self._inputs, self.rows[rows]), taps)
+        except torch.cuda.OutOfMemoryError:
+            raise
+        except Exception:
+            self._reset()
+            return None
+
+    def _record(self, few: Any, taps: Sequence[Tap]) -> list[Any]:
+        keeper = Keeper(taps, set(taps))
+        given = place_inputs(few, self._network)
+        self._calls.take, self._calls.take_given = keeper.take, keeper.take_given
+        try:
+            with self._start.copy().own():
+                run(self._network, self._calls, given)
+        finally:
+            self._calls.drop()
+        self.overwritten |= keeper.find_overwritten()
+        return keeper.read()
+
+    def _trace(self) -> tuple[Trial, Any]:
+        """A run that follows what is made from what, and where the channels lie."""
+        given = place_inputs(take_rows(self._inputs, self.rows), self._network)
+        samples = list_arrays(given)
+        trial = Trial(Channels(samples), self._found.guard)
+        owners = {
+            id(weight): self._paths.get(id(unwrap(module)), "")
+            for module in self._network.modules()
+            for weight in module._parameters.values()
+            if weight is not None
+        }
+        trial.dataflow.begin(samples, owners, self._found.list_tensors())
+        chance = self._start.copy()
+        self._calls.trial = trial
+        try:
+            with chance.own():
+                returned = run(self._network, self._calls, given)
+        finally:
+            self._calls.trial = None
+            self._reset()
+        self.draws = not chance.equals(self._start)
+        return trial, returned
+
+    def _reset(self) -> None:
+        self._found.put_back()
+        self._found.settle()
