@@ -38,6 +38,11 @@ from .processes.rescaling import rescaling_test as rescaling_test
 from .processes.simulate import simulate as simulate
 from .recording.files.activations import open_activations as open_activations
 from .recording.layer_table import list_layers as list_layers
+from .recording.parts.making import finish_recording as finish_recording
+from .recording.parts.making import plan_recording as plan_recording
+from .recording.parts.making import record_part as record_part
+from .recording.parts.making import record_parts as record_parts
+from .recording.parts.plan import RecordingPlan as RecordingPlan
 from .recording.record import record as record
 from .significance.assumptions import poisson_assumptions as poisson_assumptions
 from .significance.combine import adjust_pvalues as adjust_pvalues
@@ -59,6 +64,7 @@ from .spikes.concat import concat as concat
 from .spikes.raster import SpikeRaster as SpikeRaster
 from .spikes.stored_raster import StoredRaster as StoredRaster
 from .spikes.stored_raster import open_raster as open_raster
+from .statistics.accumulate import accumulate as accumulate
 from .statistics.autocorrelation import Autocorrelation as Autocorrelation
 from .statistics.autocorrelation import autocorrelation as autocorrelation
 from .statistics.correlation import Correlation as Correlation

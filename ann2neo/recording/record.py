@@ -37,6 +37,7 @@ class _Options(TypedDict, total=False):
     sampling_period: float
     dataset_split: str | None
     annotations: Mapping[str, Any] | None
+    first_sample: int
     progress: bool
     overwrite: bool
 
@@ -62,6 +63,7 @@ def record(
     sampling_period: float = 0.001,
     dataset_split: str | None = None,
     annotations: Mapping[str, Any] | None = None,
+    first_sample: int = 0,
     progress: bool = True,
     store: str | Path | None = None,
     overwrite: bool = False,
@@ -116,6 +118,9 @@ def record(
         Column ``dataset_split`` of the sample table, for example ``"test"``.
     annotations : mapping, optional
         Further annotations; ``network`` may be given to replace the network's own name.
+    first_sample : int
+        Place in the data set of the first of these samples, for recordings in parts: ``sample_index``
+        counts from there. Not with `rng`.
     progress : bool
         Show a progress bar if it takes more than a second.
     store : str or Path, optional
@@ -172,12 +177,15 @@ def record(
     about = {
         "sampling_period": check_period(sampling_period),
         "dataset_split": dataset_split,
+        "first_sample": check_count(first_sample, "first_sample", least=0),
         "annotations": {
             "order": "data set" if rng is None else "permutation",
             "conv_units": conv_units,
             **dict(annotations or {}),
         },
     }
+    if first_sample and rng is not None:
+        raise ValueError("first_sample must be 0 with rng: the order is that of the samples given")
     adapter, samples = find_adapter(network, samples)
     source = batches(samples, labels=labels, batch_size=check_count(batch_size, "batch_size"), rng=rng)
     if rng is not None and source.order is None and store is not None:

@@ -158,7 +158,7 @@ class Recorder:
 
     def _sample(self, row: int) -> int:
         """Place in the data set of a sample of the batch at hand."""
-        return int(self._indices[-1][row])
+        return int(self._indices[-1][row]) + int(self._about["first_sample"])
 
     def _description(self) -> dict[str, Any]:
         annotations = {
@@ -174,7 +174,9 @@ class Recorder:
         }
 
     def _sample_table(self) -> pd.DataFrame:
-        columns: dict[str, Any] = {"sample_index": np.concatenate(self._indices)}
+        columns: dict[str, Any] = {
+            "sample_index": np.concatenate(self._indices) + self._about["first_sample"]
+        }
         if self._labels:
             columns["label"] = np.concatenate(self._labels)
         table = pd.DataFrame(columns)

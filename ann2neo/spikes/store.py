@@ -6,7 +6,9 @@ with an array per column; see `zarr_arrays`. The store's attributes hold the res
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -168,6 +170,35 @@ class StoreWriter:
             exception = (_NotFinishedError, _NotFinishedError(), None)
         with suppress(_NotFinishedError):
             self._stack.__exit__(*exception)
+
+    @property
+    def n_words(self) -> int:
+        """Words per unit that were written."""
+        return self._n_words
+
+    def adopt(self, path: Path) -> bool:
+        """Append the words of another store, a directory, by its files, if they are chunks of this one.
+
+        That is so if they are as large and begin where one begins here; behind one that is not full
+        nothing can be appended. Files are linked where the file system can, else copied.
+        """
+        stored = PlainStore(path)
+        shape, chunks, *_ = stored.describe("words")
+        if list(chunks) != [self._n_units, self.block] or self._n_words % self.block:
+            return False
+        checksums = stored.attributes("words")["crc32"]
+        first = len(self._checksums)
+        self._n_words += int(shape[1])
+        self._words.resize((self._n_units, self._n_words))
+        for number in range(len(checksums)):
+            source = path / "words" / f"0.{number}"
+            target = self._folder / "words" / f"0.{first + number}"
+            try:
+                os.link(source, target)
+            except OSError:
+                shutil.copyfile(source, target)
+        self._checksums += checksums
+        return True
 
     def write(self, words: np.ndarray) -> None:
         """Append a block of words, shape (n_units, at most `buffer_words(n_units)`).

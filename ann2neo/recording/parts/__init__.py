@@ -1,0 +1,1 @@
+"""Recordings made in parts: plan, record each part anywhere, finish."""

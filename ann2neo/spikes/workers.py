@@ -1,0 +1,127 @@
+"""One way to share work out: over threads, processes, or whatever others run, Dask among it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from ann2neo.spikes.argument_checks import check_count
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+_BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@runtime_checkable
+class ClientLike(Protocol):
+    """A ``dask.distributed.Client``."""
+
+    def get_executor(self, **options: Any) -> Executor:
+        """Its ``concurrent.futures`` executor."""
+
+
+Workers: TypeAlias = "int | Executor | ClientLike"
+"""What `workers` arguments take: how many, an executor, or a Dask client."""
+
+
+def map_work(
+    function: Callable[[_T], _R],
+    items: Iterable[_T],
+    *,
+    workers: Workers = 1,
+    kind: Literal["threads", "processes"] = "processes",
+) -> Iterator[tuple[int, _R]]:
+    """Yield ``(number of the item, function(item))`` as they are done.
+
+    Parameters
+    ----------
+    function : callable
+        With processes or Dask it has to be picklable, as have the items and results.
+    items : iterable
+        Items of work.
+    workers : int, concurrent.futures.Executor or dask.distributed.Client
+        1: here, one after another. A Dask client tries each item again twice, as a worker may die.
+    kind : {"threads", "processes"}
+        What an int means. Threads for compiled loops, which let one another run, and need no copies;
+        processes for Python code. Processes have one BLAS thread each and end with this one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `workers` is none of these.
+    """
+    if isinstance(workers, int) and check_count(workers, "workers") == 1:
+        for number, item in enumerate(items):
+            yield number, function(item)
+        return
+    with _start(workers, kind) as executor:
+        futures: dict[Future[_R], int] = {}
+        try:
+            with _one_blas_thread():
+                for number, item in enumerate(items):
+                    futures[executor.submit(function, item)] = number
+            for future in as_completed(list(futures)):
+                number = futures.pop(future)
+                yield number, future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+@contextmanager
+def _start(workers: Workers, kind: str) -> Iterator[Executor]:
+    if isinstance(workers, Executor):
+        yield workers
+    elif isinstance(workers, ClientLike):
+        yield workers.get_executor(pure=False, retries=2)
+    else:
+        n_workers = check_count(workers, "workers")
+        if kind == "threads":
+            pool: Executor = ThreadPoolExecutor(n_workers)
+        else:
+            context = multiprocessing.get_context("spawn")
+            pool = ProcessPoolExecutor(n_workers, mp_context=context, initializer=_settle)
+        try:
+            yield pool
+        except BaseException:
+            # What is at work is of no use any more, and must not be waited for.
+            for process in list((getattr(pool, "_processes", None) or {}).values()):
+                process.terminate()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Processes that start in the block take these variables over."""
+    before = {name: os.environ.get(name) for name in _BLAS}
+    os.environ.update(dict.fromkeys(_BLAS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _settle() -> None:
+    """In a process of the pool: interrupts are the parent's business, and its end is this one's too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,73 @@
+"""Feed an accumulator with a recording, by several workers at once."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+
+from ann2neo.spikes.as_raster import as_recording
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.stored_raster import StoredRaster
+from ann2neo.spikes.typing import RasterLike
+from ann2neo.spikes.words import WORD
+from ann2neo.spikes.workers import Workers, map_work
+from ann2neo.statistics.accumulator import Accumulator
+
+_A = TypeVar("_A", bound=Accumulator)
+
+
+def accumulate(make: Callable[..., _A], raster: RasterLike, *, workers: Workers = 1) -> _A:
+    """What ``make(start=0)`` becomes by all samples of a recording.
+
+    Parameters
+    ----------
+    make : callable
+        Takes ``start`` and returns a new accumulator, such as ``a2n.FiringRate`` or
+        ``functools.partial(a2n.FanoFactor, 50)``.
+    raster : SpikeRaster or what `as_raster` takes
+        What is on disk is read chunk by chunk.
+    workers : int, concurrent.futures.Executor or dask.distributed.Client
+        Each takes a stretch of the samples; the results are merged in order, so that they do not depend
+        on the number of workers. An int starts threads: the compiled loops, and the unpacking of chunks,
+        let one another run.
+
+    Returns
+    -------
+    Accumulator
+
+    Examples
+    --------
+    >>> import numpy as np, ann2neo as a2n
+    >>> raster = a2n.as_raster(np.eye(200, dtype=bool))
+    >>> a2n.accumulate(a2n.FiringRate, raster, workers=2).result()[:2]
+    array([0.005, 0.005])
+    """
+    recording = as_recording(raster)
+    n_parts = 1 if isinstance(workers, int) and workers == 1 else _count_parts(workers)
+    words = np.linspace(0, -(-recording.n_samples // WORD), n_parts + 1).astype(int)
+    edges = [min(int(edge) * WORD, recording.n_samples) for edge in dict.fromkeys(words.tolist())]
+    pieces = list(itertools.pairwise(edges))
+    feed = functools.partial(_feed, make, recording)
+    parts = dict(map_work(feed, pieces, workers=workers if len(pieces) > 1 else 1, kind="threads"))
+    return functools.reduce(lambda a, b: a.merge(b), (parts[k] for k in range(len(pieces))))
+
+
+def _feed(make: Callable[..., _A], recording: SpikeRaster | StoredRaster, ends: tuple[int, int]) -> _A:
+    start, stop = ends
+    whole = (start, stop) == (0, recording.n_samples)
+    part = recording if whole else recording.select(samples=np.arange(start, stop))
+    return make(start=start).update(part)
+
+
+def _count_parts(workers: Workers) -> int:
+    """As many as there are workers, where that is known: more parts only cost merges."""
+    if isinstance(workers, int):
+        return workers
+    known = getattr(workers, "_max_workers", None) or len(
+        getattr(workers, "nthreads", dict)() or [0] * 8
+    )
+    return int(known)
