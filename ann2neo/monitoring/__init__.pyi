@@ -12,6 +12,10 @@ from .alarms.rules import RateDrop as RateDrop
 from .alarms.rules import SeparationDrop as SeparationDrop
 from .batch_norm import batch_norm_statistics as batch_norm_statistics
 from .callbacks.keras_callback import MonitorCallback as MonitorCallback
+from .callbacks.lightning_callback import LightningMonitorCallback as LightningMonitorCallback
+from .callbacks.transformers_callback import (
+    TransformersMonitorCallback as TransformersMonitorCallback,
+)
 from .patterns.pattern_monitor import PatternMonitor as PatternMonitor
 from .patterns.snapshots import Snapshots as Snapshots
 from .schedules import log_spaced as log_spaced
