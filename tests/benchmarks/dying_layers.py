@@ -1,9 +1,9 @@
 """When `DyingLayerAlarm` warns: a convolutional network fine-tuned under an old and under a fresh head.
 
-Run with ``python tests/benchmarks/dying_layers.py OUT.csv [SEEDS [SIDE]]``; MNIST is read from the folder
-that ``ANN2NEO_DATA`` names. A network (32 channels of 3 × 3, 64 dense units) learns the digits 0 to 4,
-then 200 images of 5 to 9 for 60 batches of 32, SGD at .1; after each it is shown 100 of these images. A
-row per network.
+Run with ``python tests/benchmarks/dying_layers.py OUT.csv [SEEDS [SIDE]]``; MNIST is read from the
+folder that ``ANN2NEO_DATA`` names. A network (32 channels of 3 × 3, 64 dense units) learns the digits 0
+to 4, then 200 images of 5 to 9 for 60 batches of 32, SGD at .1; after each it is shown 100 of these
+images. A row per network.
 """
 
 from __future__ import annotations

@@ -79,10 +79,10 @@ def train(
     network: nn.Sequential, x: torch.Tensor, y: torch.Tensor, rng: np.random.Generator
 ) -> tuple[int, float, np.ndarray]:
     """Epochs run, accuracy on the labels trained on, and each sample's loss after five epochs."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     early = np.zeros(len(x))
     for epoch in range(1, MAX_EPOCHS + 1):
-        for rows in torch.from_numpy(rng.permutation(len(x))).split(128):
+        for rows in torch.from_numpy(rng.permutation(len(x))).split(32):
             optimizer.zero_grad()
             nn.functional.cross_entropy(network(x[rows]), y[rows]).backward()
             optimizer.step()

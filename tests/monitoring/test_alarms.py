@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import ann2neo as a2n
 from ann2neo import monitoring, training
-from tests.benchmarks import rate_drop
+from tests.benchmarks import alarm_switches, rate_drop
 
 
 def flagged(rates, **options):
@@ -200,3 +200,16 @@ def test_a_layer_that_dies_is_named():
         alarm.observe(model, 1)
     assert (alarm.flagged_at, alarm.should_stop) == (1, False)
     alarm.observe(model, 2)
+
+
+def test_the_switches_in_small(monkeypatch):
+    """The whole of them is tests/benchmarks/alarm_switches.py."""
+    monkeypatch.setattr(alarm_switches, "N_LAST", alarm_switches.N_AFTER)
+    seeds, switches = [3, 4], ("renamed", "random, fresh head")
+    courses = alarm_switches.run([("digits", "mlp64x1", 0.1)], seeds, switches)
+    rows = [row for course in courses for row in alarm_switches.judge(*course, seeds)]
+    memorizing = [row["separation_drop_at"] is not None for row in rows]
+    assert memorizing == [False, False, True, True]
+    dropped = [row["rate_drop_at"] is not None for row in rows]
+    assert any(dropped[:2])
+    assert not any(dropped[2:])

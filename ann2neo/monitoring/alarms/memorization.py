@@ -65,9 +65,9 @@ class MemorizationAlarm(Alarm):
     each other share a class: the separation falls and stays low. No labels are needed.
 
     The rule was chosen on perceptrons of one and two hidden layers on digits and MNIST (three settings
-    of 12 seeds). ``tests/benchmarks/alarm_switches.py`` reports it on others, 20 seeds each: a perceptron
-    of 2 × 128 units on MNIST and a convolutional network on digits. Warned within 600 batches after the
-    switch, and of how many:
+    of 12 seeds). ``tests/benchmarks/alarm_switches.py`` reports it on others, 20 seeds each: a
+    perceptron of 2 × 128 units on MNIST and a convolutional network on digits. Warned within 600
+    batches after the switch, and of how many:
 
     ================================  ===========================  =====  ===========================
     switch after 600 batches          this alarm (MLP, CNN)        heart  `RateDropAlarm` (MLP, CNN)
