@@ -34,13 +34,16 @@ class Batch:
     """Samples shown together: what goes into the network and, where known, a label per sample.
 
     Labels from inside the samples may also be one per position, shape (n_samples, ...). `indices` are
-    the places of the samples in the data set, None where they follow those of the batch before.
+    the places of the samples in the data set, None where they follow those of the batch before; `mask`
+    is False at positions to be left out; `trial` counts how often they were shown.
     """
 
     inputs: Any
     labels: npt.NDArray[Any] | None
     n_samples: int
     indices: npt.NDArray[np.int64] | None = None
+    mask: npt.NDArray[np.bool_] | None = None
+    trial: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ def batches(
     batch_size: int,
     rng: np.random.Generator | None,
     takes: Callable[[str], bool] | None = None,
+    per_position: bool = False,
 ) -> Batches:
     """Read `samples` as batches.
 
@@ -84,6 +88,8 @@ def batches(
     takes : callable, optional
         Whether the network takes an input of this name. With it, the entry ``"labels"`` (or ``"label"``)
         of a mapping are labels; without, all entries are inputs and nothing else.
+    per_position : bool
+        Whether `labels` may have an entry per position of each sample.
 
     Raises
     ------
@@ -96,7 +102,7 @@ def batches(
         If the order may be another and cannot be checked.
     """
     apart = labels is not None and labels is not False
-    given = check_labels(labels, "labels") if apart else None
+    given = check_labels(labels, "labels", per_position=per_position) if apart else None
     reader = LabelReader(given, leave_out=labels is False, takes=takes)
     if not _are_arrays(samples):
         check_dense(samples)

@@ -36,7 +36,7 @@ class LabelReader:
         if self._leave_out or self.given is not None or beside is None:
             return inputs, None
         name = "labels inside samples (labels=False leaves them out)"
-        return inputs, check_labels(beside, name)
+        return inputs, check_labels(beside, name, per_position=True)
 
     def _find_key(self, inputs: Any) -> str | None:
         if self._takes is None or not isinstance(inputs, Mapping):

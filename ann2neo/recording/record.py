@@ -13,6 +13,14 @@ from ann2neo.recording.adapters import find_adapter
 from ann2neo.recording.batches import Batch, batches
 from ann2neo.recording.observation import ConvUnits
 from ann2neo.recording.recorder import Recorder
+from ann2neo.recording.showing import (
+    Augment,
+    check_mask,
+    check_trials,
+    find_takes,
+    join_masks,
+    show_trials,
+)
 from ann2neo.spikes.argument_checks import check_count, check_period, check_rng
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.raster_tables import check_annotations
@@ -34,6 +42,10 @@ class _Options(TypedDict, total=False):
     batch_size: int
     rng: np.random.Generator | None
     conv_units: ConvUnits
+    mask: Any
+    trials: int
+    stochastic: bool
+    augment: Augment | None
     sampling_period: float
     dataset_split: str | None
     annotations: Mapping[str, Any] | None
@@ -60,6 +72,10 @@ def record(
     batch_size: int = 256,
     rng: np.random.Generator | None = None,
     conv_units: ConvUnits = "all",
+    mask: Any = None,
+    trials: int = 1,
+    stochastic: bool = False,
+    augment: Augment | None = None,
     sampling_period: float = 0.001,
     dataset_split: str | None = None,
     annotations: Mapping[str, Any] | None = None,
@@ -92,8 +108,10 @@ def record(
         shared layer ``"shared:0"``, ``"shared:1"``, together ``"shared"``; several outputs of one layer
         ``"lstm[0]"``, ``"lstm[1]"``. Activations given as a dict are layers by name, default all.
         See the notes for torch.
-    labels : array, shape (n_samples,), or False, optional
-        A label a sample. Default: those inside `samples`, if any. False leaves these out.
+    labels : array, shape (n_samples,) or (n_samples, ...), or False, optional
+        A label per sample; with ``conv_units="channels"`` also one per position of each. Default: those
+        inside `samples`, if any: beside the inputs, or their entry ``"labels"`` or ``"label"``. False
+        leaves these out.
     threshold : float, array of shape (n_units,), dict a layer, or callable
         A unit is active where its activation is greater, compared in the network's own precision. A
         callable takes activations (n_samples, n_units) of one layer, which it must not change, and
@@ -106,12 +124,22 @@ def record(
         Show the samples in an order drawn from it; default is the order of the data set. The column
         ``sample_index`` of the raster says which sample of the data set came when. Batches of an
         iterable are read as they come and the raster is permuted afterwards, which `store` excludes.
+        With `trials`, `stochastic` or `augment` it is these that draw from it, and the order is kept.
     conv_units : {"all", "channels"}
         For layers with spatial or step axes: each activation a unit, or each channel a unit and each
         position of each sample a sample of the raster; its table of samples then says the position.
-        For a language model the positions are tokens (``step``), padding among them; with the mask at
-        hand, ``raster.select(samples=np.flatnonzero(mask[at["sample_index"], at["step"]]))`` leaves it
-        out, where ``at = raster.samples``.
+        For a language model the positions are tokens (``step``), padding among them: see `mask`.
+    mask : array, shape (n_samples, ...), or str, optional
+        With ``conv_units="channels"``: which positions of each sample count, an entry per position, or
+        the name of such an array among the samples, as ``"attention_mask"``. The others are left out.
+    trials : int
+        How often the samples are shown, one trial after another; the column ``trial`` of the raster's
+        table of samples counts them. Needs what makes trials differ: `stochastic` or `augment`.
+    stochastic : bool
+        Switch the network's dropout and noise layers on, seeded from `rng`.
+    augment : callable, optional
+        Called as ``augment(inputs, rng)`` with each batch of inputs; returns what is shown in its place,
+        as many samples in the same order.
     sampling_period : float
         Seconds a sample stands for.
     dataset_split : str, optional
@@ -174,34 +202,51 @@ def record(
            [1, 0]])
     """
     _check_options(rng, conv_units, dataset_split, annotations)
+    shown = check_trials(trials, stochastic, augment, rng)
+    mask = check_mask(mask, conv_units)
+    drawn = None if shown.asked else rng
     about = {
         "sampling_period": check_period(sampling_period),
         "dataset_split": dataset_split,
         "first_sample": check_count(first_sample, "first_sample", least=0),
         "annotations": {
-            "order": "data set" if rng is None else "permutation",
+            "order": "data set" if drawn is None else "permutation",
             "conv_units": conv_units,
+            **({"trials": shown.n, "stochastic": shown.stochastic} if shown.asked else {}),
             **dict(annotations or {}),
         },
     }
     if first_sample and rng is not None:
         raise ValueError("first_sample must be 0 with rng: the order is that of the samples given")
     adapter, samples = find_adapter(network, samples)
-    source = batches(samples, labels=labels, batch_size=check_count(batch_size, "batch_size"), rng=rng)
-    if rng is not None and source.order is None and store is not None:
+    takes = find_takes(adapter, network)
+    source = batches(
+        samples,
+        labels=labels,
+        batch_size=check_count(batch_size, "batch_size"),
+        rng=drawn,
+        takes=takes,
+        per_position=conv_units == "channels",
+    )
+    if drawn is not None and source.order is None and store is not None:
         raise ValueError("rng with store needs samples in arrays: others can only be read as they come")
-    stream = iter(source)
+    stream = join_masks(show_trials(source, shown), mask, takes)
+    n_samples = None if source.n_samples is None else source.n_samples * shown.n
     head = list(itertools.islice(stream, 1))
     if not head:
         raise ValueError("samples must hold at least one sample, got none")
-    with adapter.observe(network, head[0].inputs, layers) as observation:
+    with (
+        shown.seed(adapter),
+        adapter.observe(network, head[0].inputs, layers) as observation,
+        shown.noise(adapter, network),
+    ):
         recorder = Recorder(observation, threshold, conv_units, about)
         stream = _chained(head, stream)
         if store is not None:
-            return recorder.to_store(stream, source.n_samples, progress, store, overwrite)
-        raster = recorder.to_raster(stream, source.n_samples, progress)
-    if rng is not None and source.order is None:
-        raster = recorder.shuffled(raster, rng)
+            return recorder.to_store(stream, n_samples, progress, store, overwrite)
+        raster = recorder.to_raster(stream, n_samples, progress)
+    if drawn is not None and source.order is None:
+        raster = recorder.shuffled(raster, drawn)
     return raster
 
 

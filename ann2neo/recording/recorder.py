@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import pandas as pd
 
 from ann2neo.recording.batches import Batch
 from ann2neo.recording.observation import ConvUnits, NonFiniteSampleError, Observation, Site
+from ann2neo.recording.sample_log import SampleLog
 from ann2neo.recording.thresholds import described, evaluated, thresholds
 from ann2neo.spikes.packing import NonFiniteActivation, Packer
 from ann2neo.spikes.progress import ProgressBar
@@ -47,12 +47,10 @@ class Recorder:
         self._units = stack_tables(tables, name="units")
         for note in observation.notes:
             warnings.warn(note, stacklevel=3)
-        self._n_shown = 0
+        self._log = SampleLog(
+            by_position=self._by_channel, first_sample=int(self._about["first_sample"])
+        )
         self._levels_tried = False
-        self._labels: list[np.ndarray] = []
-        self._positions: list[pd.DataFrame] = []
-        self._n_batch: list[int] = []
-        self._indices: list[np.ndarray] = []
 
     def to_raster(self, stream: Iterator[Batch], n_samples: int | None, progress: bool) -> SpikeRaster:
         """Record in memory."""
@@ -80,13 +78,7 @@ class Recorder:
 
     def shuffled(self, raster: SpikeRaster, rng: np.random.Generator) -> SpikeRaster:
         """The raster as if the samples had been shown in an order drawn from `rng`."""
-        order = rng.permutation(self._n_shown)
-        if self._by_channel:
-            n_positions = np.repeat([len(table) for table in self._positions], self._n_batch)
-            starts, sizes = (np.cumsum(n_positions) - n_positions)[order], n_positions[order]
-            within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-            order = np.repeat(starts, sizes) + within
-        return raster.select(samples=order)
+        return raster.select(samples=self._log.draw_order(rng))
 
     def _run(
         self, stream: Iterator[Batch], packer: Packer, n_samples: int | None, progress: bool
@@ -99,40 +91,32 @@ class Recorder:
                 del batch
 
     def _add(self, batch: Batch, packer: Packer) -> None:
-        following = np.arange(self._n_shown, self._n_shown + batch.n_samples)
-        self._indices.append(following if batch.indices is None else batch.indices)
+        self._log.begin(batch)
         try:
             activations = self._observation(batch.inputs)
         except NonFiniteSampleError as error:
-            sample = self._sample(error.row)
+            sample = self._log.place_of_sample(error.row)
             raise ValueError(f"samples must be finite, got {error.value} in sample {sample}") from None
-        blocks = self._blocks(activations, batch.n_samples)
+        blocks = self._blocks(activations, batch)
         levels = [
             evaluated(level, block, site, check=not self._levels_tried)
             for level, block, site in zip(self._levels, blocks, self._observation.sites, strict=True)
         ]
         self._levels_tried |= len(blocks[0]) > 1
         try:
-            packer.append(blocks, levels)
+            if len(blocks[0]):
+                packer.append(blocks, levels)
         except NonFiniteActivation as error:
             raise self._named(error) from None
-        self._n_shown += batch.n_samples
-        self._n_batch.append(batch.n_samples)
-        if batch.labels is not None:
-            self._labels.append(batch.labels)
-        if len(self._labels) not in (0, len(self._n_batch)):
-            raise ValueError(
-                "labels must come with every batch of samples or with none; the batch that ends at "
-                f"sample {self._n_shown} differs from those before it"
-            )
+        self._log.note_labels(batch.labels)
 
-    def _blocks(self, activations: list[np.ndarray], n_samples: int) -> list[np.ndarray]:
+    def _blocks(self, activations: list[np.ndarray], batch: Batch) -> list[np.ndarray]:
         sites = self._observation.sites
         for site, values in zip(sites, activations, strict=True):
-            if len(values) != n_samples:
+            if len(values) != batch.n_samples:
                 raise ValueError(
-                    f"layer {site.name!r} gave {len(values)} rows for {n_samples} samples: its first "
-                    "axis is not the samples; record another layer"
+                    f"layer {site.name!r} gave {len(values)} rows for {batch.n_samples} samples: its "
+                    "first axis is not the samples; record another layer"
                 )
         if not self._by_channel:
             return [site.by_unit(values) for site, values in zip(sites, activations, strict=True)]
@@ -144,21 +128,17 @@ class Recorder:
                     f"{sites[0].name!r} has {len(positions[0])}, {site.name!r} {len(places)}; "
                     "record them one at a time"
                 )
-        self._positions.append(positions[0])
-        return [site.by_channel(values) for site, values in zip(sites, activations, strict=True)]
+        kept = self._log.note_positions(positions[0], batch.mask)
+        blocks = [site.by_channel(values) for site, values in zip(sites, activations, strict=True)]
+        return blocks if kept is None else [block[kept] for block in blocks]
 
     def _named(self, error: NonFiniteActivation) -> ValueError:
-        per_sample = len(self._positions[-1]) if self._by_channel else 1
-        sample = self._sample(error.row // per_sample)
+        sample = self._log.place_of(error.row)
         name = self._observation.sites[error.block].name
         return ValueError(
             f"activation of layer {name!r}, unit {error.column}, is {error.value} at sample {sample}; "
             "a spike train needs finite activations"
         )
-
-    def _sample(self, row: int) -> int:
-        """Place in the data set of a sample of the batch at hand."""
-        return int(self._indices[-1][row]) + int(self._about["first_sample"])
 
     def _description(self) -> dict[str, Any]:
         annotations = {
@@ -168,30 +148,10 @@ class Recorder:
         }
         return {
             "units": self._units,
-            "samples": self._sample_table(),
+            "samples": self._log.tabulate(self._about["dataset_split"]),
             "sampling_period": self._about["sampling_period"],
             "annotations": annotations,
         }
-
-    def _sample_table(self) -> pd.DataFrame:
-        columns: dict[str, Any] = {
-            "sample_index": np.concatenate(self._indices) + self._about["first_sample"]
-        }
-        if self._labels:
-            columns["label"] = np.concatenate(self._labels)
-        table = pd.DataFrame(columns)
-        if self._about["dataset_split"] is not None:
-            table["dataset_split"] = self._about["dataset_split"]
-        if not self._by_channel:
-            return table
-        sizes = [len(places) for places in self._positions]
-        table = table.loc[np.repeat(table.index, np.repeat(sizes, self._n_batch))].reset_index(drop=True)
-        for axis in self._positions[0].columns:
-            shown = zip(self._positions, self._n_batch, strict=True)
-            table[axis] = np.concatenate(
-                [np.tile(places[axis], n_samples) for places, n_samples in shown]
-            )
-        return table
 
 
 def _warn_if_never_silent(site: Site, level: Any) -> None:

@@ -20,6 +20,7 @@ from ann2neo.recording.keras.inputs import as_inputs, list_constants, list_leave
 from ann2neo.recording.keras.inputs import takes_input as takes_input
 from ann2neo.recording.keras.layers import make_site
 from ann2neo.recording.keras.memory import Memory, Paths, forget_tensors, recall
+from ann2neo.recording.keras.noise import switch_on_noise as switch_on_noise
 from ann2neo.recording.keras.restoration import keep_unchanged
 from ann2neo.recording.keras.running import Taps, make_runner, make_standing_runs
 from ann2neo.recording.keras.trial import try_network
@@ -80,6 +81,7 @@ def observe(network: Any, inputs: Any, layers: Any) -> Iterator[KerasObservation
         if memory is not None:
             graphs = memory.graphs.setdefault(tuple(place.label for place in places), {})
         run = make_runner(network, Taps(places), graphs)
+
         yield KerasObservation(
             [make_site(place, paths) for place in places],
             annotations,

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ann2neo.recording.keras.calls import Call, note_calls
 from ann2neo.recording.keras.inputs import list_constants, list_leaves, map_leaves, run
+from ann2neo.recording.keras.noise import is_noise_on
 from ann2neo.recording.keras.restoration import list_recurrent_states
 from ann2neo.recording.observation import NonFiniteSampleError
 from ann2neo.recording.places import Place
@@ -69,7 +70,7 @@ def make_runner(
 
     backend = keras.backend.backend()
     if backend == "tensorflow" and not network.run_eagerly:
-        return _run_graphs(forward, {} if graphs is None else graphs)
+        return _run_graphs(network, forward, {} if graphs is None else graphs)
     if backend == "jax" and not network.run_eagerly:
         return _run_jitted(network, taps)
     return lambda inputs: _run_eagerly(forward, inputs)
@@ -81,7 +82,7 @@ def _run_eagerly(forward: Callable[[Any], list[Any]], inputs: Any) -> Activation
 
 
 def _run_graphs(
-    forward: Callable[[Any], list[Any]], graphs: dict[Any, Any]
+    network: Any, forward: Callable[[Any], list[Any]], graphs: dict[Any, Any]
 ) -> Callable[[Any], Activations]:
     """`forward` as TensorFlow graphs, one per batch shape: all batches but the last share one."""
     import tensorflow as tf
@@ -93,6 +94,7 @@ def _run_graphs(
         key = (
             tuple((tuple(tensor.shape), tensor.dtype) for tensor in tensors),
             repr(list_constants(inputs)),
+            is_noise_on(network),
         )
         if key not in graphs:
             if len(graphs) == _MAX_GRAPHS:

@@ -26,6 +26,8 @@ from ann2neo.recording.torch.calls import (
 )
 from ann2neo.recording.torch.inputs import check_finite, place_inputs
 from ann2neo.recording.torch.keeper import Keeper, run
+from ann2neo.recording.torch.noise import seed_noise as seed_noise
+from ann2neo.recording.torch.noise import switch_on_noise as switch_on_noise
 from ann2neo.recording.torch.packing import hand_over
 from ann2neo.recording.torch.preparation import Prepared, list_proven, prepare, reprove
 from ann2neo.recording.torch.restoration import Chance, Snapshot, leave_as_found
