@@ -238,7 +238,7 @@ def record(
     with (
         shown.seed(adapter),
         adapter.observe(network, head[0].inputs, layers) as observation,
-        shown.noise(adapter, network),
+        shown.noise(adapter, network, observation),
     ):
         recorder = Recorder(observation, threshold, conv_units, about)
         stream = _chained(head, stream)

@@ -43,7 +43,7 @@ class Trials:
             yield
 
     @contextmanager
-    def noise(self, adapter: Any, network: Any) -> Iterator[None]:
+    def noise(self, adapter: Any, network: Any, observation: Any) -> Iterator[None]:
         """While inside, dropout and noise layers are on, if that was asked for."""
         if not self.stochastic:
             yield
@@ -51,7 +51,7 @@ class Trials:
         switch = getattr(adapter, "switch_on_noise", None)
         if switch is None:
             raise ValueError("stochastic=True needs a network with dropout or noise layers")
-        with switch(network, self.rng) as n_layers:
+        with switch(network, observation, self.rng) as n_layers:
             if n_layers == 0:
                 raise ValueError(
                     "stochastic=True needs a network with dropout or noise layers, and found none; for "

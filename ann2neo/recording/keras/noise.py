@@ -17,7 +17,7 @@ _ON: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 @contextmanager
-def switch_on_noise(network: Any, rng: np.random.Generator) -> Iterator[int]:
+def switch_on_noise(network: Any, observation: Any, rng: np.random.Generator) -> Iterator[int]:
     """While inside, layers that drop or add noise in training do so; gives how many there are.
 
     All their seeds come from `rng`; what they were is for the caller to put back.

@@ -58,6 +58,7 @@ class TorchObservation:
         }
         self._network, self._paths, self._found, self._prepared = network, paths, found, prepared
         self._chance = Chance(network) if prepared.draws else None
+        self._noisy: list[Any] = []
         self._sees_functions = any(tap.module is None for tap in prepared.taps) or any(
             isinstance(module, _FAST_PATHS) for module in network.modules()
         )
@@ -106,6 +107,12 @@ class TorchObservation:
         self._check_first(found)
         return [hand_over(tensor) for tensor in found]
 
+    def allow_noise(self, modules: list[Any]) -> None:
+        """Run on with these modules in training mode: no two runs are alike then."""
+        self._noisy = modules
+        self._prepared.shown = []
+        self._chance = Chance(self._network)
+
     def standing(self, batches: list[Any]) -> Look:
         """See `ann2neo.recording.repeated_observation.watch`."""
         # Weights change before a look: the trial's rows are no longer those of the batch.
@@ -124,6 +131,8 @@ class TorchObservation:
         if prepared.moves:
             self._found.put_back()
             self._found.settle()
+        for module in self._noisy:
+            module.training = True
         keeper = Keeper(prepared.taps, prepared.copied)
         self._calls.take, self._calls.take_given = keeper.take, keeper.take_given
         try:

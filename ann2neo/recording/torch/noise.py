@@ -21,15 +21,15 @@ def seed_noise(rng: np.random.Generator) -> Iterator[None]:
 
 
 @contextmanager
-def switch_on_noise(network: Any, rng: np.random.Generator) -> Iterator[int]:
+def switch_on_noise(network: Any, observation: Any, rng: np.random.Generator) -> Iterator[int]:
     """While inside, modules that drop or add noise in training do so; gives how many there are."""
     modules = [module for module in network.modules() if _is_noisy(module)]
     before = [(module, module.training) for module in modules]
+    observation.allow_noise(modules)
     try:
-        for module in modules:
-            module.training = True
         yield len(modules)
     finally:
+        observation.allow_noise([])
         for module, training in before:
             module.training = training
 
