@@ -104,3 +104,17 @@ def test_no_global_seeds_and_no_pickles_from_outside():
             "assert ",
         ):
             assert forbidden not in text, f"{file} uses {forbidden}"
+
+
+def test_no_name_shadows_a_module():
+    """``import x.y.z as m`` gives what the package calls so: that must be the module."""
+    for file in [*ROOT.rglob("__init__.py"), *ROOT.rglob("__init__.pyi")]:
+        below = {child.stem for child in file.parent.iterdir() if child.suffix in ("", ".py")}
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module is not None:
+                names = {alias.asname or alias.name for alias in node.names}
+            elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                names = {node.name}
+            else:
+                continue
+            assert not names & below, f"{file.relative_to(ROOT)} calls {names & below} what is a module"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import re
-import sys
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -18,7 +15,6 @@ _MODEL = typer.Argument(
     help="A saved Keras model, NAME.keras, or MODULE:FUNCTION that returns a Keras or PyTorch network.",
 )
 _SAMPLES = typer.Option(help="Samples to show it, a .npy file, samples first.")
-_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 def record(
@@ -124,22 +120,13 @@ def check_out(out: Path, target: str, *, overwrite: bool) -> None:
 
 def load_network(model: str) -> Any:
     """A saved Keras model, or what a function returns."""
+    from ann2neo.study.config.sources import is_function, load_function
+
     path = Path(model)
-    if path.exists() or not _FUNCTION.fullmatch(model):
+    if path.exists() or not is_function(model):
         return _load_keras(path)
     quieten_frameworks()
-    module, name = model.split(":")
-    # As `python -m` has it: a user's own module lies where the command is given.
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"MODEL: there is no {model}: {error}") from error
-    if not callable(function):
-        raise TypeError(
-            f"MODEL: {model} must be a function that returns a network, got {function!r:.60}"
-        )
+    function = load_function(model, "MODEL")
     return function()
 
 

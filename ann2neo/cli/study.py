@@ -75,6 +75,7 @@ def report(
 def configs() -> None:
     """List the studies that come with the package."""
     from ann2neo.study import Study, builtin_studies
+    from ann2neo.study.config.sources import short_name
 
     rows = open_table(
         "ann2neo study run NAME --out DIR", ["study", "networks", "data sets", *right_columns("cells")]
@@ -83,7 +84,13 @@ def configs() -> None:
         study = Study.from_toml(name)
         networks = [f"{n.name} {', '.join(map(str, n.widths))}" for n in study.networks]
         networks += [f"{n.name} {', '.join(map(str, n.blocks))}" for n in study.pattern_networks]
-        add_row(rows, name, "; ".join(networks), ", ".join(study.datasets), len(study.cells()))
+        add_row(
+            rows,
+            name,
+            "; ".join(networks),
+            ", ".join(map(short_name, study.datasets)),
+            len(study.cells()),
+        )
     say_table(rows)
 
 

@@ -98,6 +98,11 @@ class Condition:
             raise TypeError(f"stop must be a StoppingRule, got {self.stop!r:.60}")
         object.__setattr__(self, "trainable", _checked_trainable(self.trainable))
 
+    @property
+    def memorizes(self) -> bool:
+        """Whether the labels trained on are random, so that they can only be memorized."""
+        return self.labels == "random"
+
     def with_stop(self, **changes: Any) -> Condition:
         """The same condition with other stopping rules: `epochs`, `accuracy`, `plateau`."""
         return dataclasses.replace(self, stop=dataclasses.replace(self.stop, **changes))

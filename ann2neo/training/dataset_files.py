@@ -44,7 +44,7 @@ def digits() -> Arrays:
 
 def images(name: str, data_dir: str | Path | None) -> tuple[str, Arrays]:
     """Images of `name` from a file, or by Keras' downloader, and where from; see `training.load`."""
-    file = _found(name, data_dir)
+    file = find_file(name, data_dir)
     if file is None:
         x_train, y_train, x_test, y_test = _downloaded(name)
         source = f"Keras' {name}"
@@ -56,7 +56,8 @@ def images(name: str, data_dir: str | Path | None) -> tuple[str, Arrays]:
     return source, (x_train, y_train, x_test, y_test)
 
 
-def _found(name: str, data_dir: str | Path | None) -> Path | None:
+def find_file(name: str, data_dir: str | Path | None) -> Path | None:
+    """The file of a data set in the folder that is told; None if Keras is to be asked."""
     folder = os.environ.get(_VARIABLE) if data_dir is None else data_dir
     if not folder:
         return None

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from ann2neo.study.analysis.medians import Median, compute_median
 from ann2neo.study.analysis.paper_order import (
     LAYER,
-    MEMORIZING,
+    find_memorizing,
     full_name,
     select_measured,
     select_split,
@@ -98,7 +98,7 @@ def poisson_fit(results: Results) -> Finding | None:
     finding = Finding(expected=1)
     for test in _TESTS:
         wide = _wide(frame, f"{test}_rejecting")
-        memorizing = wide[[c for c in MEMORIZING if c in wide]].mean(axis=1)
+        memorizing = wide[[c for c in find_memorizing(results) if c in wide]].mean(axis=1)
         others = wide[[c for c in ("Generalizing", "Random") if c in wide]].mean(axis=1)
         finding.median(f"{test}: share of units rejecting, memorizing − others", memorizing - others)
     for test in _TESTS[:2]:
@@ -112,7 +112,8 @@ def like_random(results: Results) -> Finding | None:
     """Hypothesis 3: how much farther memorizing networks are from generalizing ones than random are."""
     tests = _condition_tests(results)
     label, apart = _distances(results, tests)
-    pairs = [("Generalizing", name) for name in MEMORIZING if ("Generalizing", name) in apart]
+    pairs = [("Generalizing", name) for name in find_memorizing(results)]
+    pairs = [pair for pair in pairs if pair in apart]
     if not pairs or ("Generalizing", "Random") not in apart:
         return None
     random, memorizing = apart["Generalizing", "Random"], apart[pairs].mean(axis=1)
@@ -222,7 +223,7 @@ def _wide(frame: pd.DataFrame, quantity: str) -> pd.DataFrame:
 
 def _less_generalizing(results: Results, quantity: str) -> pd.DataFrame | None:
     wide = _wide(select_split(select_measured(results)), quantity)
-    names = [name for name in MEMORIZING if name in wide]
+    names = [name for name in find_memorizing(results) if name in wide]
     if "Generalizing" not in wide or not names:
         return None
     return wide[names].sub(wide["Generalizing"], axis=0).dropna(how="all")

@@ -39,6 +39,19 @@ _TITLES = {
 }
 
 
+def find_memorizing(results: Results) -> list[str]:
+    """Names of the conditions of a study whose networks can only memorize, in the paper's order.
+
+    Conditions that the package does not have are known where the study is, not from its tables alone.
+    """
+    from ann2neo.training.conditions import CONDITIONS as KNOWN
+    from ann2neo.training.conditions import Condition
+
+    own = results.study.conditions if results.study is not None else ()
+    known = {**KNOWN, **{one.name: one for one in own if isinstance(one, Condition)}}
+    return sort_names({name for name, one in known.items() if one.memorizes}, "condition")
+
+
 def full_name(name: str) -> str:
     """A network or data set as it is written in tables and pictures."""
     return _TITLES.get(name, name)

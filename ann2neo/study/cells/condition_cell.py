@@ -17,13 +17,13 @@ from ann2neo.statistics.rates import firing_rate
 from ann2neo.statistics.summary import summarize
 from ann2neo.study.cells.cell_files import Work
 from ann2neo.study.config.cell import make_rng
+from ann2neo.study.config.sources import is_function, load_function
 
 if TYPE_CHECKING:
     from ann2neo.spikes.raster import SpikeRaster
     from ann2neo.training.datasets import Dataset
     from ann2neo.training.training_run import Trained
 
-LAYER = "hidden"
 N_SPIKES = 200
 """Samples of each recording that are kept as spike trains."""
 ALPHA = 0.05
@@ -67,7 +67,7 @@ def run(work: Work) -> list[dict[str, Any]]:
 
 def load_data(work: Work) -> Dataset:
     """The cell's data set, or its part; replicates have different parts."""
-    data = _load(work.cell.dataset, work.data_dir)
+    data = _load(work.study.dataset_source(work.cell.dataset), work.data_dir)
     part = work.study.subset
     if part is None:
         return data
@@ -78,23 +78,33 @@ def load_data(work: Work) -> Dataset:
 @functools.lru_cache(maxsize=1)
 def _load(name: str, data_dir: str | None) -> Dataset:
     """A worker's cells mostly share a data set, and decoding one may take ten seconds."""
-    from ann2neo.training.datasets import load
+    from ann2neo.training.datasets import as_dataset, load
 
-    return load(name, data_dir)
+    return as_dataset(load_function(name, "datasets")()) if is_function(name) else load(name, data_dir)
 
 
 def build_network(work: Work, data: Dataset) -> Any:
     """The untrained network, the same for all cells of its place in the grid."""
-    from ann2neo.networks.builders import build
+    from ann2neo.networks.builders import NETWORKS
 
     cell = work.cell
-    return build(
-        cell.network,
+    wanted = work.study.network(cell.network)
+    own = is_function(wanted.builder)
+    build = load_function(wanted.builder, "builder") if own else NETWORKS[wanted.builder]
+    network = build(
         cell.width,
         input_shape=data.input_shape,
         n_classes=data.n_classes,
         rng=make_rng(cell.seed, "weights", cell.network, cell.width, cell.dataset),
+        # TOML has no word for None.
+        **{key: None if value == "none" else value for key, value in wanted.options.items()},
     )
+    names = [layer.name for layer in network.layers]
+    if wanted.layer not in names:
+        raise ValueError(
+            f"layer of network {wanted.name!r} must be one of {names}, got {wanted.layer!r}"
+        )
+    return network
 
 
 def save_weights(network: Any, file: Path) -> None:
@@ -128,7 +138,7 @@ def _record_split(work: Work, trained: Trained, data: Dataset, split: str) -> Sp
     return record(
         trained.network,
         getattr(data, f"x_{split}"),
-        layers=LAYER,
+        layers=work.study.network(cell.network).layer,
         labels=getattr(data, f"y_{split}"),
         rng=rng if work.study.order == "permutation" else None,
         dataset_split=split,

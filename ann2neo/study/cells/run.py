@@ -17,12 +17,12 @@ from typing import Any
 from ann2neo.extras import needed
 from ann2neo.study.cells import cell_files as cell_files
 from ann2neo.study.cells.cell_files import KINDS, State
+from ann2neo.study.cells.needs import check_needs
 from ann2neo.study.cells.progress import Progress
 from ann2neo.study.cells.result_tables import Results, gather_results
 from ann2neo.study.cells.worker import Worker, WorkerDiedError
 from ann2neo.study.config.cell import Cell, locate_cell
 from ann2neo.study.config.study import Study
-from ann2neo.training.conditions import CONDITIONS
 
 _LOG = logging.getLogger(__name__)
 
@@ -100,6 +100,8 @@ def run(
                 shutil.rmtree(part, ignore_errors=True)
         todo = [cell for cell in study.cells() if cell not in ended]
         data = None if data_dir is None else str(Path(data_dir).resolve())
+        if todo:
+            check_needs(study, todo, data)
         with Progress(study, todo, shown=progress) as bar:
             _Run(study, out, data, bar).all(todo, workers)
         results = gather_results(study, out)
@@ -164,9 +166,9 @@ def _check_settings(study: Study, out: Path, ended: dict[Cell, State]) -> None:
                 )
 
 
-def start_of(cell: Cell) -> Cell | None:
+def start_of(study: Study, cell: Cell) -> Cell | None:
     """The cell whose weights a cell starts from."""
-    if cell.kind == "condition" and CONDITIONS[cell.condition].start == "generalizing":
+    if cell.kind == "condition" and study.condition(cell.condition).start == "generalizing":
         return cell.generalizing()
     return None
 
@@ -188,7 +190,7 @@ class _Run:
             try:
                 while waiting or running:
                     undone = {*waiting, *running.values()}
-                    ready = [cell for cell in waiting if start_of(cell) not in undone]
+                    ready = [cell for cell in waiting if start_of(self._study, cell) not in undone]
                     for cell in ready[: workers - len(running)]:
                         waiting.remove(cell)
                         running[pool.submit(self._run_cell, cell)] = cell
@@ -209,7 +211,7 @@ class _Run:
         """Run a cell in worker `number`; gives the folder it wrote."""
         folder = self._out / "cells" / f".{cell.key}.{os.getpid()}"
         folder.mkdir()
-        start = start_of(cell)
+        start = start_of(self._study, cell)
         start_folder = None if start is None else locate_cell(start, self._out)
         if start is not None and start_folder is not None:
             state = cell_files.read_state(start_folder)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ann2neo.study.cells.cell_files import Work
-from ann2neo.study.cells.condition_cell import LAYER, build_network, load_data
+from ann2neo.study.cells.condition_cell import build_network, load_data
 from ann2neo.study.config.cell import make_rng
 from ann2neo.training.conditions import GENERALIZING, MEM_RETRAIN_ALL
 
@@ -32,7 +32,9 @@ def run(work: Work) -> list[dict[str, Any]]:
         split: samples[rng.permutation(len(samples))[: switch.n_probe]]
         for split, samples in (("train", data.x_train), ("test", data.x_test))
     }
-    monitor = MonitorCallback(ActivityMonitor(probes, layers=LAYER), every=switch.every)
+    monitor = MonitorCallback(
+        ActivityMonitor(probes, layers=study.network(cell.network).layer), every=switch.every
+    )
     trained = build_network(work, data)
     for condition in (
         GENERALIZING.with_stop(epochs=switch.epochs_true),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ann2neo.networks.builders import NETWORKS
@@ -14,18 +15,31 @@ from ann2neo.study.config.setting_checks import (
     check_positive,
     check_word,
 )
-from ann2neo.training.conditions import CONDITIONS
+from ann2neo.study.config.sources import check_options, is_function
+from ann2neo.training.conditions import CONDITIONS, Condition
 
 _SMALL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 DATASETS = ("digits", "mnist", "fashion_mnist", "cifar10")
 
 
 def check_dataset(value: object, key: str) -> None:
-    check_word(value, key, DATASETS)
+    if not is_function(value):
+        check_word(value, f"{key}, unless written module:function,", DATASETS)
 
 
 def check_condition(value: object, key: str) -> None:
-    check_word(value, key, CONDITIONS)
+    if not isinstance(value, Condition):
+        check_word(value, key, CONDITIONS)
+
+
+def check_name(value: object, key: str) -> None:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{key} must be a name, got {value!r:.80}")
+
+
+def check_small_name(value: object, key: str) -> None:
+    if not isinstance(value, str) or not value or set(value) - _SMALL:
+        raise ValueError(f"{key} must be made of small letters, digits and _, got {value!r:.80}")
 
 
 def check_width(value: object, key: str) -> None:
@@ -38,26 +52,57 @@ class Network:
 
     Parameters
     ----------
-    name : {"mlp", "cnn", "densenet121", "resnet", "pyramidnet"}
-        See `ann2neo.training.build`.
+    name : str
+        What the results call them: small letters, digits and ``_``.
     widths : tuple of int
         Units of the observed layer.
     datasets, conditions : tuple of str, optional
-        Those of the study's that these networks go through; default all.
+        Names of those of the study's that these networks go through; default all.
+    builder : str, optional
+        ``"mlp"``, ``"cnn"``, ``"densenet121"``, ``"resnet"`` or ``"pyramidnet"`` (see
+        `ann2neo.training.build`), or ``"module:function"``, called as these are: with the width,
+        ``input_shape``, ``n_classes`` and ``rng``, it returns a Keras model. Default: `name`.
+    layer : str
+        Name of the layer that is observed.
+    options : mapping
+        Further arguments of the builder, in TOML keys of their own: ``weights = "none"`` or a path,
+        ``shortcuts = false``, …
+
+    Examples
+    --------
+    >>> Network("thawed", (64,), builder="densenet121", options={"weights": "none"}).builder
+    'densenet121'
     """
 
     name: str
     widths: tuple[int, ...]
     datasets: tuple[str, ...] | None = None
     conditions: tuple[str, ...] | None = None
+    builder: str = ""
+    layer: str = "hidden"
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_word(self.name, "name", NETWORKS)
+        check_small_name(self.name, "name")
         check_list(self.widths, "widths", check_width)
         if self.datasets is not None:
-            check_list(self.datasets, "datasets", check_dataset)
+            check_list(self.datasets, "datasets", check_name)
         if self.conditions is not None:
-            check_list(self.conditions, "conditions", check_condition)
+            check_list(self.conditions, "conditions", check_name)
+        object.__setattr__(self, "builder", self.builder or self.name)
+        if not is_function(self.builder):
+            check_word(self.builder, "builder (default: name), unless module:function,", NETWORKS)
+        check_name(self.layer, "layer")
+        check_options(self.builder, self.options)
+
+    def built_with(self) -> dict[str, Any]:
+        """What makes these networks others than `name` alone says; empty if nothing does."""
+        said: dict[str, Any] = {**self.options}
+        if self.builder != self.name:
+            said["builder"] = self.builder
+        if self.layer != "hidden":
+            said["layer"] = self.layer
+        return said
 
 
 @dataclass(frozen=True)
@@ -101,17 +146,17 @@ class StopRule:
     plateau: int | None = None
 
     def __post_init__(self) -> None:
-        check_condition(self.condition, "condition")
+        check_name(self.condition, "condition")
         # Networks of the other two names would be something else, and their numbers look right.
         check_int(self.epochs, "epochs", least=1 if self.condition == "Generalizing" else 0)
         if self.condition == "Random" and self.epochs:
             raise ValueError(f"epochs of condition 'Random' must be 0, got {self.epochs}")
         if self.network is not None:
-            check_word(self.network, "network", NETWORKS)
+            check_name(self.network, "network")
         if self.width is not None:
             check_width(self.width, "width")
         if self.dataset is not None:
-            check_dataset(self.dataset, "dataset")
+            check_name(self.dataset, "dataset")
         if isinstance(self.accuracy, str):
             check_word(self.accuracy, "accuracy, if it is not a number in (0, 1],", ["published"])
         elif self.accuracy is not None:
@@ -224,8 +269,7 @@ class PatternNetwork:
     learning_rate: float | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name or set(self.name) - _SMALL:
-            raise ValueError(f"name must be made of small letters, digits and _, got {self.name!r:.80}")
+        check_small_name(self.name, "name")
         check_word(self.network, "network", ("resnet", "pyramidnet"))
         check_width(self.width, "width")
         check_list(self.blocks, "blocks", check_width)

@@ -22,6 +22,13 @@ from ann2neo.study.config.settings import (
     check_condition,
     check_dataset,
 )
+from ann2neo.study.config.sources import (
+    describe_condition,
+    is_function,
+    name_conditions,
+    read_condition,
+    short_name,
+)
 from ann2neo.study.config.toml_tables import from_table, from_tables, list_values, write_values
 from ann2neo.training.conditions import CONDITIONS, Condition, StoppingRule
 
@@ -40,9 +47,13 @@ class Study:
     name : str
         Letters, digits, ``-``, ``_`` and ``.``.
     networks : tuple of Network
-    datasets : tuple of {"digits", "mnist", "fashion_mnist", "cifar10"}
-    conditions : tuple of str
-        What these go through: names of `ann2neo.training.conditions.CONDITIONS`.
+    datasets : tuple of str
+        ``"digits"``, ``"mnist"``, ``"fashion_mnist"``, ``"cifar10"``, or ``"module:function"``, which
+        returns what `ann2neo.training.as_dataset` takes; the function's name is the data set's.
+    conditions : tuple of str or Condition
+        What these go through: names of `ann2neo.training.conditions.CONDITIONS`, and conditions of
+        one's own, in TOML ``[[conditions]]`` with name, start, labels, trainable, epochs, and if wanted
+        accuracy and plateau; those of the package are named alone there.
     seeds : tuple of int
         Each is a replicate: other weights, random labels and orders.
     splits : tuple of {"train", "test"}
@@ -81,7 +92,7 @@ class Study:
     name: str
     networks: tuple[Network, ...] = ()
     datasets: tuple[str, ...] = ()
-    conditions: tuple[str, ...] = ()
+    conditions: tuple[str | Condition, ...] = ()
     seeds: tuple[int, ...] = (0,)
     splits: tuple[str, ...] = _SPLITS
     order: str = "permutation"
@@ -98,6 +109,9 @@ class Study:
         if not isinstance(self.name, str) or not self.name or set(self.name) - _NAME:
             raise ValueError(f"name must be made of letters, digits, -, _ and ., got {self.name!r:.80}")
         check_list(self.datasets, "datasets", check_dataset)
+        short = [short_name(source) for source in self.datasets]
+        if len(set(short)) < len(short):
+            raise ValueError(f"datasets must differ in name, got {short}")
         check_list(self.seeds, "seeds", check_int)
         check_list(self.splits, "splits", lambda value, key: check_word(value, key, _SPLITS))
         check_word(self.order, "order", ("permutation", "data set"))
@@ -126,16 +140,20 @@ class Study:
         if not isinstance(self.networks, tuple) or not self.networks:
             raise ValueError(f"networks must have one [[networks]] or more, got {self.networks!r:.80}")
         check_list(self.conditions, "conditions", check_condition)
+        names = name_conditions(self.conditions)
+        if len(set(names)) < len(names):
+            raise ValueError(f"conditions must differ in name, got {names}")
+        everything = {"datasets": tuple(map(short_name, self.datasets)), "conditions": names}
         for network in self.networks:
-            for key in ("datasets", "conditions"):
-                own, all_ = getattr(network, key) or (), getattr(self, key)
+            for key, all_ in everything.items():
+                own = getattr(network, key) or ()
                 if set(own) - set(all_):
                     raise ValueError(
                         f"{key} of network {network.name!r} must be among the study's, {all_}, got {own}"
                     )
-            conditions = network.conditions or self.conditions
+            conditions = network.conditions or names
             for name in conditions:
-                if CONDITIONS[name].start == "generalizing" and "Generalizing" not in conditions:
+                if self.condition(name).start == "generalizing" and "Generalizing" not in conditions:
                     raise ValueError(
                         f"conditions must hold 'Generalizing', from which {name!r} starts, "
                         f"got {conditions}"
@@ -168,13 +186,13 @@ class Study:
             (network, width, dataset, seed)
             for network in self.networks
             for width in network.widths
-            for dataset in network.datasets or self.datasets
+            for dataset in network.datasets or map(short_name, self.datasets)
             for seed in self.seeds
         ]
         cells = [
             Cell("condition", network.name, width, dataset, condition, seed)
             for network, width, dataset, seed in places
-            for condition in network.conditions or self.conditions
+            for condition in network.conditions or name_conditions(self.conditions)
         ]
         if self.switch is not None:
             cells += [
@@ -185,9 +203,22 @@ class Study:
             Cell("patterns", network.key(blocks), network.width, dataset, "", seed)
             for network in self.pattern_networks
             for blocks in network.blocks
-            for dataset in self.datasets
+            for dataset in map(short_name, self.datasets)
             for seed in self.seeds
         ]
+
+    def condition(self, name: str) -> Condition:
+        """The condition of a name, as it is defined."""
+        own = {one.name: one for one in self.conditions if isinstance(one, Condition)}
+        return own[name] if name in own else CONDITIONS[name]
+
+    def network(self, name: str) -> Network:
+        """The networks of a name."""
+        return next(network for network in self.networks if network.name == name)
+
+    def dataset_source(self, name: str) -> str:
+        """Where the data set of a name comes from: its name, or ``module:function``."""
+        return next(source for source in self.datasets if short_name(source) == name)
 
     def pattern_network(self, cell: Cell) -> tuple[PatternNetwork, int]:
         """What the network of a cell is, and its blocks a stage."""
@@ -197,7 +228,7 @@ class Study:
 
     def condition_of(self, cell: Cell) -> Condition:
         """A cell's condition with the stopping rule that holds for it."""
-        condition = CONDITIONS[cell.condition]
+        condition = self.condition(cell.condition)
         rules = [rule for rule in self.stop if rule.is_for(cell)]
         if not rules:
             return condition
@@ -219,9 +250,16 @@ class Study:
             stop = dataclasses.asdict(self.condition_of(cell).stop)
             said |= {"stop": stop, "order": self.order, "window": self.window}
             said["splits"] = list(self.splits)
-            if CONDITIONS[cell.condition].start == "generalizing":
+            own = [one for one in self.conditions if isinstance(one, Condition)]
+            if cell.condition in name_conditions(own):
+                said["condition"] = describe_condition(self.condition(cell.condition))
+            if self.condition(cell.condition).start == "generalizing":
                 start = self.condition_of(cell.generalizing())
                 said["stop of Generalizing"] = dataclasses.asdict(start.stop)
+        if cell.kind != "patterns" and (built := self.network(cell.network).built_with()):
+            said["network"] = built
+        if is_function(self.dataset_source(cell.dataset)):
+            said["dataset"] = self.dataset_source(cell.dataset)
         if cell.kind == "switch" and self.switch is not None:
             said["switch"] = dataclasses.asdict(self.switch)
         if cell.kind == "patterns" and self.patterns is not None:
@@ -272,6 +310,11 @@ class Study:
             for key, part in _TABLES.items():
                 if key in table:
                     table[key] = from_table(part, table[key], f"[{key}]")
+            if isinstance(table.get("conditions"), list):
+                table["conditions"] = [
+                    read_condition(one, f"[[conditions]] {number}") if isinstance(one, dict) else one
+                    for number, one in enumerate(table["conditions"], 1)
+                ]
             for key, part in _LISTS.items():
                 if key in table:
                     table[key] = from_tables(part, table[key], key)
@@ -289,7 +332,12 @@ class Study:
         name = "digits-quick"
         """
         own = {key: value for key, value in list_values(self).items() if key not in {*_TABLES, *_LISTS}}
+        has_own = any(isinstance(one, Condition) for one in self.conditions)
+        if has_own:
+            del own["conditions"]
         text = write_values(own)
+        for one in self.conditions if has_own else ():
+            text += ["", "[[conditions]]", *write_values(describe_condition(one))]
         for key in _LISTS:
             for part in getattr(self, key):
                 text += ["", f"[[{key}]]", *write_values(list_values(part))]

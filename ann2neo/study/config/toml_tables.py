@@ -22,6 +22,13 @@ def from_table(part: Any, table: Any, where: str) -> Any:
     if not isinstance(table, dict):
         raise TypeError(f"{at}must be a table, got {table!r:.80}")
     known = {field.name: field for field in dataclasses.fields(part)}
+    if "options" in known:
+        # Whatever else there is belongs to somebody who knows it: a builder.
+        del known["options"]
+        options = {key: value for key, value in table.items() if key not in known}
+        table = {key: value for key, value in table.items() if key in known}
+        table |= {"options": options} if options else {}
+        known["options"] = next(f for f in dataclasses.fields(part) if f.name == "options")
     for key in table:
         if key not in known:
             raise ValueError(f"{at}key must be one of {', '.join(known)}, got {key!r:.80}")
@@ -43,6 +50,7 @@ def _is_required(wanted: dataclasses.Field) -> bool:
 def list_values(part: Any) -> dict[str, Any]:
     """The fields of a dataclass that are not None."""
     values = {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
+    values |= values.pop("options", {})
     return {key: value for key, value in values.items() if value is not None}
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ann2neo.extras import needed
 from ann2neo.study.analysis.paper_order import (
-    MEMORIZING,
+    find_memorizing,
     select_measured,
     select_split,
     sort_names,
@@ -64,7 +64,7 @@ def draw_figure4(results: Results) -> Figure | None:
         None without generalizing and memorizing networks.
     """
     frame = select_split(select_measured(results))
-    frame = frame[frame["condition"].isin(["Generalizing", *MEMORIZING])]
+    frame = frame[frame["condition"].isin(["Generalizing", *find_memorizing(results)])]
     if not len(frame):
         return None
     figure, axes = _panels(2, 2, (9.0, 7.4))

@@ -239,13 +239,16 @@ BAD = {
     "value": (TOML.replace("[0, 3]", "[-1]"), "each of seeds must be at least 0, got -1"),
     "data set": (
         TOML.replace("digits", "imagenet"),
-        "datasets must be one of .*mnist.*, got 'imagenet'",
+        "datasets, unless .*, must be one of .*mnist.*, got 'imagenet'",
     ),
     "condition": (
         TOML.replace("MemRetrainLast", "Mem"),
         "conditions must be one of Random.*, got 'Mem'",
     ),
-    "network": (TOML.replace('"cnn"', '"rnn"'), r"\[\[networks\]\] 2: name must be one of mlp.*'rnn'"),
+    "network": (
+        TOML.replace('"cnn"', '"rnn"'),
+        r"\[\[networks\]\] 2: builder .* must be one of mlp.*'rnn'",
+    ),
     "start": (
         TOML.replace('"Generalizing", ', ""),
         "must hold 'Generalizing', from which 'MemRetrainLast'",
