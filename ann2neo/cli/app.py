@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Column
 
-from ann2neo.cli import networks, rasters, study
+from ann2neo.cli import networks, parts, rasters, study
 from ann2neo.cli.convert import convert
 from ann2neo.cli.reading import name_options
 from ann2neo.cli.terminal import (
@@ -83,6 +83,9 @@ def demo(
 
 app.command()(networks.record)
 app.command("layers")(networks.list_layers)
+app.command()(parts.record_plan)
+app.command()(parts.record_part)
+app.command()(parts.record_finish)
 app.command()(rasters.info)
 app.command()(rasters.analyze)
 app.command()(rasters.plot)

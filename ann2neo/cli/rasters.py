@@ -55,6 +55,7 @@ def analyze(
 ) -> None:
     """Print the indicators of each layer and the tests of the Poisson assumptions."""
     from ann2neo.significance.assumptions import poisson_assumptions
+    from ann2neo.spikes.stored_raster import open_raster
     from ann2neo.statistics.fano import fanofactor
     from ann2neo.statistics.intervals import cv, cv2
     from ann2neo.statistics.rates import firing_rate
@@ -62,7 +63,9 @@ def analyze(
 
     if out is not None:
         _check_table(out, overwrite=overwrite)
-    raster = read_file(file, segment, sampling_period, isolated)
+    # A folder, a store or one of parts, is gone through chunk by chunk.
+    opens = file.is_dir() and segment is None and sampling_period is None
+    raster = open_raster(file) if opens else read_file(file, segment, sampling_period, isolated)
     with _notes():
         summary = summarize(raster, window=window).reset_index()
         battery = poisson_assumptions(raster, window=window, alpha=alpha)

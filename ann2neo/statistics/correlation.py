@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
+from ann2neo.spikes.workers import Workers
+from ann2neo.statistics.accumulate import accumulate
 from ann2neo.statistics.accumulator import Accumulator
 from ann2neo.statistics.coincidences import coincidences
 from ann2neo.statistics.moments import center_products
@@ -18,7 +21,7 @@ _EXACT = {np.float32: 2**24, np.float64: 2**53}  # whole numbers up to here are 
 _WINDOWS_AT_ONCE = 8192
 
 
-def correlation(raster: RasterLike, window: int = 1) -> np.ndarray:
+def correlation(raster: RasterLike, window: int = 1, *, workers: Workers = 1) -> np.ndarray:
     """Pearson correlation of every two units' spike counts in consecutive windows.
 
     Parameters
@@ -27,6 +30,8 @@ def correlation(raster: RasterLike, window: int = 1) -> np.ndarray:
     window : int
         Samples per window, from 1 (do units fire at the same samples?) to ``n_samples // 2``. Samples
         beyond the last whole window are left out, with a warning.
+    workers : int, concurrent.futures.Executor or dask.distributed.Client
+        As for `accumulate`: the result is the same.
 
     Returns
     -------
@@ -56,7 +61,7 @@ def correlation(raster: RasterLike, window: int = 1) -> np.ndarray:
     """
     raster = as_recording(raster)
     check_window(raster.n_samples, window, at_least=2)
-    return Correlation(window).update(raster).result()
+    return accumulate(functools.partial(Correlation, window), raster, workers=workers).result()
 
 
 class Correlation(Accumulator):

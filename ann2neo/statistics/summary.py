@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pandas as pd
 
 from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.typing import Floats, Ints, RasterLike
+from ann2neo.spikes.workers import Workers
+from ann2neo.statistics.accumulate import accumulate
 from ann2neo.statistics.across_units import cv_percent_across_units, mean_across_units
 from ann2neo.statistics.fano import FanoFactor, fano_from_sums
 from ann2neo.statistics.groups import group_units
-from ann2neo.statistics.intervals import cv
+from ann2neo.statistics.intervals import Intervals
 from ann2neo.statistics.rates import FiringRate
 from ann2neo.statistics.sampling_noise import corrected_cv_percent, fanofactor_noise, firing_rate_noise
 from ann2neo.statistics.windows import check_window
 
 
-def summarize(raster: RasterLike, by: str | None = "layer", window: int = 100) -> pd.DataFrame:
+def summarize(
+    raster: RasterLike, by: str | None = "layer", window: int = 100, *, workers: Workers = 1
+) -> pd.DataFrame:
     """Firing rates, Fano factors and their variation across units, a row per group of units.
 
     Parameters
@@ -27,6 +33,8 @@ def summarize(raster: RasterLike, by: str | None = "layer", window: int = 100) -
     window : int
         Samples per window of the Fano factor, from 1 to ``n_samples``. Samples beyond the last whole
         window are left out of it, with a warning.
+    workers : int, concurrent.futures.Executor or dask.distributed.Client
+        As for `accumulate`: the result is the same.
 
     Returns
     -------
@@ -91,8 +99,9 @@ def summarize(raster: RasterLike, by: str | None = "layer", window: int = 100) -
     raster = as_recording(raster)
     groups = group_units(raster, by)
     check_window(raster.n_samples, window)
-    seen = FanoFactor(window).update(raster)
-    rates, intervals = FiringRate().update(raster), cv(raster)
+    seen = accumulate(functools.partial(FanoFactor, window), raster, workers=workers)
+    rates = accumulate(FiringRate, raster, workers=workers)
+    intervals = accumulate(Intervals, raster, workers=workers).cv()
     rows = [
         {
             **_paper_columns(rates.result()[units], fanofactors[units]),
