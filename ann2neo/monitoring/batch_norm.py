@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-
-from ann2neo.extras import needed
 
 
 @contextlib.contextmanager
@@ -23,14 +22,14 @@ def batch_norm_statistics(network: Any, samples: Any) -> Iterator[None]:
 
     Parameters
     ----------
-    network : keras.Model
+    network : keras.Model or torch.nn.Module
     samples : array of shape (n_samples, ...)
         Finite; shown to the network at once, in training mode.
 
     Raises
     ------
     TypeError
-        If `network` is not a `keras.Model`.
+        If `network` is neither.
     ValueError
         If `samples` are none, not finite or not what the network takes, or the network calls one batch
         normalization several times or has one that renormalizes: no averages would then do.
@@ -40,7 +39,7 @@ def batch_norm_statistics(network: Any, samples: Any) -> Iterator[None]:
     Layers below are in training mode too when a layer's averages are taken, so that the network gives
     for `samples` in inference mode what it gives in training mode, up to rounding. With dropout that is
     another network, and the averages are those of one draw. A layer that is frozen keeps its own
-    averages, as it does in training.
+    averages, as it does in training; torch does not say which are frozen, and all take the samples'.
 
     Examples
     --------
@@ -53,10 +52,17 @@ def batch_norm_statistics(network: Any, samples: Any) -> Iterator[None]:
     >>> normalized.round(3).tolist(), network.predict(samples, verbose=0).round(3).tolist()
     ([[-1.0], [1.0]], [[3.0], [5.0]])
     """
-    keras = needed("keras", extra="tensorflow")
-    if not isinstance(network, keras.Model):
-        raise TypeError(f"network must be a keras.Model, got {network!r:.60}")
-    samples = _checked(samples)
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(network, torch.nn.Module) and not _is_keras(network):
+        from ann2neo.monitoring.torch_batch_norm import use_averages
+
+        with use_averages(network, _check_samples(samples)):
+            yield
+        return
+    if not _is_keras(network):
+        raise TypeError(f"network must be a keras.Model or a torch.nn.Module, got {network!r:.60}")
+    keras = sys.modules["keras"]
+    samples = _check_samples(samples)
     if not network.built:
         network(samples[:1], training=False)
     # A pass in training mode may change more than averages: states of random layers, normed weights.
@@ -74,7 +80,12 @@ def batch_norm_statistics(network: Any, samples: Any) -> Iterator[None]:
             variable.assign(value)
 
 
-def _checked(samples: Any) -> np.ndarray:
+def _is_keras(network: Any) -> bool:
+    keras = sys.modules.get("keras")
+    return keras is not None and isinstance(network, keras.Model)
+
+
+def _check_samples(samples: Any) -> np.ndarray:
     array = np.asarray(samples)
     if array.ndim < 2 or array.dtype.kind not in "fiub" or not len(array):
         raise ValueError(

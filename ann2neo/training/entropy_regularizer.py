@@ -24,7 +24,8 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):
     plug-in entropy in bits of the patterns [activation > threshold] in the batch. In a loop of your own:
     ``strength * regularizer.entropy(activations)``.
 
-    Its arguments and its gradient may still change.
+    Its arguments and its gradient may still change. It is a tool to study patterns with, not one against
+    memorization: see the Notes.
 
     Parameters
     ----------
@@ -79,6 +80,11 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):
     true change of H when the bit is switched on, wherever there is a change. The blur lets samples feel
     each other that differ in several units, as nearly all do in a wide layer: a ratio of probabilities
     does not vanish with the number of units, and is at most (1 − ε) / ε.
+
+    **What it does not do.** Against learning noisy labels by heart a penalty on pattern entropy, like
+    one on firing rates, acts as a narrower network does; dropout of .8 or weight decay win by far (MNIST
+    with 40 % wrong labels, few seeds, test accuracy at the end: .77 without anything, .83 with the rate
+    penalized, .82 with 128 units instead of 512, .91 with weight decay, .94 with dropout).
 
     **Limits.** A reward goes on pushing patterns apart where H has reached log₂ n. A penalty ends in a
     local minimum where large groups of samples share patterns that are far apart: each group holds its

@@ -201,7 +201,37 @@ def refused(network, samples, said):
 
 def test_other_networks_are_refused():
     with (
-        pytest.raises(TypeError, match=r"network must be a keras\.Model, got <function"),
+        pytest.raises(TypeError, match=r"must be a keras\.Model or a torch\.nn\.Module, got <f"),
         monitoring.batch_norm_statistics(state, SAMPLES),
     ):
         pass
+
+
+def test_torch_gives_what_training_mode_gives():
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(2, 3, 3),
+        nn.BatchNorm2d(3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(12, 4),
+        nn.BatchNorm1d(4),
+    ).eval()
+    samples = SAMPLES.transpose(0, 3, 1, 2)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    generator = torch.random.get_rng_state()
+    with monitoring.batch_norm_statistics(network, samples), torch.no_grad():
+        found = network(torch.from_numpy(samples.copy()))
+        assert not network.training
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    assert torch.equal(torch.random.get_rng_state(), generator)
+    with torch.no_grad():
+        expected = network.train()(torch.from_numpy(samples.copy()))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    refused = pytest.raises(ValueError, match="samples must be what the network takes")
+    with refused, monitoring.batch_norm_statistics(network, samples[:, :1]):
+        pass
+    assert network.training

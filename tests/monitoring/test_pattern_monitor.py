@@ -51,6 +51,9 @@ def expected(model, steps, layers, probes=PROBES, labels=None, **options):
                 row = {"step": step, "probe": probe, "layer": layer}
                 column = None if labels is None else "label"
                 row |= a2n.patterns.summarize_patterns(now, labels=column).iloc[0].to_dict()
+                if column is not None:
+                    row["class_separation"] = a2n.patterns.class_separation(now, column)
+                    row["unit_information"] = a2n.patterns.unit_information(now, column).mean()
                 first, last = seen.setdefault((probe, layer), (now, None))
                 for name, before in (("initial", first), ("previous", last)):
                     compared = a2n.patterns.compare_patterns(

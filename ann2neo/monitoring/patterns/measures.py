@@ -11,6 +11,11 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.spikes import pattern_kernels
+from ann2neo.statistics.patterns.classes import (
+    count_by_class,
+    information_of_counts,
+    separation_of_counts,
+)
 from ann2neo.statistics.patterns.histogram import PatternHistogram, count_histogram
 from ann2neo.statistics.patterns.tables import comparison_columns, label_columns, pattern_columns
 
@@ -33,6 +38,8 @@ LABEL_COLUMNS = {
     "conditional_entropy": "float64",
     "mutual_information": "float64",
     "joint_saturated": "bool",
+    "class_separation": "float64",
+    "unit_information": "float64",
 }
 COMPARISON_COLUMNS = (
     "flip_rate",
@@ -73,10 +80,21 @@ class Moment:
         return count_histogram(self.words, 0, self.n_samples, (each, distinct))
 
     def columns(self) -> dict[str, Any]:
-        """A row of `ann2neo.patterns.summarize_patterns`."""
+        """A row of `ann2neo.patterns.summarize_patterns`, and with labels what they say of classes."""
         spike_counts = np.bitwise_count(self.words).sum(axis=1, dtype=np.int64)
         row = pattern_columns(self.histogram, spike_counts)
-        return row if self.labels is None else row | label_columns(self.histogram)
+        if self.labels is None:
+            return row
+        codes, distinct = self.labels
+        each = np.repeat(codes, self.n_samples // codes.size)
+        counts = count_by_class(self.words, each, distinct.size)
+        sizes = np.bincount(each, minlength=distinct.size)
+        return {
+            **row,
+            **label_columns(self.histogram),
+            "class_separation": separation_of_counts(counts, sizes),
+            "unit_information": float(information_of_counts(counts, sizes).mean()),
+        }
 
     def columns_against(self, before: Moment) -> dict[str, Any]:
         """A row of `ann2neo.patterns.compare_patterns`."""

@@ -124,6 +124,9 @@ class PatternMonitor(Monitor):
                 As `ann2neo.patterns.summarize_patterns` has them.
             ``conditional_entropy``, ``mutual_information``, ``joint_saturated``
                 Likewise, with labels only.
+            ``class_separation``, ``unit_information``
+                `ann2neo.patterns.class_separation` and the mean over units of
+                `ann2neo.patterns.unit_information`, with labels only.
             ``flip_rate_initial`` to ``vanished_initial``
                 As `ann2neo.patterns.compare_patterns` has them, of the first look and this one.
             ``flip_rate_previous`` to ``vanished_previous``
