@@ -128,6 +128,11 @@ class PoissonAssumptions:
     def _units(self) -> pd.DataFrame:
         return self.tests["ljung_box"].units.copy(deep=True)
 
+    def _repr_html_(self) -> str:
+        from ann2neo.significance.result_html import render_assumptions
+
+        return render_assumptions(self)
+
     def __repr__(self) -> str:
         columns = ["layer", "test", "n_tested", "fraction_rejecting", "pearson", "cauchy", "verdict"]
         table = self.verdicts()[columns].to_string(index=False, float_format="{:.3g}".format)

@@ -172,6 +172,11 @@ class TestResult:
         axes[1].legend(loc="upper right", frameon=False)
         return axes
 
+    def _repr_html_(self) -> str:
+        from ann2neo.significance.result_html import render_result
+
+        return render_result(self)
+
     def __repr__(self) -> str:
         lines = [f"TestResult: {self.method}", f"  null: {self.null}"]
         if self.parameters:
