@@ -11,8 +11,8 @@ import numpy as np
 
 from ann2neo.recording.adapters import find_adapter
 from ann2neo.recording.batches import Batch, batches
+from ann2neo.recording.layer_recorders import make_recorder
 from ann2neo.recording.observation import ConvUnits
-from ann2neo.recording.recorder import Recorder
 from ann2neo.recording.showing import (
     Augment,
     check_mask,
@@ -83,7 +83,7 @@ def record(
     progress: bool = True,
     store: str | Path | None = None,
     overwrite: bool = False,
-) -> SpikeRaster | Path:
+) -> SpikeRaster | dict[str, SpikeRaster] | Path:
     """Record which units of a network are active at which sample.
 
     The network runs in inference mode and is left as it was found. Float activations of one batch at a
@@ -159,6 +159,8 @@ def record(
     Returns
     -------
     SpikeRaster, or pathlib.Path with `store`
+        Under ``conv_units="channels"``, layers that differ in their positions come as a dict of one
+        raster by layer name, each as if recorded alone, all from one pass; `store` then is refused.
 
     Raises
     ------
@@ -240,7 +242,7 @@ def record(
         adapter.observe(network, head[0].inputs, layers) as observation,
         shown.noise(adapter, network, observation),
     ):
-        recorder = Recorder(observation, threshold, conv_units, about)
+        recorder: Any = make_recorder(observation, threshold, conv_units, about)
         stream = _chained(head, stream)
         if store is not None:
             return recorder.to_store(stream, n_samples, progress, store, overwrite)

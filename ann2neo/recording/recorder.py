@@ -54,8 +54,17 @@ class Recorder:
 
     def to_raster(self, stream: Iterator[Batch], n_samples: int | None, progress: bool) -> SpikeRaster:
         """Record in memory."""
-        packer = Packer(len(self._units), None if self._by_channel else n_samples)
+        packer = Packer(self.n_units, None if self._by_channel else n_samples)
         self._run(stream, packer, n_samples, progress)
+        return self.finish(packer)
+
+    @property
+    def n_units(self) -> int:
+        """Units of all layers."""
+        return len(self._units)
+
+    def finish(self, packer: Packer) -> SpikeRaster:
+        """The raster of what was added."""
         # None is for packers that flush.
         words = cast(np.ndarray, packer.finish())
         return SpikeRaster(words, packer.n_samples, **self._description())
@@ -85,12 +94,13 @@ class Recorder:
     ) -> None:
         with ProgressBar(n_samples, "record", unit="sample", unit_scale=True, progress=progress) as bar:
             for batch in stream:
-                self._add(batch, packer)
+                self.add(batch, packer)
                 bar.update(batch.n_samples)
                 # Not held while the next one is made.
                 del batch
 
-    def _add(self, batch: Batch, packer: Packer) -> None:
+    def add(self, batch: Batch, packer: Packer) -> None:
+        """Record one batch."""
         self._log.begin(batch)
         try:
             activations = self._observation(batch.inputs)

@@ -216,6 +216,8 @@ class _Finder:
     def _find_reason(self, call: Call, position: int, activation: str) -> str:
         """Why an output is no node; "" if it is one."""
         seen = call.made[position]
+        if seen.value is None and ".parametrizations." in call.path:
+            return "makes a weight"
         if activation == "spikes" and self._n_calls[call.key] > 1:
             return f"a time step of {call.path!r}"
         if call.module is None:

@@ -101,7 +101,7 @@ class Trials:
                 tensors = self._try(rows, taps)
             if tensors is not None:
                 for found, tensor in zip(shown, tensors, strict=True):
-                    ignored = int(self.draws and number > 0)
+                    ignored = len(rows) if self.n_batch == 1 else int(self.draws and number > 0)
                     found.append(Shown(tuple(int(row) for row in rows), tensor, ignored))
         self._reset()
         return shown
