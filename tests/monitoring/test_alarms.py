@@ -143,9 +143,11 @@ def test_a_separation_that_comes_back_is_no_memorization():
 
 
 def test_layers_die_by_rate_and_by_silence():
-    rule = monitoring.LayerDeath()
-    looks = [(0.4, 0.2), (0.1, 0.3), (0.3, 0.9), (0.19, 0.31)]
-    assert [rule.update(*look) for look in looks] == [False, False, False, True]
+    looks = [(0.4, 0.2), (0.1, 0.3), (0.3, 0.9), (0.19, 0.31), (0.1, 0.9), (0.4, 0.9), (0.1, 0.9)]
+    for patience, expected in ((1, [3, 4, 6]), (2, [4])):
+        rule = monitoring.LayerDeath(patience=patience)
+        flags = [rule.update(*look) for look in looks]
+        assert [number for number, flag in enumerate(flags) if flag] == expected
 
 
 def learn(model, labels, alarm, epochs):
@@ -192,14 +194,15 @@ def test_memorization_alarm_refuses_what_it_cannot_follow():
 
 def test_a_layer_that_dies_is_named():
     model = digits_model(np.random.default_rng(0))
-    alarm = monitoring.DyingLayerAlarm({"train": DIGITS.x_train[:100]}, layers=["hidden"])
+    alarm = monitoring.DyingLayerAlarm({"train": DIGITS.x_train[:100]}, layers=["hidden"], patience=2)
     alarm.observe(model, 0)
     hidden = model.get_layer("hidden")
     hidden.bias.assign(np.where(np.arange(32) < 28, -100, 0))
-    with pytest.warns(monitoring.DyingLayerWarning, match=r"by step 1 in layer 'hidden' \(rate 0\.0"):
-        alarm.observe(model, 1)
-    assert (alarm.flagged_at, alarm.should_stop) == (1, False)
-    alarm.observe(model, 2)
+    alarm.observe(model, 1)
+    with pytest.warns(monitoring.DyingLayerWarning, match=r"by step 2 in layer 'hidden' \(rate 0\.0"):
+        alarm.observe(model, 2)
+    assert (alarm.flagged_at, alarm.should_stop) == (2, False)
+    alarm.observe(model, 3)
 
 
 def test_the_switches_in_small(monkeypatch):

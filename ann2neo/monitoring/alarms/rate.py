@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -104,7 +105,9 @@ class DyingLayerAlarm(Alarm, ActivityMonitor):
         As for `ActivityMonitor`; the first set is judged. 100 of the samples trained on will do.
     rate_fraction, silent_increase : float
         In (0, 1). It warns of a layer whose rate lies below `rate_fraction` of that at the first look,
-        and whose fraction of silent units above it by more than `silent_increase`.
+        and whose fraction of silent units above it by more than `silent_increase`,
+    patience : int
+        for so many looks in a row; see `LayerDeath`.
     stop : bool
         Ask for the end of the training as well: a callback ends it; in a loop of your own ask
         `should_stop`.
@@ -141,12 +144,13 @@ class DyingLayerAlarm(Alarm, ActivityMonitor):
         *,
         rate_fraction: float = 0.5,
         silent_increase: float = 0.1,
+        patience: int = 10,
         stop: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(probes, **options)
-        self._settings = (rate_fraction, silent_increase)
-        LayerDeath(*self._settings)
+        self._new_rule = functools.partial(LayerDeath, rate_fraction, silent_increase, patience=patience)
+        self._new_rule()
         self._rules: dict[str, LayerDeath] = {}
         self._stop = check_stop(stop)
 
@@ -154,7 +158,7 @@ class DyingLayerAlarm(Alarm, ActivityMonitor):
         dying = []
         for layer in self.layers:
             rates = self.latest_rates(self.probes[0], layer)
-            rule = self._rules.setdefault(layer, LayerDeath(*self._settings))
+            rule = self._rules.setdefault(layer, self._new_rule())
             if rule.update(float(rates.mean()), float((rates == 0).mean())):
                 dying.append(f"{layer!r} (rate {rates.mean():.3g}, {(rates == 0).mean():.0%} silent)")
         if not dying:

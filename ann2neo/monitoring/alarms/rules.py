@@ -121,20 +121,26 @@ class LayerDeath:
     rate_fraction : float
         In (0, 1): the firing rate must lie below this fraction of what it was at the first look,
     silent_increase : float
-        in (0, 1): and the fraction of silent units above what it was by more than this.
+        in (0, 1): and the fraction of silent units above what it was by more than this,
+    patience : int
+        for so many looks in a row, at least 1: a fresh output layer shakes a layer in its first steps.
 
     Examples
     --------
     >>> from ann2neo import monitoring
-    >>> rule = monitoring.LayerDeath()
+    >>> rule = monitoring.LayerDeath(patience=1)
     >>> rule.update(0.5, 0.1), rule.update(0.2, 0.15), rule.update(0.2, 0.3)
     (False, False, True)
     """
 
-    def __init__(self, rate_fraction: float = 0.5, silent_increase: float = 0.1) -> None:
+    def __init__(
+        self, rate_fraction: float = 0.5, silent_increase: float = 0.1, *, patience: int = 10
+    ) -> None:
         self.rate_fraction = check_level(rate_fraction, "rate_fraction")
         self.silent_increase = check_level(silent_increase, "silent_increase")
+        self._patience = check_count(patience, "patience")
         self._start: tuple[float, float] | None = None
+        self._n_dying = 0
 
     def update(self, rate: float, silent_fraction: float) -> bool:
         """Take the next mean firing rate and fraction of silent units; whether the layer dies."""
@@ -142,4 +148,6 @@ class LayerDeath:
             self._start = rate, silent_fraction
         first_rate, first_silent = self._start
         falls = rate < self.rate_fraction * first_rate
-        return falls and silent_fraction > first_silent + self.silent_increase
+        dying = falls and silent_fraction > first_silent + self.silent_increase
+        self._n_dying = self._n_dying + 1 if dying else 0
+        return self._n_dying >= self._patience
