@@ -107,12 +107,12 @@ def _smooth_tails(
     """Tails of the moved gamma law (mirrored for negative skewness) of the same three moments."""
     sd = np.sqrt(np.where(variance > 0, variance, 1))
     # A half on either side: A is whole.
-    below = _pearson3((pairs + 0.5 - mean) / sd, skewness)
-    above = _pearson3(-(pairs - 0.5 - mean) / sd, -skewness)
+    below = pearson3((pairs + 0.5 - mean) / sd, skewness)
+    above = pearson3(-(pairs - 0.5 - mean) / sd, -skewness)
     return below, above
 
 
-def _pearson3(z: np.ndarray, skewness: np.ndarray) -> np.ndarray:
+def pearson3(z: np.ndarray, skewness: np.ndarray) -> np.ndarray:
     """Distribution function of the standardized Pearson type III law."""
     straight = np.abs(skewness) < 1e-4
     shape = 4 / np.where(straight, 1, skewness) ** 2

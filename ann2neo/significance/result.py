@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.extras import needed
+from ann2neo.significance.combine import Adjustment, adjust_within_layers
 from ann2neo.spikes import raster_tables
 from ann2neo.spikes.argument_checks import check_level
+from ann2neo.spikes.typing import Bits
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -109,7 +111,9 @@ class TestResult:
             self.units, {"statistic": self.statistic, "pvalue": self.pvalue, **self.columns}
         )
 
-    def significant(self, alpha: float = 0.05, adjust: str | None = "benjamini-hochberg") -> np.ndarray:
+    def significant(
+        self, *, alpha: float = 0.05, adjust: Adjustment | None = "benjamini-hochberg"
+    ) -> np.ndarray:
         """Which units reject the null, bool, shape (n_units,); False where the p-value is NaN.
 
         Parameters
@@ -117,19 +121,21 @@ class TestResult:
         alpha : float
             Level, in (0, 1): p-values of at most `alpha` reject.
         adjust : {"benjamini-hochberg", "holm"} or None
-            Adjust the p-values for the number of units tested first; see `ann2neo.adjust_pvalues`.
-            None takes them as they are.
+            Adjust the p-values for the number of units of the layer that were tested first; see
+            `ann2neo.adjust_pvalues`. Rows that stand for a whole layer (``unit_index`` −1) are adjusted
+            for one another. None takes the p-values as they are.
 
         Raises
         ------
         TypeError, ValueError
             If `alpha` or `adjust` is none of these.
         """
-        from ann2neo.significance.combine import adjust_pvalues
-
         alpha = check_level(alpha, "alpha")
-        pvalue = self.pvalue if adjust is None else adjust_pvalues(self.pvalue, adjust)
-        return pvalue <= alpha
+        pvalue = self.pvalue
+        if adjust is not None:
+            pvalue = adjust_within_layers(self.pvalue, self.units, adjust)
+        rejects: Bits = pvalue <= alpha
+        return rejects
 
     def plot(self, ax: Any = None) -> Any:
         """Histograms of the statistic and, beside it, of the p-values.

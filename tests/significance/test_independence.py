@@ -13,12 +13,13 @@ from statsmodels.stats.diagnostic import acorr_ljungbox
 
 from ann2neo import SpikeRaster
 from ann2neo.significance.independence import (
-    _ljung_box,
     _probability_of_runs,
-    _runs_pvalue,
+    _runs_pvalues,
     ljung_box_test,
     runs_test,
 )
+from ann2neo.significance.kernels.ljung_box import statistic_of
+from ann2neo.significance.ljung_box_null import _gamma_pvalues, ljung_box_statistic
 from ann2neo.spikes.lagged import LaggedCounts
 from ann2neo.statistics.autocorrelation import autocorrelation_from_counts
 from tests.strategies import dense
@@ -57,24 +58,67 @@ def test_ljung_box_agrees_with_statsmodels(active):
             continue
         expected = acorr_ljungbox(train.astype(float), lags=[max_lag])
         np.testing.assert_allclose(result.statistic[unit], expected["lb_stat"].iloc[0], rtol=1e-8)
-        few = min(train.sum(), (~train).sum()) ** 2 < 20 * n
-        assert result.columns["too_few_spikes"][unit] == few
-        pvalue = np.nan if few else expected["lb_pvalue"].iloc[0]
-        np.testing.assert_allclose(result.pvalue[unit], pvalue, rtol=1e-8)
+        # So short that the train itself is permuted, unless there is but one spike or pause.
+        assert np.isnan(result.pvalue[unit]) == (min(train.sum(), (~train).sum()) < 2)
+        rarer = np.flatnonzero(train if 2 * train.sum() <= n else ~train)
+        np.testing.assert_allclose(
+            statistic_of(rarer, n, max_lag), expected["lb_stat"].iloc[0], rtol=1e-8
+        )
 
 
-@pytest.mark.parametrize("pauses", [False, True])
-def test_ljung_box_has_no_pvalue_from_few_spikes_or_pauses(pauses):
-    # At 8,000 samples 400 spikes make 20 pairs a lag, were they independent.
-    active = np.zeros((8000, 3), bool)
-    for unit, n_spikes in enumerate((0, 399, 400)):
-        active[np.random.default_rng(unit).permutation(8000)[:n_spikes], unit] = True
-    result = ljung_box_test(active ^ pauses)
-    assert result.columns["too_few_spikes"].tolist() == [True, True, False]
-    assert np.isnan(result.pvalue).tolist() == [True, True, False]
-    assert np.isnan(result.statistic).tolist() == [True, False, False]
-    expected = acorr_ljungbox(active[:, 2].astype(float), lags=[10])
-    np.testing.assert_allclose(result.pvalue[2], expected["lb_pvalue"].iloc[0], rtol=1e-8)
+def test_many_pairs_take_statsmodels_law():
+    active = np.random.default_rng(5).random((10_000, 3)) < [0.2, 0.5, 0.8]
+    result = ljung_box_test(active)
+    for unit, train in enumerate(active.T):
+        expected = acorr_ljungbox(train.astype(float), lags=[10])["lb_pvalue"].iloc[0]
+        np.testing.assert_allclose(result.pvalue[unit], expected, rtol=1e-8)
+    assert not result.columns["permuted"].any()
+
+
+def test_permutation_pvalues_by_enumeration():
+    # All trains of 3 spikes at 9 samples: the fraction with a statistic at least as large.
+    train = np.array([1, 1, 0, 1, 0, 0, 0, 0, 0], bool)
+    all_trains = np.array([np.isin(np.arange(9), c) for c in combinations(range(9), 3)])
+    statistics = ljung_box_test(all_trains.T, max_lag=3).statistic
+    observed = ljung_box_test(train[:, None], max_lag=3)
+    exact = np.mean(statistics >= observed.statistic[0] * (1 - 1e-9))
+    found = [
+        ljung_box_test(train[:, None], max_lag=3, rng=np.random.default_rng(seed)).pvalue[0]
+        for seed in range(200)
+    ]
+    # Each is h / l with h = 50: a relative standard deviation of about √((1 − p) / 50).
+    assert np.mean(found) == pytest.approx(exact, rel=4 * np.sqrt((1 - exact) / 50 / 200) + 0.02)
+    assert observed.pvalue[0] == ljung_box_test(~train[:, None], max_lag=3).pvalue[0]
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "rate", "max_lag", "n_units"),
+    [(200, 0.5, 10, 3000), (1000, 0.02, 10, 3000), (1000, 0.5, 300, 6000), (300, 0.9, 299, 1500)],
+)
+def test_ljung_box_holds_its_small_levels(n_samples, rate, max_lag, n_units):
+    pvalue = ljung_box_test(independent(n_samples, rate, n_units, seed=4), max_lag).pvalue
+    pvalue = pvalue[~np.isnan(pvalue)]
+    for level in (0.05, 0.01, 0.001):
+        assert np.sum(pvalue <= level) <= stats.binom.ppf(0.9995, pvalue.size, level), level
+
+
+def test_every_unit_of_two_spikes_and_pauses_is_tested():
+    active = np.zeros((20_000, 5), bool)
+    for unit, n_spikes in enumerate((1, 2, 30, 19_998, 19_999)):
+        active[np.random.default_rng(unit).permutation(20_000)[:n_spikes], unit] = True
+    result = ljung_box_test(active)
+    assert np.isnan(result.pvalue).tolist() == [True, False, False, False, True]
+    active[:, 2] = False
+    active[1000:1030, 2] = True
+    assert ljung_box_test(active).pvalue[2] < 0.001
+
+
+def test_the_gamma_law_meets_the_chi_square_law():
+    # Its skewness is simulated, which shows far out in the tail.
+    ones, statistic = np.array([3000, 10_000]), np.array([18.3, 29.6])
+    found = _gamma_pvalues(statistic, ones, 20_000, 10)
+    np.testing.assert_allclose(found, stats.chi2.sf(statistic, 10), rtol=0.5)
+    np.testing.assert_allclose(found[0], stats.chi2.sf(18.3, 10), rtol=0.05)
 
 
 def test_ljung_box_golden():
@@ -94,7 +138,7 @@ def test_ljung_box_does_not_overflow():
     r = autocorrelation_from_counts(table)[:, 1:]
     assert r[0, 0] == pytest.approx(float(exact), rel=1e-12)
     expected = n * (n + 2) * exact**2 / (n - 1)
-    assert _ljung_box(r, n)[0] == pytest.approx(float(expected), rel=1e-12)
+    assert ljung_box_statistic(r, n)[0] == pytest.approx(float(expected), rel=1e-12)
 
 
 @pytest.mark.parametrize("rate", [0.025, *RATES[1:], 0.975])
@@ -139,8 +183,10 @@ def test_law_of_runs_by_enumeration(ones, zeros):
     mean, variance = expected @ runs, expected @ runs**2 - (expected @ runs) ** 2
     for r in runs[expected > 0]:
         tails = expected[runs <= r].sum(), expected[runs >= r].sum()
-        found = _runs_pvalue(int(r), ones, n, mean, variance)
+        found, mid = _runs_pvalues(int(r), ones, n, mean, variance)
         assert found == pytest.approx(min(1, 2 * min(tails)), rel=1e-11)
+        half = expected[int(r) - 2] / 2
+        assert mid == pytest.approx(min(1, 2 * (min(tails) - half)), rel=1e-11, abs=1e-15)
 
 
 @given(dense(max_samples=200, max_units=4))

@@ -32,7 +32,9 @@ def test_frame_and_significance(pvalue):
     assert list(frame) == ["layer", "unit_index", "gain", "statistic", "pvalue", "flag"]
     np.testing.assert_array_equal(frame["pvalue"], pvalue)
     assert found.n_tested == np.sum(~np.isnan(pvalue))
-    raw, adjusted, holm = (found.significant(0.1, a) for a in (None, "benjamini-hochberg", "holm"))
+    raw, adjusted, holm = (
+        found.significant(alpha=0.1, adjust=a) for a in (None, "benjamini-hochberg", "holm")
+    )
     assert not raw[np.isnan(pvalue)].any()
     assert np.all(holm <= adjusted)
     assert np.all(adjusted <= raw)
@@ -42,9 +44,9 @@ def test_frame_and_significance(pvalue):
 def test_significant_golden():
     # Benjamini–Hochberg by hand: .01·3/1, .02·3/2, .9 → .03, .03, .9.
     found = result([0.01, np.nan, 0.02, 0.9])
-    assert found.significant(0.03).tolist() == [True, False, True, False]
-    assert found.significant(0.029).tolist() == [False] * 4
-    assert found.significant(0.01, adjust=None).tolist() == [True, False, False, False]
+    assert found.significant(alpha=0.03).tolist() == [True, False, True, False]
+    assert found.significant(alpha=0.029).tolist() == [False] * 4
+    assert found.significant(alpha=0.01, adjust=None).tolist() == [True, False, False, False]
 
 
 def test_nothing_inside_can_be_changed():
@@ -101,9 +103,9 @@ def test_faults_are_named():
     with pytest.raises(TypeError, match=r"units must be a pandas\.DataFrame"):
         TestResult([1.0], [0.5], "", "", {}, None)
     with pytest.raises(ValueError, match=r"alpha must lie in \(0, 1\), got 5"):
-        result([0.5]).significant(5)
+        result([0.5]).significant(alpha=5)
     with pytest.raises(TypeError, match=r"alpha must be a number in \(0, 1\), got 'a'"):
-        result([0.5]).significant("a")
+        result([0.5]).significant(alpha="a")
     with pytest.raises(ValueError, match="method must be one of"):
         result([0.5]).significant(adjust="sidak")
     with pytest.raises(ValueError, match=r"no column named as a result, got \['gain'\]"):

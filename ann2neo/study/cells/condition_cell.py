@@ -170,7 +170,7 @@ def measure_test_accuracy(network: Any, data: Dataset) -> float:
 
 def _indicators(raster: SpikeRaster, window: int) -> dict[str, Any]:
     summary = summarize(raster, window=window).iloc[0]
-    battery = poisson_assumptions(raster, window, ALPHA)
+    battery = poisson_assumptions(raster, window, alpha=ALPHA)
     row: dict[str, Any] = {str(k): _number(v) for k, v in summary.items()}
     row |= {"n_units": raster.n_units, "n_samples": raster.n_samples}
     row |= {f"{name}_rejecting": _fraction_rejecting(battery, name) for name in _REJECTING}

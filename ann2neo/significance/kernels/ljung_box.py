@@ -1,0 +1,100 @@
+# mypy: disable-error-code="no-untyped-def"
+"""The compiled loops of Ljung and Box's statistic of few spikes, observed and under permutation."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from ann2neo.significance.kernels.rng import ONE, below
+
+
+@numba.njit(nogil=True, cache=True)
+def statistic_of(spikes, n_samples, max_lag):
+    """Q = n (n + 2) Σ_k r_k² / (n − k) of a train given by its sorted spikes."""
+    together = np.zeros(max_lag + 1, np.int64)
+    ends = np.zeros(max_lag + 1, np.int64)
+    return _statistic(spikes, n_samples, max_lag, together, ends)
+
+
+@numba.njit(nogil=True, cache=True)
+def sequential_counts(observed, n_spikes, n_samples, max_lag, enough, most, state):
+    """Draw permutations until `enough` have a statistic of at least `observed`, at most `most`.
+
+    Returns the number of those, and of all that were drawn.
+    """
+    s = (state[0], state[1], state[2], state[3])
+    words = np.zeros((n_samples + 63) >> 6, np.uint64)
+    spikes = np.empty(n_spikes, np.int64)
+    together, ends = np.zeros(max_lag + 1, np.int64), np.zeros(max_lag + 1, np.int64)
+    # Equal sums differ in rounding.
+    threshold = observed * (1 - 1e-9)
+    n_reached, drawn = 0, 0
+    while drawn < most and n_reached < enough:
+        s = _draw(n_spikes, n_samples, words, spikes, s)
+        n_reached += _statistic(spikes, n_samples, max_lag, together, ends) >= threshold
+        drawn += 1
+    state[:] = s
+    return n_reached, drawn
+
+
+@numba.njit(nogil=True, cache=True)
+def _draw(n_spikes, n_samples, words, spikes, s):
+    """Choose spikes, every choice equally likely, sorted; `words` are zeros before and after."""
+    chosen = 0
+    while chosen < n_spikes:
+        place, s = below(np.uint64(n_samples), s)
+        bit = ONE << (place & np.uint64(63))
+        if words[place >> np.uint64(6)] & bit == 0:
+            words[place >> np.uint64(6)] |= bit
+            chosen += 1
+    found = 0
+    for w in range(words.size):
+        word = words[w]
+        while word:
+            lowest = word & (~word + ONE)
+            spikes[found] = (w << 6) + _place(lowest)
+            found += 1
+            word ^= lowest
+        words[w] = np.uint64(0)
+    return s
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _place(bit):
+    """Which of 64 bits is set: the number of those below it."""
+    word = bit - ONE
+    word -= (word >> ONE) & np.uint64(0x5555555555555555)
+    word = (word & np.uint64(0x3333333333333333)) + (
+        (word >> np.uint64(2)) & np.uint64(0x3333333333333333)
+    )
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@numba.njit(nogil=True, cache=True)
+def _statistic(spikes, n_samples, max_lag, together, ends):
+    k, n = spikes.size, n_samples
+    together[:] = 0
+    ends[:] = 0
+    for i in range(k):
+        t = spikes[i]
+        for j in range(i + 1, k):
+            lag = spikes[j] - t
+            if lag > max_lag:
+                break
+            together[lag] += 1
+        # Spikes among the first and the last `lag` samples.
+        if t < max_lag:
+            ends[t + 1] += 1
+        if n - t <= max_lag:
+            ends[n - t] += 1
+    total, near_ends = 0.0, 0
+    rate = k / n
+    variance = k * (1 - rate)
+    for lag in range(1, max_lag + 1):
+        near_ends += ends[lag]
+        # Σ (x_t − m)(x_{t+k} − m), as in `autocorrelation_from_counts`.
+        products = together[lag] - rate * (2 * k - near_ends) + (n - lag) * rate * rate
+        total += (products / variance) ** 2 / (n - lag)
+    return n * (n + 2.0) * total
