@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
+_VOID = ("img",)
+"""Elements that have no end."""
+
 
 class Markup(str):
     """Text that is HTML already."""
@@ -30,6 +33,8 @@ def element(name: str, *contents: object, **attributes: object) -> Markup:
         f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
         for key, value in attributes.items()
     )
+    if name in _VOID:
+        return Markup(f"<{name}{written}>")
     return Markup(f"<{name}{written}>{''.join(markup(content) for content in contents)}</{name}>")
 
 

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ann2neo.spikes.html import Markup, element
-from ann2neo.study.analysis.hypotheses import ASSUMES, Hypothesis, judge_hypotheses
+from ann2neo.study.analysis.hypotheses import ASSUMES, Hypothesis
 from ann2neo.study.analysis.number_format import format_pvalue, format_significant
-from ann2neo.study.report.html import heads, make_table, text
+from ann2neo.study.report.html import heads, make_table
 
 if TYPE_CHECKING:
-    from ann2neo.study.cells.result_tables import Results
+    pass
 
 
-def write_hypotheses(results: Results) -> Markup:
+def write_hypotheses(judged: list[Hypothesis]) -> Markup:
     """Verdicts in a table, then each hypothesis with its numbers."""
-    judged = judge_hypotheses(results)
     overview = make_table(
         "The hypotheses of the paper's section 3.2, judged by this study and by the paper.",
         [heads("hypothesis", "this study", "the paper", "deciding number")],
@@ -38,7 +37,12 @@ def _verdicts(one: Hypothesis) -> list[Markup]:
     if one.verdict != "not in this study":
         row = one.numbers.iloc[0]
         main = f"{row['quantity']}: {_median(row)}, n = {row['n']:.0f}"
-    return [text(verdict), text(one.paper), text(main)]
+    cells = {"this study": verdict, "the paper": one.paper, "deciding number": main}
+    # On narrow screens, where a row is a block, each cell says what it is.
+    return [
+        element("td", element("span", f"{head}: ", class_="label"), cell, class_="text")
+        for head, cell in cells.items()
+    ]
 
 
 def _details(one: Hypothesis) -> Markup:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ann2neo.spikes.html import Markup, element
+from ann2neo.study.analysis.hypotheses import judge_hypotheses
 from ann2neo.study.analysis.paper_order import LAYER, full_name, is_broken
 from ann2neo.study.analysis.published import QUANTITIES, read_published
 from ann2neo.study.cells.cell_files import list_versions, write_whole
@@ -17,6 +18,7 @@ from ann2neo.study.report.html import embed_figure, heads, make_table, text
 from ann2neo.study.report.hypothesis_section import write_hypotheses
 from ann2neo.study.report.pattern_section import has_patterns, summarize_patterns, write_patterns
 from ann2neo.study.report.table_section import write_tables
+from ann2neo.study.report.words import summarize_verdicts, write_glossary
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
@@ -90,20 +92,22 @@ def _page(results: Results) -> str:
         element("style", Markup(style)),
     )
     sections: dict[str, Markup] = {}
-    if _has_conditions(results):
-        sections["hypotheses"] = write_hypotheses(results)
+    judged = judge_hypotheses(results) if _has_conditions(results) else []
+    if judged:
+        sections["hypotheses"] = write_hypotheses(judged)
         sections["figures"] = _figure_section(results)
         sections["tables"] = write_tables(results)
     if has_patterns(results):
         sections["patterns"] = write_patterns(results)
-    sections["cells"] = _broken_section(results)
+    sections["failures"] = _broken_section(results)
     sections["configuration"] = _configuration_section(results)
     links = [element("li", element("a", key, href=f"#{key}")) for key in sections]
     body = element(
         "body",
         element("h1", f"Study {name}"),
-        _summary(results) if _has_conditions(results) else "",
+        Markup(_summary(results) + summarize_verdicts(judged)) if judged else "",
         summarize_patterns(results) if has_patterns(results) else "",
+        write_glossary(results) if judged else "",
         element("nav", element("ul", *links)),
         *(element("section", section, id=key) for key, section in sections.items()),
     )
@@ -127,7 +131,7 @@ def _summary(results: Results) -> Markup:
     data = ", ".join(full_name(name) for name in dict.fromkeys(cells["dataset"]))
     return element(
         "p",
-        f"{count} cells ({broken} without numbers) of {names} on {data}, {cells['seed'].nunique()} "
+        f"{count} networks ({broken} without numbers), {names} on {data}, {cells['seed'].nunique()} "
         "seed(s): spike trains of the observed layer under the conditions of Lehmler et al., "
         "Neurocomputing (2024), ",
         element(
@@ -147,7 +151,8 @@ def _is_published(cells: pd.DataFrame) -> bool:
 
 def _figure_section(results: Results) -> Markup:
     made = draw_figures(results)
-    parts = [element("h2", "Figures")]
+    about = "Numbered as in the paper, whose figure 1 shows the method."
+    parts = [element("h2", "Figures"), element("p", about)]
     for key, caption in CAPTIONS.items():
         number = key.removeprefix("figure")
         if key in made:
@@ -160,14 +165,14 @@ def _figure_section(results: Results) -> Markup:
 def _broken_section(results: Results) -> Markup:
     rows = results.cells if len(results.cells) else results.indicators
     broken = rows[is_broken(rows)]
-    heading = element("h2", "Cells without numbers")
+    heading = element("h2", "Networks without numbers")
     if not len(broken):
         return Markup(heading + element("p", "None failed or diverged."))
     place = [c for c in ("kind", "network", "width", "dataset", "condition", "seed") if c in broken]
     once = broken.drop_duplicates(place)
     shown = make_table(
-        "Cells that failed, and cells whose loss became NaN (diverged).",
-        [heads("cell", "status", "error")],
+        "Networks that failed, and networks whose loss became NaN (diverged).",
+        [heads("network", "status", "error")],
         [
             (" ".join(str(row[c]) for c in place), [text(row["status"]), text(row["error"])])
             for _, row in once.iterrows()
@@ -190,7 +195,7 @@ def _version_table(results: Results) -> Markup:
     page = list_versions()
     names = list(dict.fromkeys(name for found in (*results.versions, page) for name in found))
     return make_table(
-        "What cells were run with, as far as they say, and what this page was made with.",
-        [heads("package", *["cells"] * len(results.versions), "page")],
+        "What the networks were run with, as far as they say, and what this page was made with.",
+        [heads("package", *["networks"] * len(results.versions), "page")],
         [(name, [found.get(name, "–") for found in (*results.versions, page)]) for name in names],
     )

@@ -140,7 +140,10 @@ def _ks_cell(parts: dict[str, Any]) -> Markup:
     if not parts["n"] > 0:
         return element("td", "–")
     p = format_pvalue(parts["pvalue"])
-    small = f"p {p if p.startswith('<') else f'= {p}'}; alike {parts['alike']:.0f} of {parts['n']:.0f}"
+    alike = f"alike in {parts['alike']:.0f} of {parts['n']:.0f} seeds"
+    if parts["n"] == 1:
+        alike = "alike" if parts["alike"] else "differ"
+    small = f"p {p if p.startswith('<') else f'= {p}'}; {alike}"
     shown: list[object] = [format_number(parts["distance"], 3), element("small", small)]
     if "mean_difference" in parts:
         shown.append(element("small", f"ΔMFR {format_number(parts['mean_difference'], 4, sign=True)}"))

@@ -28,10 +28,10 @@ def test_counts_every_cell_but_those_of_patterns(tmp_path):
     cells = pd.concat([rows, switch, followed], ignore_index=True).assign(error="", seconds=1.0)
     cells.loc[10, "status"] = "failed"
     assert summary(whole, tmp_path).startswith(
-        "12 cells (0 without numbers) of MLP on digits, 2 seed(s)"
+        "12 networks (0 without numbers), MLP on digits, 2 seed(s)"
     )
     said = summary(replace(whole, cells=cells), tmp_path)
-    assert said.startswith("12 cells (1 without numbers) of MLP on digits, 2 seed(s)")
+    assert said.startswith("12 networks (1 without numbers), MLP on digits, 2 seed(s)")
 
 
 @pytest.mark.parametrize(("width", "beside"), [(64, True), (16, False)])
