@@ -61,9 +61,9 @@ from .significance.tuning import tuning as tuning
 from .significance.tuning import tuning_test as tuning_test
 from .spikes.as_raster import as_raster as as_raster
 from .spikes.concat import concat as concat
+from .spikes.files.stored_raster import StoredRaster as StoredRaster
+from .spikes.files.stored_raster import open_raster as open_raster
 from .spikes.raster import SpikeRaster as SpikeRaster
-from .spikes.stored_raster import StoredRaster as StoredRaster
-from .spikes.stored_raster import open_raster as open_raster
 from .statistics.accumulate import accumulate as accumulate
 from .statistics.autocorrelation import Autocorrelation as Autocorrelation
 from .statistics.autocorrelation import autocorrelation as autocorrelation

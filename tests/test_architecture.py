@@ -1,7 +1,9 @@
-"""The floors of the house: each room imports only from floors below it, and only `study` and `exchange`
-touch the neuroscience libraries."""
+"""The house keeps its rules, and what breaks them is seen."""
 
 import ast
+import importlib
+import pkgutil
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,72 +11,87 @@ from pathlib import Path
 import pytest
 
 import ann2neo
+from tests.architecture import find_violations
 
 ROOT = Path(ann2neo.__file__).parent
-FLOORS = [
-    {"extras", "__init__"},
-    {"spikes"},
-    {"recording", "statistics", "exchange"},
-    {"significance", "networks", "monitoring", "patterns"},
-    {"processes", "training", "plotting"},
-    {"study", "demo"},
-    {"cli"},
-    {"__main__"},
-]
-NEURO = {"neo", "quantities", "elephant", "pynwb", "nixio", "viziphant"}
-FRAMEWORKS = {"keras", "tensorflow", "torch", "jax"}
-
-
-def room_of(module: str) -> str:
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 else "__init__"
-
-
-def floor_of(room: str) -> int:
-    (floor,) = [number for number, rooms in enumerate(FLOORS) if room in rooms]
-    return floor
-
-
-def imports(file: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: relative import"
-            found.add(node.module)
-    return found
-
-
 FILES = [file for file in sorted(ROOT.rglob("*.py")) if file != ROOT / "__init__.py"]
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages([str(ROOT)], "ann2neo.")
+    if not module.name.endswith("__main__")
+]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
-def test_imports_go_down(file):
-    room = file.relative_to(ROOT).parts[0].removesuffix(".py")
-    for module in imports(file):
-        if module.split(".")[0] == "ann2neo":
-            other = room_of(module)
-            allowed = other == room or floor_of(other) < floor_of(room)
-            assert allowed, f"{file.relative_to(ROOT)} imports {module}, which is not below it"
+def test_the_house_keeps_its_rules():
+    assert find_violations(ROOT) == []
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(ROOT).as_posix())
-def test_rooms_keep_to_their_libraries(file):
-    room = file.relative_to(ROOT).parts[0].removesuffix(".py")
-    roots = {module.split(".")[0] for module in imports(file)}
-    if room not in {"exchange", "plotting", "study", "demo", "cli"}:
-        assert not roots & NEURO, f"{file} imports {roots & NEURO}"
-    if room in {"spikes", "statistics", "significance", "exchange"}:
-        assert not roots & FRAMEWORKS, f"{file} imports {roots & FRAMEWORKS}"
+@pytest.mark.parametrize(
+    ("file", "line", "said"),
+    [
+        ("spikes/lagged.py", "from ann2neo import surrogate_test", "imports bare ann2neo"),
+        ("spikes/lagged.py", "import ann2neo as a2n", "imports bare ann2neo"),
+        (
+            "statistics/fano.py",
+            'x = importlib.import_module("torch")',
+            "statistics/fano.py imports torch",
+        ),
+        (
+            "spikes/lagged.py",
+            'x = needed("elephant.statistics", extra="x")',
+            "imports elephant.statistics",
+        ),
+        ("spikes/lagged.py", 'x = needed("ann2neo.study.config.study", extra="x")', "not below it"),
+        ("statistics/fano.py", "def f():\n    import ann2neo.significance.result", "not below it"),
+        ("recording/batches.py", "from ann2neo.statistics.fano import FanoFactor", "not below it"),
+        ("statistics/fano.py", "from ann2neo.statistics.summary import summarize", "circle: "),
+        ("significance/result.py", 'FOUND = {"x": "ann2neo.study.cells.run:run"}', "in no listed table"),
+        ("recording/record.py", 'ADAPTERS = {"x": "ann2neo.study.cells.run:run"}', "not below it"),
+        ("statistics/fano.py", "x = importlib.import_module(__name__)", "in a variable"),
+        ("attic.py", "", "attic.py is in no room"),
+        ("attic/box.py", "", "attic/box.py is in no room"),
+        ("spikes/lagged.py", "from .kernels import drop", "relative import"),
+    ],
+)
+def test_a_violation_is_seen(tmp_path, file, line, said):
+    house = tmp_path / "ann2neo"
+    shutil.copytree(ROOT, house, ignore=shutil.ignore_patterns("__pycache__", "data", "configs"))
+    planted = house / file
+    planted.parent.mkdir(exist_ok=True)
+    before = planted.read_text("utf-8") if planted.exists() else ""
+    planted.write_text(f"{before}\n{line}\n", "utf-8")
+    found = find_violations(house)
+    assert found, "nothing was seen"
+    assert all(said in one for one in found), found
 
 
-def test_every_public_name_loads():
-    for name in ann2neo.__all__:
-        assert getattr(ann2neo, name) is not None
-    assert set(ann2neo.__all__) <= set(dir(ann2neo))
+@pytest.mark.parametrize("name", MODULES)
+def test_no_name_shadows_a_module(name):
+    """``import a.b.c as m`` takes the attribute `c` of `a.b`: it must be the module."""
+    module = importlib.import_module(name)
+    parent, _, child = name.rpartition(".")
+    assert getattr(importlib.import_module(parent), child) is module
+
+
+@pytest.mark.parametrize("room", ["", ".monitoring", ".networks", ".patterns", ".study", ".training"])
+def test_public_names(room):
+    """One list: the stub's; all load, and `dir` shows them and nothing else."""
+    public = ann2neo if not room else getattr(ann2neo, room[1:])
+    assert all(getattr(public, name) is not None for name in public.__all__)
+    assert sorted(dir(public)) == sorted(public.__all__)
+    assert "Any" not in dir(public)
     with pytest.raises(AttributeError, match="nothing"):
-        _ = ann2neo.nothing
+        _ = public.nothing
+
+
+def test_rooms_are_attributes():
+    code = (
+        "import sys, ann2neo as a2n; a2n.training.build; a2n.study; a2n.monitoring;"
+        "assert {'training', 'study', 'monitoring', 'patterns', 'networks'} <= set(dir(a2n));"
+        "print([m for m in ('tensorflow', 'torch') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 def test_import_is_light():

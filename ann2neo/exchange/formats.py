@@ -12,11 +12,11 @@ from ann2neo.exchange.format_table import all_formats, list_endings, list_format
 from ann2neo.exchange.isolated import read_isolated
 from ann2neo.spikes.argument_checks import check_choice
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.file_kinds import name_kind
-from ann2neo.spikes.paths import as_path
+from ann2neo.spikes.files.file_kinds import name_kind
+from ann2neo.spikes.files.paths import as_path
+from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import PathLikeStr, RasterLike
-from ann2neo.spikes.whole_file import write_whole
 
 
 def find_format(path: PathLikeStr) -> str | None:

@@ -9,10 +9,13 @@ from typing import Any
 
 from ann2neo.exchange.format_table import all_formats
 from ann2neo.spikes.argument_checks import check_period
-from ann2neo.spikes.isolation import run_isolated
-from ann2neo.spikes.paths import find_path
+from ann2neo.spikes.files.isolation import run_isolated
+from ann2neo.spikes.files.paths import find_path
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import PathLikeStr
+
+ISOLATED = "ann2neo.exchange.isolated:copy_spikes"
+"""What reads in the other process."""
 
 
 def read_isolated(
@@ -30,8 +33,7 @@ def read_isolated(
     if sampling_period is not None:
         options["sampling_period"] = check_period(sampling_period)
     with tempfile.TemporaryDirectory() as folder:
-        place = "ann2neo.exchange.isolated:copy_spikes"
-        run_isolated(place, Path(folder), found, format=format, **options)
+        run_isolated(ISOLATED, Path(folder), found, format=format, **options)
         return SpikeRaster.load(Path(folder) / "spikes.zip")
 
 

@@ -14,8 +14,8 @@ from ann2neo.exchange.neo.block import chosen_segment, raster_from_neo, to_block
 from ann2neo.exchange.neo.segments import SAMPLES
 from ann2neo.exchange.recordings import named_recordings, printable, storable
 from ann2neo.extras import needed
+from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.whole_file import write_whole
 
 CARRIED = "ann2neo_carried"
 """Annotation of the Block in the file that holds, as JSON, the columns that NixIO does not take."""

@@ -22,11 +22,11 @@ from ann2neo.exchange.seal import check_seal, seal_file
 from ann2neo.extras import needed
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.hdf5_checks import check_hdf5
-from ann2neo.spikes.paths import as_path, find_path
+from ann2neo.spikes.files.hdf5_checks import check_hdf5
+from ann2neo.spikes.files.paths import as_path, find_path
+from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import PathLikeStr, RasterLike
-from ann2neo.spikes.whole_file import write_whole
 
 _CHECKSUM = f"ann2neo_{CHECKSUM}"
 """Attribute of the file with the checksum of its raster."""

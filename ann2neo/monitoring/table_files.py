@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from ann2neo.extras import needed
-from ann2neo.spikes.paths import as_path
+from ann2neo.spikes.files.paths import as_path
+from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.typing import PathLikeStr
-from ann2neo.spikes.whole_file import write_whole
 
 
 def write_table(table: pd.DataFrame, path: PathLikeStr, *, overwrite: bool = False) -> Path:

@@ -13,11 +13,11 @@ from ann2neo.recording.batches import Batch
 from ann2neo.recording.observation import ConvUnits, NonFiniteSampleError, Observation, Site
 from ann2neo.recording.sample_log import SampleLog
 from ann2neo.recording.thresholds import described, evaluated, thresholds
+from ann2neo.spikes.files.store import StoreWriter
 from ann2neo.spikes.packing import NonFiniteActivation, Packer
 from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.raster_tables import stack_tables
-from ann2neo.spikes.store import StoreWriter
 
 
 class Recorder:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ann2neo.spikes.files.stored_raster import StoredRaster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.stored_raster import StoredRaster
 
 ALTERNATIVES = ("two-sided", "less", "greater")
 """Which values of a statistic speak against the null: both extremes, small ones, large ones."""

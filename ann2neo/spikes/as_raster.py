@@ -12,8 +12,8 @@ from typing import cast
 import numpy as np
 
 from ann2neo.spikes.argument_checks import check_period
+from ann2neo.spikes.files.stored_raster import StoredRaster, open_raster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.stored_raster import StoredRaster, open_raster
 from ann2neo.spikes.typing import RasterLike
 
 _LARGE = 10**9

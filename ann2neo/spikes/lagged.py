@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ann2neo.spikes import kernels
+from ann2neo.spikes.files.stored_raster import StoredRaster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.stored_raster import StoredRaster
 from ann2neo.spikes.typing import Bits, Ints, Words
 
 

@@ -327,7 +327,7 @@ class SpikeRaster:
         ...     a2n.SpikeRaster.load(path) == raster
         True
         """
-        from ann2neo.spikes.store import StoreWriter
+        from ann2neo.spikes.files.store import StoreWriter
 
         with StoreWriter(path, self.n_units, overwrite=overwrite) as writer:
             for start in range(0, self._words.shape[1], writer.block):
@@ -359,7 +359,7 @@ class SpikeRaster:
             If it is not a raster's store, was written by a later version, or is damaged; or unless
             ``0 <= start < stop <= n_samples``.
         """
-        from ann2neo.spikes import store
+        from ann2neo.spikes.files import store
 
         return store.load(path, cls, start=start, stop=stop)
 

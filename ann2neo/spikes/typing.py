@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from ann2neo.spikes.files.stored_raster import StoredRaster
     from ann2neo.spikes.raster import SpikeRaster
-    from ann2neo.spikes.stored_raster import StoredRaster
 
 
 class BlockLike(Protocol):

@@ -12,11 +12,11 @@ import numpy as np
 
 from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_recording
-from ann2neo.spikes.paths import find_path
+from ann2neo.spikes.files.paths import find_path
+from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.raster_tables import LazyTable
 from ann2neo.spikes.typing import PathLikeStr, RasterLike
-from ann2neo.spikes.whole_file import write_whole
 from ann2neo.statistics.accumulator_checks import check_units
 
 _FORMAT = "ann2neo.accumulator"

@@ -7,8 +7,8 @@ from collections.abc import Hashable
 import numpy as np
 import pandas as pd
 
+from ann2neo.spikes.files.stored_raster import StoredRaster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.stored_raster import StoredRaster
 
 
 def group_units(raster: SpikeRaster | StoredRaster, by: str | None) -> dict[Hashable, np.ndarray]:

@@ -8,7 +8,7 @@ import pytest
 
 import ann2neo as a2n
 from ann2neo.spikes import packing
-from ann2neo.spikes.stored_raster import StoredRaster
+from ann2neo.spikes.files.stored_raster import StoredRaster
 
 N_UNITS, N_SAMPLES = 5, 1000
 

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from ann2neo import SpikeRaster
-from ann2neo.spikes import packing, zarr_arrays
+from ann2neo.spikes import packing
+from ann2neo.spikes.files import zarr_arrays
 
 
 @contextlib.contextmanager

@@ -27,10 +27,10 @@ from ann2neo.exchange.recordings import named_recordings
 from ann2neo.exchange.seal import seal_file
 from ann2neo.extras import needed
 from ann2neo.spikes.argument_checks import check_period
-from ann2neo.spikes.paths import as_path
+from ann2neo.spikes.files.paths import as_path
+from ann2neo.spikes.files.whole_file import make_folder, write_whole
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import PathLikeStr
-from ann2neo.spikes.whole_file import make_folder, write_whole
 
 COARSEST = 0.01
 """Seconds a sample may stand for before nwbinspector takes it for a mistake."""

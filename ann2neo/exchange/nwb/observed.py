@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ann2neo.exchange.grid import OFF_GRID
-from ann2neo.spikes.hdf5_checks import find_dataset
+from ann2neo.spikes.files.hdf5_checks import find_dataset
 from ann2neo.spikes.typing import Ints
 
 Ranges = list[tuple[int, int]]

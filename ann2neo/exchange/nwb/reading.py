@@ -21,9 +21,9 @@ from ann2neo.exchange.seal import check_seal
 from ann2neo.extras import needed
 from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_period
-from ann2neo.spikes.file_kinds import name_kind
-from ann2neo.spikes.hdf5_checks import find_dataset
-from ann2neo.spikes.paths import find_path
+from ann2neo.spikes.files.file_kinds import name_kind
+from ann2neo.spikes.files.hdf5_checks import find_dataset
+from ann2neo.spikes.files.paths import find_path
 from ann2neo.spikes.raster import SpikeRaster, default_samples
 from ann2neo.spikes.words import freeze, n_words
 

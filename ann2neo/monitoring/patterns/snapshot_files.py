@@ -19,9 +19,9 @@ from typing import IO, Any
 import numpy as np
 
 from ann2neo.recording.observation import Site
-from ann2neo.spikes.paths import as_path
+from ann2neo.spikes.files.paths import as_path
+from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.typing import PathLikeStr
-from ann2neo.spikes.whole_file import write_whole
 
 FORMAT = "ann2neo.Snapshots"
 FORMAT_VERSION = 1

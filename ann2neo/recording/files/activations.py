@@ -18,9 +18,12 @@ from ann2neo.recording.files import readers as readers
 from ann2neo.recording.files.formats import FORMATS
 from ann2neo.recording.files.readers import Arrays
 from ann2neo.spikes.argument_checks import check_choice
-from ann2neo.spikes.isolation import run_isolated
-from ann2neo.spikes.paths import find_path
+from ann2neo.spikes.files.isolation import run_isolated
+from ann2neo.spikes.files.paths import find_path
 from ann2neo.spikes.typing import PathLikeStr
+
+ISOLATED = "ann2neo.recording.files.activations:copy_activations"
+"""What reads in the other process."""
 
 _WEIGHTS = re.compile(
     r"(.*[/.:])?(kernel|weights?|bias|gamma|beta|(moving|running)_(mean|variance|var))(:0)?"
@@ -144,8 +147,7 @@ class _Read:
 
 def _open_isolated(path: Path, keys: list[str], format: str, files: ExitStack) -> Arrays:
     folder = Path(files.enter_context(tempfile.TemporaryDirectory()))
-    place = "ann2neo.recording.files.activations:copy_activations"
-    run_isolated(place, folder, path, keys=keys, format=format)
+    run_isolated(ISOLATED, folder, path, keys=keys, format=format)
     names = json.loads((folder / "names.json").read_text(encoding="utf-8"))
     return {
         name: np.load(folder / f"{number}.npy", mmap_mode="r", allow_pickle=False)

@@ -20,7 +20,7 @@ import scipy.io
 import zarr
 
 from ann2neo.extras import needed
-from ann2neo.spikes.hdf5_checks import walk_objects
+from ann2neo.spikes.files.hdf5_checks import walk_objects
 
 Arrays = dict[str, Any]
 """Name → array-like with dtype, shape and slices, samples first."""

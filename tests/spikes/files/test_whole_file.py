@@ -10,9 +10,9 @@ from unittest import mock
 
 import pytest
 
-from ann2neo.spikes import name_exchange
-from ann2neo.spikes.paths import as_path, find_path
-from ann2neo.spikes.whole_file import write_whole
+from ann2neo.spikes.files import name_exchange
+from ann2neo.spikes.files.paths import as_path, find_path
+from ann2neo.spikes.files.whole_file import write_whole
 
 
 def write(path, text, **options):
@@ -34,7 +34,7 @@ def kill_a_writer(path):
     """A process that dies while it writes to `path`."""
     code = (
         "import os, sys\n"
-        "from ann2neo.spikes.whole_file import write_whole\n"
+        "from ann2neo.spikes.files.whole_file import write_whole\n"
         "with write_whole(sys.argv[1], overwrite=True) as whole:\n"
         "    whole.write_text('half')\n"
         "    os.kill(os.getpid(), 9)\n"
@@ -160,7 +160,7 @@ class TestKilledWriters:
         assert os.listdir(tmp_path) == ["a"]
 
     def test_a_system_without_locks(self, tmp_path):
-        with mock.patch("ann2neo.spikes.whole_file.fcntl", None):
+        with mock.patch("ann2neo.spikes.files.whole_file.fcntl", None):
             write(tmp_path / "a", "one")
             write(tmp_path / "a", "two", overwrite=True)
         assert read(tmp_path / "a") == "two"

@@ -8,7 +8,7 @@ import pytest
 import zarr
 
 from ann2neo import SpikeRaster
-from ann2neo.spikes import store
+from ann2neo.spikes.files import store
 from tests.spikes.stores import (
     assert_refused,
     both,

@@ -11,7 +11,7 @@ import zarr
 
 from ann2neo import SpikeRaster
 from ann2neo.spikes import packing
-from ann2neo.spikes.store import StoreWriter
+from ann2neo.spikes.files.store import StoreWriter
 from tests.spikes.stores import known, small_chunks
 
 

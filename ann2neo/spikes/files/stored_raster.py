@@ -14,10 +14,10 @@ import pandas as pd
 
 from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import as_indices, check_count
-from ann2neo.spikes.paths import find_path
+from ann2neo.spikes.files.paths import find_path
+from ann2neo.spikes.files.store import name_damage, open_raster_store, read_attributes, read_words
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.raster_tables import LazyTable
-from ann2neo.spikes.store import name_damage, open_raster_store, read_attributes, read_words
 from ann2neo.spikes.typing import Ints, PathLikeStr, Words
 from ann2neo.spikes.words import WORD, freeze, n_words
 

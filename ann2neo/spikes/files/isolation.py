@@ -37,7 +37,7 @@ def run_isolated(place: str, folder: Path, path: Path, **options: Any) -> None:
         If it raises, crashes, takes longer than `SECONDS` or more memory than `GIBIBYTES`.
     """
     job = json.dumps([place, str(folder), str(path.absolute()), options, SECONDS, GIBIBYTES])
-    program = "from ann2neo.spikes.isolation import work; work()"
+    program = "from ann2neo.spikes.files.isolation import work; work()"
     paths = json.dumps(sys.path)
     try:
         ended = subprocess.run(

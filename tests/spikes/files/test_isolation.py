@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ann2neo.spikes import isolation
-from ann2neo.spikes.isolation import run_isolated
+from ann2neo.spikes.files import isolation
+from ann2neo.spikes.files.isolation import run_isolated
 
 
 def copy_text(folder, path, suffix=""):

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ann2neo.spikes.name_exchange import place_path, replace_path, restore_path
-from ann2neo.spikes.paths import as_path
+from ann2neo.spikes.files.name_exchange import place_path, replace_path, restore_path
+from ann2neo.spikes.files.paths import as_path
 from ann2neo.spikes.typing import PathLikeStr
 
 try:

@@ -20,12 +20,9 @@ import pandas as pd
 
 from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import check_count, check_period, check_range
-from ann2neo.spikes.packing import buffer_words
-from ann2neo.spikes.paths import as_path, find_path
-from ann2neo.spikes.typing import Words
-from ann2neo.spikes.whole_file import check_target, write_whole
-from ann2neo.spikes.words import WORD, n_words
-from ann2neo.spikes.zarr_arrays import (
+from ann2neo.spikes.files.paths import as_path, find_path
+from ann2neo.spikes.files.whole_file import check_target, write_whole
+from ann2neo.spikes.files.zarr_arrays import (
     PlainStore,
     checksum,
     checksum_metadata,
@@ -34,6 +31,9 @@ from ann2neo.spikes.zarr_arrays import (
     open_store,
     write_table,
 )
+from ann2neo.spikes.packing import buffer_words
+from ann2neo.spikes.typing import Words
+from ann2neo.spikes.words import WORD, n_words
 
 FORMAT = "ann2neo.SpikeRaster"
 FORMAT_VERSION = 2
