@@ -107,7 +107,7 @@ def plot(
     from ann2neo.plotting.distributions import plot_fano, plot_pvalues, plot_rates
     from ann2neo.plotting.trains import plot_raster
     from ann2neo.significance.dispersion import fano_test
-    from ann2neo.spikes.whole_file import check_target, write_whole
+    from ann2neo.spikes.files.whole_file import check_target, write_whole
 
     check_target(out, overwrite=overwrite)
     figures = needed("matplotlib.figure", extra="plot")
@@ -147,7 +147,7 @@ def _notes() -> Iterator[None]:
 
 def _check_table(out: Path, *, overwrite: bool) -> None:
     from ann2neo.extras import needed
-    from ann2neo.spikes.whole_file import check_target
+    from ann2neo.spikes.files.whole_file import check_target
 
     if out.suffix not in _TABLES:
         raise ValueError(f"--out must end in {' or '.join(_TABLES)}, got {out}")
@@ -157,7 +157,7 @@ def _check_table(out: Path, *, overwrite: bool) -> None:
 
 
 def _write_table(units: pd.DataFrame, out: Path, *, overwrite: bool) -> None:
-    from ann2neo.spikes.whole_file import write_whole
+    from ann2neo.spikes.files.whole_file import write_whole
 
     with write_whole(out, overwrite=overwrite) as path:
         if out.suffix == ".csv":

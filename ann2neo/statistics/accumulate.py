@@ -10,8 +10,8 @@ from typing import TypeVar
 import numpy as np
 
 from ann2neo.spikes.as_raster import as_recording
+from ann2neo.spikes.files.stored_raster import StoredRaster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.stored_raster import StoredRaster
 from ann2neo.spikes.typing import RasterLike
 from ann2neo.spikes.words import WORD
 from ann2neo.spikes.workers import Workers, map_work

@@ -17,11 +17,11 @@ from ann2neo.recording.parts.factories import Factory, build_network, find_facto
 from ann2neo.recording.parts.plan import RecordingPlan, check_plan, find_versions, write_plan
 from ann2neo.recording.record import record
 from ann2neo.spikes.argument_checks import check_count
+from ann2neo.spikes.files.paths import as_path
+from ann2neo.spikes.files.store import StoreWriter
+from ann2neo.spikes.files.stored_raster import StoredRaster, open_raster
 from ann2neo.spikes.packing import buffer_words
-from ann2neo.spikes.paths import as_path
 from ann2neo.spikes.progress import ProgressBar
-from ann2neo.spikes.store import StoreWriter
-from ann2neo.spikes.stored_raster import StoredRaster, open_raster
 from ann2neo.spikes.typing import PathLikeStr
 from ann2neo.spikes.words import WORD
 from ann2neo.spikes.workers import Workers, map_work

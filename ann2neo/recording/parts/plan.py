@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ann2neo.spikes.paths import as_path
-from ann2neo.spikes.stored_raster import PART_NAME
+from ann2neo.spikes.files.paths import as_path
+from ann2neo.spikes.files.stored_raster import PART_NAME
+from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.typing import PathLikeStr
-from ann2neo.spikes.whole_file import write_whole
 
 PLAN_NAME = "plan.json"
 _FORMAT = "ann2neo.RecordingPlan"
