@@ -45,7 +45,7 @@ LOADERS = {
     "spikes/files/isolation.py",
     "study/cells/worker.py",
 }
-"""Files that may import a module whose name they hold in a variable: it stands in a table or a user gave it."""
+"""Files that may import a module named in a variable: it stands in a table, or a user gave it."""
 MOST_MODULES = 17
 
 

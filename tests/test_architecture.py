@@ -43,7 +43,7 @@ def test_the_house_keeps_its_rules():
         ),
         ("spikes/lagged.py", 'x = needed("ann2neo.study.config.study", extra="x")', "not below it"),
         ("statistics/fano.py", "def f():\n    import ann2neo.significance.result", "not below it"),
-        ("recording/batches.py", "from ann2neo.statistics.fano import FanoFactor", "not below it"),
+        ("recording/record.py", "from ann2neo.statistics.fano import FanoFactor", "not below it"),
         ("statistics/fano.py", "from ann2neo.statistics.summary import summarize", "circle: "),
         ("significance/result.py", 'FOUND = {"x": "ann2neo.study.cells.run:run"}', "in no listed table"),
         ("recording/record.py", 'ADAPTERS = {"x": "ann2neo.study.cells.run:run"}', "not below it"),

@@ -55,7 +55,7 @@ def analyze(
 ) -> None:
     """Print the indicators of each layer and the tests of the Poisson assumptions."""
     from ann2neo.significance.assumptions import poisson_assumptions
-    from ann2neo.spikes.stored_raster import open_raster
+    from ann2neo.spikes.files.stored_raster import open_raster
     from ann2neo.statistics.fano import fanofactor
     from ann2neo.statistics.intervals import cv, cv2
     from ann2neo.statistics.rates import firing_rate

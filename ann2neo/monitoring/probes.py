@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.recording.batches import batches
-from ann2neo.recording.labels import check_labels
+from ann2neo.recording.samples.batches import batches
+from ann2neo.recording.samples.labels import check_labels
 
 
 class Probes:

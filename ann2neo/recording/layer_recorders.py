@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.recording.batches import Batch
 from ann2neo.recording.observation import ConvUnits, Observation, Site
 from ann2neo.recording.recorder import Recorder
+from ann2neo.recording.samples.batches import Batch
 from ann2neo.spikes.packing import Packer
 from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster

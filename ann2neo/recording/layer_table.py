@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from ann2neo.recording.adapters import find_adapter
-from ann2neo.recording.batches import batches
 from ann2neo.recording.layer_selection import find_last_hidden
 from ann2neo.recording.places import describe_place, tabulate_places
+from ann2neo.recording.samples.batches import batches
 
 _N_SAMPLES = 8
 

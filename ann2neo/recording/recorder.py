@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from ann2neo.recording.batches import Batch
 from ann2neo.recording.observation import ConvUnits, NonFiniteSampleError, Observation, Site
-from ann2neo.recording.sample_log import SampleLog
+from ann2neo.recording.samples.batches import Batch
+from ann2neo.recording.samples.sample_log import SampleLog
 from ann2neo.recording.thresholds import described, evaluated, thresholds
 from ann2neo.spikes.files.store import StoreWriter
 from ann2neo.spikes.packing import NonFiniteActivation, Packer

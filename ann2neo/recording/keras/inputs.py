@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ann2neo.recording.inputs import is_array
+from ann2neo.recording.samples.inputs import is_array
 
 _OPTIONS = frozenset(["self", "training", "mask"])
 

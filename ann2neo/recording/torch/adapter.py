@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
-from ann2neo.recording.inputs import count_samples
 from ann2neo.recording.observation import Look, Take
 from ann2neo.recording.places import Place
+from ann2neo.recording.samples.inputs import count_samples
 from ann2neo.recording.torch.calls import (
     Calls,
     list_paths,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ann2neo.recording.inputs import count_samples, list_arrays, map_arrays
 from ann2neo.recording.observation import NonFiniteSampleError
+from ann2neo.recording.samples.inputs import count_samples, list_arrays, map_arrays
 from ann2neo.recording.torch.weights import are_finite, find_device
 
 _N_SOUGHT = 32

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ann2neo.recording.inputs import list_arrays
+from ann2neo.recording.samples.inputs import list_arrays
 from ann2neo.recording.torch.calls import Calls, Key
 from ann2neo.recording.torch.inputs import describe_inputs
 from ann2neo.recording.torch.layers import Tap

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ann2neo.recording.inputs import count_samples, list_arrays, take_rows
 from ann2neo.recording.places import Place
+from ann2neo.recording.samples.inputs import count_samples, list_arrays, take_rows
 from ann2neo.recording.torch.calls import Calls, Trial, unwrap
 from ann2neo.recording.torch.channels import Channels
 from ann2neo.recording.torch.inputs import describe_inputs, find_distinct, place_inputs

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ann2neo.recording.inputs import (
+from ann2neo.recording.samples.inputs import (
     as_array,
     check_dense,
     count_samples,
@@ -25,8 +25,8 @@ from ann2neo.recording.inputs import (
     list_leaves,
     map_arrays,
 )
-from ann2neo.recording.labels import LabelReader, check_labels
-from ann2neo.recording.order import Order, find_order, warn_if_redrawn
+from ann2neo.recording.samples.labels import LabelReader, check_labels
+from ann2neo.recording.samples.order import Order, find_order, warn_if_redrawn
 
 
 @dataclass(frozen=True)

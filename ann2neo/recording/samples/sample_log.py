@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ann2neo.recording.batches import Batch
+from ann2neo.recording.samples.batches import Batch
 
 
 class SampleLog:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ann2neo.recording.pipelines import check_pipeline
+from ann2neo.recording.samples.pipelines import check_pipeline
 
 
 @dataclass(frozen=True)

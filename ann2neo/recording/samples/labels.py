@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from ann2neo.recording.inputs import as_array, is_option, list_arrays
+from ann2neo.recording.samples.inputs import as_array, is_option, list_arrays
 
 _KEYS = ("labels", "label")
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ann2neo.recording.batches import Batch, Batches
-from ann2neo.recording.inputs import as_array, count_samples
+from ann2neo.recording.samples.batches import Batch, Batches
+from ann2neo.recording.samples.inputs import as_array, count_samples
 from ann2neo.spikes.argument_checks import check_count
 
 Augment = Callable[[Any, np.random.Generator], Any]

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import ann2neo as a2n
-from ann2neo.recording.batches import batches
+from ann2neo.recording.samples.batches import batches
 from tests.recording.models import inputs, mlp
 
 N = 21

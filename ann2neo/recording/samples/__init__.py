@@ -1,0 +1,1 @@
+"""The samples of a recording: batches, their order, inputs, labels, and how they are shown."""
