@@ -1,8 +1,6 @@
 """The house keeps its rules, and what breaks them is seen."""
 
 import ast
-import importlib
-import pkgutil
 import shutil
 import subprocess
 import sys
@@ -15,11 +13,6 @@ from tests.architecture import find_violations
 
 ROOT = Path(ann2neo.__file__).parent
 FILES = [file for file in sorted(ROOT.rglob("*.py")) if file != ROOT / "__init__.py"]
-MODULES = [
-    module.name
-    for module in pkgutil.walk_packages([str(ROOT)], "ann2neo.")
-    if not module.name.endswith("__main__")
-]
 
 
 def test_the_house_keeps_its_rules():
@@ -63,14 +56,6 @@ def test_a_violation_is_seen(tmp_path, file, line, said):
     found = find_violations(house)
     assert found, "nothing was seen"
     assert all(said in one for one in found), found
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_no_name_shadows_a_module(name):
-    """``import a.b.c as m`` takes the attribute `c` of `a.b`: it must be the module."""
-    module = importlib.import_module(name)
-    parent, _, child = name.rpartition(".")
-    assert getattr(importlib.import_module(parent), child) is module
 
 
 @pytest.mark.parametrize("room", ["", ".monitoring", ".networks", ".patterns", ".study", ".training"])

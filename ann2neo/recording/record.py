@@ -10,17 +10,10 @@ from typing import TYPE_CHECKING, Any, TypedDict, overload
 import numpy as np
 
 from ann2neo.recording.adapters import find_adapter
-<<<<<<< HEAD
-from ann2neo.recording.samples.batches import Batch, batches
 from ann2neo.recording.layer_recorders import make_recorder
 from ann2neo.recording.observation import ConvUnits
-from ann2neo.recording.samples.showing import (
-=======
-from ann2neo.recording.observation import ConvUnits
-from ann2neo.recording.recorder import Recorder
 from ann2neo.recording.samples.batches import Batch, batches
 from ann2neo.recording.samples.showing import (
->>>>>>> b817bc3 (recording/samples: batches, their order, labels and masks out of a room grown past sixteen modules)
     Augment,
     check_mask,
     check_trials,
