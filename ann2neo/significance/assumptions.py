@@ -16,8 +16,8 @@ from ann2neo.significance.result import TestResult, join_units
 from ann2neo.significance.stationarity import adf_test
 from ann2neo.spikes.argument_checks import check_level
 from ann2neo.spikes.as_raster import as_recording
+from ann2neo.spikes.files.stored_raster import StoredRaster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.stored_raster import StoredRaster
 from ann2neo.spikes.typing import Bits, Floats, RasterLike
 from ann2neo.statistics.fano import FanoFactor
 from ann2neo.statistics.windows import check_window, count_in_windows
