@@ -16,7 +16,7 @@ from ann2neo.recording.torch.inputs import describe_inputs, find_distinct, place
 from ann2neo.recording.torch.keeper import Keeper, run
 from ann2neo.recording.torch.layers import Tap, find_places
 from ann2neo.recording.torch.restoration import Chance, Snapshot
-from ann2neo.recording.torch.rows import Shown, has_arrangement
+from ann2neo.recording.torch.rows import Shown, agree, has_arrangement
 from ann2neo.recording.torch.tensors import tensors_in
 from ann2neo.recording.torch.weights import name_network
 
@@ -72,12 +72,16 @@ class Trials:
         replaced = np.concatenate([places[1:2], places[1:]])
         if self.n_batch == 1:
             # There is nothing to exchange; that it comes thrice shows the axis it is on.
-            runs = [np.zeros(3, int), places]
+            # Alone twice, whether anything was kept from the first time.
+            runs = [np.zeros(3, int), places, places]
         elif self.draws:
             runs = [places, replaced]
         else:
             runs = [places, np.roll(places, 1), replaced if self._is_whole else places[:1]]
         shown = self._show(runs, taps, restore=self.draws)
+        if self.n_batch == 1:
+            self.moves = not self.draws and not all(_is_repeated(found) for found in shown)
+            return shown
         proven = [has_arrangement(found) for found in shown]
         if all(proven) or self.draws:
             return shown
@@ -153,3 +157,11 @@ class Trials:
     def _reset(self) -> None:
         self._found.put_back()
         self._found.settle()
+
+
+def _is_repeated(shown: Sequence[Shown]) -> bool:
+    """Whether the last two runs, of the same samples, gave the same."""
+    *_, before, after = shown if len(shown) > 1 else [*shown, *shown]
+    if before.tensor is None or after.tensor is None or before.rows != after.rows:
+        return True
+    return agree(before.tensor, after.tensor)

@@ -208,3 +208,103 @@ def test_activations_of_one_batch_are_held():
     n_first = 4 * len(model)  # small trials, which are let go
     # What is recorded is held as it is, beside what goes into a module and out of it.
     assert max(counts[n_first:]) <= 3
+
+
+class Keeping(nn.Module):
+    """Keeps what it saw in all kinds of places."""
+
+    def __init__(self):
+        super().__init__()
+        self.log, self.cache, self.seen = [], {"last": None, "deep": [{"n": 0}]}, set()
+        self.total, self.array = torch.zeros(5), np.zeros(2)
+        self.rng = np.random.default_rng(0)
+        self.fc, self.act = nn.Linear(6, 5), nn.ReLU()
+        self.count = 0
+
+    def forward(self, x):
+        self.log.append(len(x))
+        self.cache["last"], self.cache["deep"][0]["n"] = x, self.cache["deep"][0]["n"] + 1
+        self.seen.add(len(x))
+        self.array += 1
+        self.rng.random()
+        self.count += 1
+        hidden = self.act(self.fc(x))
+        self.total += hidden.sum(0)
+        return hidden * 1.0
+
+
+def test_state_outside_of_buffers_is_put_back():
+    model = Keeping()
+    model(torch.tensor(inputs(3, 6)))
+    log, total = model.log, model.total
+    said = repr((model.log, model.cache, model.seen, model.total, model.array, model.count))
+    drawn = repr(model.rng.bit_generator.state)
+    a2n.record(model, inputs(N, 6), layers="act", batch_size=8)
+    assert model.log is log
+    assert said == repr((model.log, model.cache, model.seen, model.total, model.array, model.count))
+    assert drawn == repr(model.rng.bit_generator.state)
+    assert model.total is total
+
+
+@pytest.mark.parametrize("where", ["attribute", "list", "dict", "buffer"])
+def test_state_that_moves_the_layers_is_put_back_before_each_batch(where):
+    class Adding(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.keep = [torch.zeros(6)]
+            self.named, self.plain = {"sum": torch.zeros(6)}, torch.zeros(6)
+            self.register_buffer("known", torch.zeros(6))
+
+        def forward(self, x):
+            kept = {
+                "attribute": self.plain,
+                "list": self.keep[0],
+                "dict": self.named["sum"],
+                "buffer": self.known,
+            }[where]
+            out = x + kept
+            kept += 1
+            return out
+
+    torch.manual_seed(0)
+    model, x = nn.Sequential(Adding(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2)), inputs(N, 6)
+    rasters = [a2n.record(model, x, batch_size=size) for size in (1, 4, 64)]
+    with torch.no_grad():
+        expected = model[1](torch.tensor(x)).numpy() > 0
+    for raster in rasters:
+        np.testing.assert_array_equal(raster.to_dense(), expected)
+        assert raster.annotations["state"] == "put back before each batch"
+
+
+def test_weights_that_a_forward_changes_are_put_back():
+    class MaxNorm(nn.Linear):
+        def forward(self, x):
+            with torch.no_grad():
+                self.weight.div_(self.weight.norm(dim=1, keepdim=True))
+            return super().forward(x)
+
+    torch.manual_seed(0)
+    model = nn.Sequential(MaxNorm(6, 5), nn.ReLU(), nn.Linear(5, 2))
+    before = model[0].weight.detach().clone()
+    a2n.record(model, inputs(N, 6), batch_size=8)
+    assert torch.equal(model[0].weight, before)
+
+
+def test_threads_take_turns():
+    from concurrent.futures import ThreadPoolExecutor
+
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(6, 9), nn.BatchNorm1d(9), nn.ReLU(), nn.Dropout(0.5), nn.Linear(9, 3)
+    ).train()
+    x = inputs(200, 6)
+    expected = a2n.record(model, x, layers="all", batch_size=16)
+    before = state(model)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(
+            pool.map(
+                lambda _: a2n.record(model, x, layers="all", batch_size=16, progress=False), range(8)
+            )
+        )
+    assert all(raster == expected for raster in found)
+    assert state(model) == before
