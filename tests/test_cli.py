@@ -258,7 +258,7 @@ def test_record_takes_a_function_that_builds_a_network(ann2neo, files, module, t
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("build_it", "there is no "), ("broken", "must be a function that returns a network, got 3")],
+    [("build_it", "must be a function that can be imported, got "), ("broken", ":broken is 3")],
 )
 def test_a_function_that_is_none_is_named(ann2neo, files, module, name, said):
     folder, _ = files

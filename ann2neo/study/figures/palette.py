@@ -23,7 +23,7 @@ MEMORIZING_COLOR = "#000000"
 """Of all memorizing conditions together: none of theirs."""
 MARKERS = {"mlp": "o", "cnn": "s", "densenet121": "^", "resnet": "D"}
 LABELS = {
-    "firing_rate": "mean firing rate MFR (spikes a sample)",
+    "firing_rate": "mean firing rate MFR (spikes per sample)",
     "cv_firing_rate_percent": "CV of firing rates (%)",
     "fanofactor": "mean Fano factor MF",
     "cv_fanofactor_percent": "CV of Fano factors (%)",

@@ -15,17 +15,18 @@ if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
 
 CAPTIONS = {
-    "figure2": "Observed trains of the network, samples and units named at the top, a row a condition, "
+    "figure2": "Observed trains of the network, samples and units named at the top, a row per "
+    "condition, "
     "and simulated Poisson processes of the mean rate they have there. Right: the spikes of each unit "
     "counted (color), the mean and 95 % band of such Poisson processes (black).",
-    "figure3": "Indicators against the generalization gap, a dot a network, condition and seed; "
+    "figure3": "Indicators against the generalization gap, a dot per network, condition and seed; "
     "training data.",
     "figure4": "Indicators by the width of the observed layer, generalizing (left of each pair) and "
-    "memorizing networks (right; black: all of them): every network, median, quartiles; from eight "
+    "memorizing networks (right; bars: all of them): every network, median, quartiles; from eight "
     "networks the density.",
     "figure5": "Mean firing rate during training, when true labels (blue) are replaced by random ones "
     "(orange); means over seeds.",
-    "figure6": "Mean Fano factor against mean firing rate, a dot a network, condition, seed and data "
+    "figure6": "Mean Fano factor against mean firing rate, a dot per network, condition, seed and data "
     "split: those of both splits look alike. The line is that of units which fire "
     "independently at each sample: F = 1 − p. Silent units, which have no Fano factor, and few windows, "
     "whose variance (ddof 0) is too small, put dots below it. Crosses: the paper's numbers, misprints "
