@@ -74,7 +74,7 @@ def train(
     batch_size : int
         The last batch of a pass is what is left.
     validation_split : float
-        Share of the training samples, the last ones, that is held out, in [0, 1).
+        Fraction of the training samples, the last ones, that is held out, in [0, 1).
     optimizer : keras optimizer, optional
         Of its settings a new one is made.
     from_logits : bool

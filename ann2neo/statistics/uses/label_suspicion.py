@@ -81,8 +81,7 @@ def label_suspicion(raster: RasterLike, labels: str | npt.ArrayLike = "label") -
     lie far from their class (a blurred class, a network that has learned little), and downward where
     labels are mistaken for similar classes, whose patterns are near, and where a network of several
     layers has learned wrong labels by heart, so that its last one draws them in: a quarter to a third of
-    them are
-    then counted. The order of the scores does not depend on it.
+    them are then counted. The order of the scores does not depend on it.
 
     **What it is good for.** After a network has learned noisy labels by heart, its own loss says little
     of which are wrong, its patterns still do. With the training history at hand, the loss early in
