@@ -154,7 +154,7 @@ for name, result in (("Poisson", poisson), ("Bernoulli", bernoulli)):
 
 # %%
 by_twenty = functools.partial(a2n.fanofactor, window=20)
-shuffle_test = a2n.surrogate_test(raster, by_twenty, rng=rng)
+shuffle_test = a2n.surrogate_test(raster, by_twenty, adjust="max-t", rng=rng)
 shuffle_test.to_frame().head()
 
 # %% [markdown]
@@ -171,7 +171,7 @@ print(f"p-values differ by {difference.mean():.3f} on average, by {difference.ma
 
 # %%
 sorted_raster = raster.select(samples=np.argsort(raster.samples["label"], kind="stable"))
-sorted_test = a2n.surrogate_test(sorted_raster, by_twenty, rng=rng)
+sorted_test = a2n.surrogate_test(sorted_raster, by_twenty, adjust="max-t", rng=rng)
 
 figure, axes = plt.subplots(figsize=(5.5, 4), layout="constrained")
 for test, name, colour in (

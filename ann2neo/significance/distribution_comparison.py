@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,10 @@ import pandas as pd
 from ann2neo.significance.result import TestResult
 from ann2neo.significance.statistic_arguments import describe_function, evaluate_statistic
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.rates import firing_rate
+from ann2neo.statistics.windows import find_stacklevel
 
 
 def ks_test(
@@ -25,7 +28,7 @@ def ks_test(
     Parameters
     ----------
     a, b : SpikeRaster or what `as_raster` takes
-        They may differ in units and samples.
+        They may differ in units; where they differ in samples, select equally many first.
     indicator : callable
         From a raster to a value per unit, such as `firing_rate` or `fanofactor`. NaN are left out.
 
@@ -36,6 +39,12 @@ def ks_test(
         two distribution functions; ``pvalue``, two-sided, as SciPy's (exact up to 10,000 units);
         columns ``n_a``, ``n_b``, units compared, and ``n_missing_a``, ``n_missing_b``, NaN left out.
         Statistic and p-value are NaN where a raster has no value at all.
+
+    Warns
+    -----
+    UserWarning
+        If the two differ in their number of samples: of units of one law, 60,000 samples against
+        10,000, the Fano factors are found to differ in 93 to 100 % of cases at the level of 5 %.
 
     Raises
     ------
@@ -64,7 +73,9 @@ def ks_test(
     from scipy import stats
 
     name = describe_function(indicator)
-    values = [_values(x, indicator) for x in (a, b)]
+    rasters = [as_raster(a), as_raster(b)]
+    _warn_of_lengths(*(raster.n_samples for raster in rasters))
+    values = [_values(raster, indicator) for raster in rasters]
     kept = [v[~np.isnan(v)] for v in values]
     statistic = pvalue = np.nan
     if all(v.size for v in kept):
@@ -83,8 +94,16 @@ def ks_test(
     )
 
 
-def _values(source: RasterLike, indicator: Callable[[Any], np.ndarray]) -> np.ndarray:
-    raster = as_raster(source)
+def _warn_of_lengths(n_a: int, n_b: int) -> None:
+    if n_a != n_b:
+        warnings.warn(
+            f"a has {n_a} samples and b {n_b}: indicators of shorter recordings spread more, so that "
+            "units of one law differ; compare equal lengths, as by raster.select(samples=...)",
+            stacklevel=find_stacklevel(),
+        )
+
+
+def _values(raster: SpikeRaster, indicator: Callable[[Any], np.ndarray]) -> np.ndarray:
     found = evaluate_statistic(indicator, raster, "indicator")
     if found.ndim == 0:
         raise ValueError(

@@ -6,12 +6,12 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ann2neo.significance.combine import adjust_pvalues
+from ann2neo.significance.combine import adjust_within_layers
 from ann2neo.significance.kernels.fano_permutation import window_sums
 from ann2neo.significance.kernels.rng import random_state
 from ann2neo.significance.result import TestResult
@@ -24,6 +24,7 @@ from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.fano import fano_from_sums, fanofactor
+from ann2neo.statistics.windows import find_stacklevel
 
 Statistic = Callable[[SpikeRaster], Any]
 
@@ -55,6 +56,7 @@ def surrogate_test(
     n_surrogates: int = 1000,
     alternative: str = "two-sided",
     whole_layer: bool = False,
+    adjust: Literal["benjamini-hochberg", "max-t"] = "benjamini-hochberg",
     progress: bool = True,
     **options: Any,
 ) -> TestResult:
@@ -76,6 +78,12 @@ def surrogate_test(
     whole_layer : bool
         Test the mean of the statistic over all units of the raster, undefined units left out, instead of
         each unit; one layer is ``raster.select(layer=…)``.
+    adjust : {"benjamini-hochberg", "max-t"}
+        How ``pvalue_adjusted`` allows for the number of units: among the units of a layer by Benjamini
+        and Hochberg, or over all by Westfall and Young's max-T, which bounds the probability of any
+        false rejection, keeps the dependence between units where surrogates do
+        (``"sample_permutation"``) and finds single units with few surrogates; it holds all values,
+        8 bytes per unit and surrogate.
     progress : bool
         Show a progress bar on runs of over a second.
     **options
@@ -89,7 +97,7 @@ def surrogate_test(
         ``pvalue`` is (1 + #) / (1 + n), and for ``"two-sided"`` twice the smaller of both, at most 1.
         Differences of up to 100 units of rounding count as equal. Columns: ``null_mean`` and
         ``null_sd`` (ddof=1, NaN for fewer than two surrogates), ``n_defined`` (n), ``pvalue_adjusted``
-        (Benjamini–Hochberg over units). A unit whose observed value is NaN, or is defined for no
+        (see `adjust`). A unit whose observed value is NaN, or is defined for no
         surrogate, has p-value NaN. One number for all units gives one row, ``unit_index`` −1.
 
     Raises
@@ -145,6 +153,7 @@ def surrogate_test(
     """
     n_surrogates = check_count(n_surrogates, "n_surrogates")
     check_choice(alternative, "alternative", ALTERNATIVES)
+    check_choice(adjust, "adjust", ("benjamini-hochberg", "max-t"))
     state = random_state(rng)
     fano = _fano_options(statistic) if method == "permutation" and not options else None
     # What needs no surrogate rasters needs no raster in memory either.
@@ -156,12 +165,21 @@ def surrogate_test(
         null_values = _fano_values(raster, n_surrogates, state, **fano)
     else:
         null_values = _null_values(rasters, statistic, returned.shape)
+    kept: list[np.ndarray] = []
     law = _Law(_rows(returned[np.newaxis], whole_layer)[0])
     with ProgressBar(n_surrogates, f"{method} surrogates", progress=progress) as bar:
         for values in null_values:
             law.update(_rows(values, whole_layer))
+            if adjust == "max-t":
+                kept.append(_rows(values, whole_layer))
             bar.update(len(values))
     pvalue = law.pvalue(alternative)
+    rows = raster.units if returned.ndim and not whole_layer else _one_row(raster)
+    if adjust == "max-t":
+        adjusted = _max_t(law.observed, np.concatenate(kept), alternative)
+    else:
+        _warn_of_floor(pvalue, rows, n_surrogates, alternative)
+        adjusted = adjust_within_layers(pvalue, rows)
     return TestResult(
         law.observed,
         pvalue,
@@ -174,9 +192,45 @@ def surrogate_test(
             "whole_layer": whole_layer,
             **options,
         },
-        raster.units if returned.ndim and not whole_layer else _one_row(raster),
-        {**law.columns(), "pvalue_adjusted": adjust_pvalues(pvalue)},
+        rows,
+        {**law.columns(), "pvalue_adjusted": adjusted},
     )
+
+
+def _max_t(observed: np.ndarray, values: np.ndarray, alternative: str) -> np.ndarray:
+    """Westfall and Young's single-step max-T: how often the largest deviation of any unit is as large.
+
+    Deviations are standardized by mean and standard deviation over raster and surrogates together, so
+    that under the null every row is as good as any other.
+    """
+    rows = np.vstack([observed, values])
+    defined = ~np.isnan(rows)
+    n = np.maximum(defined.sum(axis=0), 1)
+    mean = np.where(defined, rows, 0).sum(axis=0) / n
+    centered = np.where(defined, rows - mean, 0)
+    sd = np.sqrt((centered**2).sum(axis=0) / n)
+    # Where nothing varies nothing deviates; what is left is rounding.
+    varies = sd > TIE * np.abs(mean)
+    scores = np.where(varies, centered / np.where(varies, sd, 1), 0)
+    scores = {"two-sided": np.abs(scores), "greater": scores, "less": -scores}[alternative]
+    largest = np.where(defined, scores, -np.inf).max(axis=1)
+    reached = (largest[:, np.newaxis] >= scores[0] * (1 - TIE)).mean(axis=0)
+    return np.where(np.isnan(observed), np.nan, reached)
+
+
+def _warn_of_floor(pvalue: np.ndarray, rows: pd.DataFrame, n_surrogates: int, alternative: str) -> None:
+    """Say so where no single unit could be significant after adjustment, whatever its value."""
+    tested = (
+        int(rows["layer"][~np.isnan(pvalue)].value_counts().max()) if np.isfinite(pvalue).any() else 0
+    )
+    tails = 2 if alternative == "two-sided" else 1
+    if tails * tested / (1 + n_surrogates) > 0.05:
+        warnings.warn(
+            f"a single unit of {tested} cannot be significant at 0.05 after adjustment: no p-value of "
+            f"{n_surrogates} surrogates is below {tails / (1 + n_surrogates):.2g}; take at least "
+            f"{20 * tails * tested} surrogates, or adjust='max-t'",
+            stacklevel=find_stacklevel(),
+        )
 
 
 class _Law:

@@ -24,6 +24,9 @@ from ann2neo.statistics.fano import fanofactor
 from ann2neo.statistics.intervals import cv, isi
 from ann2neo.statistics.rates import firing_rate
 
+pytestmark = pytest.mark.filterwarnings("ignore:a single unit of:UserWarning")
+
+
 quiet = functools.partial(surrogate_test, progress=False)
 
 
@@ -343,7 +346,7 @@ class TestFanoShortcut:
 @pytest.mark.parametrize("method", ["permutation", "bernoulli"])
 def test_a_statistics_warning_is_shown_once(method):
     with pytest.warns(UserWarning, match="the last 50 of 250 samples") as caught:
-        quiet(independent(250, 2, seed=1), fanofactor, method=method, n_surrogates=20, rng=generator())
+        quiet(independent(250, 2, seed=1), fanofactor, method=method, n_surrogates=99, rng=generator())
     assert [warning.filename for warning in caught] == [__file__]
 
 
@@ -487,3 +490,24 @@ def test_the_result_says_what_was_done():
     assert binned.parameters["bin_size"] == 30
     pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(binned)).to_frame(), binned.to_frame())
     assert set(NULLS) == set(METHODS)
+
+
+def test_a_floor_that_no_unit_can_pass_is_said():
+    active = np.random.default_rng(0).random((300, 40)) < 0.3
+    with pytest.warns(UserWarning, match="a single unit of 40 cannot be significant .* 1600 surrogates"):
+        surrogate_test(active, fanofactor, rng=np.random.default_rng(1), n_surrogates=99)
+
+
+def test_max_t_finds_single_units_and_holds_its_level():
+    rng, n_layers, rejected = np.random.default_rng(2), 60, 0
+    for _ in range(n_layers):
+        active = rng.random((600, 40)) < 0.3
+        found = surrogate_test(
+            active, fanofactor, rng=rng, n_surrogates=199, adjust="max-t", progress=False
+        )
+        rejected += found.columns["pvalue_adjusted"].min() <= 0.05
+    assert rejected <= stats.binom.ppf(0.9995, n_layers, 0.05)
+    active = rng.random((6000, 128)) < 0.3
+    active[:3000, 7], active[3000:, 7] = rng.random(3000) < 0.1, rng.random(3000) < 0.6
+    found = surrogate_test(active, fanofactor, rng=rng, n_surrogates=199, adjust="max-t", progress=False)
+    assert np.flatnonzero(found.columns["pvalue_adjusted"] <= 0.05).tolist() == [7]

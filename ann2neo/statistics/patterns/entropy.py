@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from ann2neo.spikes.argument_checks import check_choice
 from ann2neo.spikes.typing import RasterLike
@@ -34,7 +35,7 @@ def pattern_entropy(
     source : PatternHistogram, or SpikeRaster or what `as_raster` takes
         Of a raster: the patterns of all its units together. For each layer see `pattern_counts` or
         `summarize_patterns`.
-    estimator : {"plug-in", "miller-madow", "chao-shen"}
+    estimator : {"plug-in", "miller-madow", "chao-shen", "chao-wang-jost"}
         With p = c / n the fraction of each of K patterns seen, f₁ the number of patterns seen once and
         C = 1 − f₁ / n:
 
@@ -44,6 +45,9 @@ def pattern_entropy(
             Plug-in + (K − 1) / (2 n ln 2) (Miller 1955).
         ``"chao-shen"``
             −Σ Cp log₂(Cp) / (1 − (1 − Cp)ⁿ): allows for unseen patterns (Chao and Shen 2003).
+        ``"chao-wang-jost"``
+            From the slope of the accumulation curve of patterns, extrapolated by those seen once and
+            twice (Chao, Wang and Jost 2013): the least biased of the four.
     normalized : bool
         As a fraction of the largest entropy that the plug-in estimate can have,
         ``min(n_units, log2(n))``; the other estimates can exceed it.
@@ -67,7 +71,8 @@ def pattern_entropy(
     References
     ----------
     Miller, in Quastler (ed.), Information Theory in Psychology (1955) 95. Chao and Shen, Environmental
-    and Ecological Statistics 10 (2003) 429.
+    and Ecological Statistics 10 (2003) 429. Chao, Wang and Jost, Methods in Ecology and Evolution 4
+    (2013) 1091.
 
     Examples
     --------
@@ -95,7 +100,7 @@ def conditional_entropy(
     source : PatternHistogram with labels, or SpikeRaster or what `as_raster` takes
     labels : str or array of shape (n_samples,), optional
         As for `pattern_counts`; of a raster, the column ``"label"`` by default. A histogram has its own.
-    estimator : {"plug-in", "miller-madow", "chao-shen"}
+    estimator : {"plug-in", "miller-madow", "chao-shen", "chao-wang-jost"}
         As for `pattern_entropy`, used within each label.
 
     Returns
@@ -256,10 +261,35 @@ def _chao_shen(counts: np.ndarray) -> float:
     return float(np.sum(times * adjusted * -np.log2(adjusted) / seen))
 
 
+def _chao_wang_jost(counts: np.ndarray) -> float:
+    n = int(counts.sum())
+    values, times = np.unique(counts, return_counts=True)
+    once, twice = int(times[values == 1].sum()), int(times[values == 2].sum())
+    seen = float(np.sum(times * values / n * (special.digamma(n) - special.digamma(values))))
+    if once == 0:
+        return seen / math.log(2)
+    # Chao and Jost's estimate of the mean frequency of patterns seen once; unbiased for none twice.
+    doubletons, singletons = (twice, once) if twice else (1, once - 1)
+    unseen = 2 * doubletons / ((n - 1) * singletons + 2 * doubletons)
+    return (seen + once / n * _unseen_sum(unseen, n)) / math.log(2)
+
+
+def _unseen_sum(unseen: float, n: int) -> float:
+    """Σ_{r ≥ n} (1 − A)^(r − n + 1) / r for A = `unseen`: what lies beyond the n samples."""
+    rest = 1 - unseen
+    if unseen * n < 1:
+        # −log A less the first terms; (1 − A)ⁿ is not small, so that little cancels.
+        r = np.arange(1, n)
+        return float((-math.log(unseen) - np.sum(rest**r / r)) * rest ** (1 - n))
+    terms = np.arange(math.ceil(40 / unseen))
+    return float(np.sum(rest ** (terms + 1) / (n + terms)))
+
+
 ESTIMATORS: dict[str, Callable[[np.ndarray], float]] = {
     "plug-in": _plug_in,
     "miller-madow": _miller_madow,
     "chao-shen": _chao_shen,
+    "chao-wang-jost": _chao_wang_jost,
 }
 """Estimators of an entropy in bits, from counts of at least 1."""
 

@@ -197,3 +197,25 @@ def test_refusals():
     for function in (pattern_entropy, pattern_coverage, is_saturated):
         with pytest.raises(ValueError, match="must have all patterns, got a sketch of max_patterns=5"):
             function(sketch)
+
+
+def test_chao_wang_jost_sums_its_series():
+    # n = 9: counts 3, 2, 2, 1, 1, so f1 = f2 = 2 and A = 4 / (8 · 2 + 4) = 1/5.
+    counts, n, rest = np.array([3, 2, 2, 1, 1]), 9, 0.8
+    seen = sum(c / n * sum(1 / k for k in range(c, n)) for c in counts)
+    beyond = sum(rest ** (r - n + 1) / r for r in range(n, 400))
+    expected = (seen + 2 / n * beyond) / np.log(2)
+    active = coded(np.repeat(np.arange(5), counts))
+    assert pattern_entropy(active, "chao-wang-jost") == pytest.approx(expected, rel=1e-10)
+    assert np.isfinite(pattern_entropy(coded(np.arange(3000)), "chao-wang-jost"))
+
+
+@pytest.mark.parametrize("n", [200, 1000])
+def test_chao_wang_jost_is_the_least_biased(n):
+    # 256 equally likely patterns: 8 bits.
+    rng, bias = np.random.default_rng(4), {}
+    for estimator in ("plug-in", "miller-madow", "chao-wang-jost"):
+        found = [pattern_entropy(coded(rng.integers(256, size=n)), estimator) for _ in range(30)]
+        bias[estimator] = abs(np.mean(found) - 8)
+    assert bias["chao-wang-jost"] < 0.15
+    assert bias["chao-wang-jost"] < bias["miller-madow"] < bias["plug-in"]
