@@ -58,8 +58,7 @@ def ljung_box_test(
     for each number of samples and lags; from 20 pairs on beyond 20,000 samples). With fewer pairs the
     unit's own samples are permuted, until 50 permutations have a statistic as large as the train's
     (Besag and Clifford 1991), at most 20,000 times, or 1,000 where there are many such units. That
-    p-value is valid at every rate, length and lag. ``docs/background/calibration.md`` shows how often
-    independent trains are rejected.
+    p-value is valid at every rate, length and lag.
 
     References
     ----------
