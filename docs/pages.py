@@ -41,7 +41,7 @@ TOPICS = {
 
 def public_names() -> dict[str, list[str]]:
     """Module below `ann2neo` → the dotted names of what is public in it, as users write them."""
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, str], str] = {}
     stubs = {
         "": "",
         "statistics.patterns": "patterns.",
@@ -57,8 +57,12 @@ def public_names() -> dict[str, list[str]]:
                 base = f"{place}.{node.module}".strip(".")
                 for alias in node.names:
                     if alias.name != "patterns":
-                        found.setdefault(base, []).append(f"ann2neo.{prefix}{alias.name}")
-    return found
+                        # What stands at top level too has its page with its kin.
+                        found[base, alias.name] = f"ann2neo.{prefix}{alias.name}"
+    by_module: dict[str, list[str]] = {}
+    for (base, _), name in found.items():
+        by_module.setdefault(base, []).append(name)
+    return by_module
 
 
 def topic_of(module: str) -> str:
