@@ -1,4 +1,4 @@
-"""SpikeRaster, the one type everything shares, and `as_raster`, the door to it."""
+"""SpikeRaster, the one type everything shares."""
 
 from __future__ import annotations
 
