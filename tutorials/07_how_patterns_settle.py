@@ -148,7 +148,7 @@ describe_layers(numbered)[["layer", "n_units", "settled_at", "settled_at_flips"]
 # first stage instead of 16, 5,000 training images of 16 × 16, 12 passes. The networks end at mean test
 # accuracies of 0.31 to 0.54, so read this as the first part of a training. Fixup's learning rate is
 # 0.02 at most, that of all others 0.1. Looks go by `batch_norm_statistics` here, too. What it gave comes
-# along as two tables: a row a layer of each network, and the courses of seed 0.
+# along as two tables: a row per layer of each network, and the courses of seed 0.
 
 # %%
 from importlib.resources import files
