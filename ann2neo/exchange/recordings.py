@@ -10,6 +10,7 @@ import neo
 
 from ann2neo.exchange.neo.block import from_block, named
 from ann2neo.exchange.neo.segments import SAMPLES
+from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.raster import SpikeRaster
 
 _REFUSED = re.compile("[\0\ud800-\udfff]")
@@ -43,7 +44,7 @@ def _warn_of_the_rest(name: str, segment: neo.Segment) -> None:
         warnings.warn(
             f"segment {name!r} has {', '.join(kinds)} beside its spike trains, which is not written",
             UserWarning,
-            stacklevel=4,
+            stacklevel=find_stacklevel(),
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.monitoring.layer_traces import LayerTrace
+from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.across_units import cv_percent_across_units, mean_across_units
 
@@ -89,7 +90,9 @@ class IndicatorTable:
                     if self.is_empty():
                         raise
                     # Hours into a training the other columns must not be lost with this one.
-                    warnings.warn(f"{where} is NaN at step {step}: {error!r}", stacklevel=2)
+                    warnings.warn(
+                        f"{where} is NaN at step {step}: {error!r}", stacklevel=find_stacklevel()
+                    )
                     value = np.nan
                 values[name].append(value)
         return values

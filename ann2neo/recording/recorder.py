@@ -13,6 +13,7 @@ from ann2neo.recording.observation import ConvUnits, NonFiniteSampleError, Obser
 from ann2neo.recording.samples.batches import Batch
 from ann2neo.recording.samples.sample_log import SampleLog
 from ann2neo.recording.thresholds import described, evaluated, thresholds
+from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.files.store import StoreWriter
 from ann2neo.spikes.packing import NonFiniteActivation, Packer
 from ann2neo.spikes.progress import ProgressBar
@@ -46,7 +47,7 @@ class Recorder:
                 table["threshold"] = np.nan if callable(level) else level
         self._units = stack_tables(tables, name="units")
         for note in observation.notes:
-            warnings.warn(note, stacklevel=3)
+            warnings.warn(note, stacklevel=find_stacklevel())
         self._log = SampleLog(
             by_position=self._by_channel, first_sample=int(self._about["first_sample"])
         )
@@ -169,5 +170,5 @@ def _warn_if_never_silent(site: Site, level: Any) -> None:
         warnings.warn(
             f"layer {site.name!r} ({site.activation}) is always above the threshold {level!r:.40}: its "
             "units are never silent; give a higher threshold",
-            stacklevel=4,
+            stacklevel=find_stacklevel(),
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from ann2neo.recording.adapters import find_adapter
 from ann2neo.recording.observation import Look, Site, Take
+from ann2neo.spikes.callers import find_stacklevel
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def watch(network: Any, batches: list[Any], layers: Any) -> Watch:
     with adapter.observe(network, batches[0], layers) as observation:
         sites = list(observation.sites)
         for note in observation.notes:
-            warnings.warn(note, stacklevel=2)
+            warnings.warn(note, stacklevel=find_stacklevel())
         standing = getattr(observation, "standing", None)
         if standing is not None:
             return Watch(sites, standing(batches))

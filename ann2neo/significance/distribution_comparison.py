@@ -12,10 +12,10 @@ import pandas as pd
 from ann2neo.significance.result import TestResult
 from ann2neo.significance.statistic_arguments import describe_function, evaluate_statistic
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.rates import firing_rate
-from ann2neo.statistics.windows import find_stacklevel
 
 
 def ks_test(

@@ -19,12 +19,12 @@ from ann2neo.significance.statistic_arguments import ALTERNATIVES, describe_func
 from ann2neo.significance.surrogates import draw_surrogates
 from ann2neo.spikes.argument_checks import check_choice, check_count
 from ann2neo.spikes.as_raster import as_raster, as_recording
+from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.files.stored_raster import StoredRaster
 from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.fano import fano_from_sums, fanofactor
-from ann2neo.statistics.windows import find_stacklevel
 
 Statistic = Callable[[SpikeRaster], Any]
 

@@ -12,6 +12,7 @@ from typing import cast
 import numpy as np
 
 from ann2neo.spikes.argument_checks import check_period
+from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.files.stored_raster import StoredRaster, open_raster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
@@ -109,7 +110,7 @@ def _load(stored: SpikeRaster | StoredRaster) -> SpikeRaster:
         warnings.warn(
             f"this needs the whole recording in memory: {stored.nbytes / 1e9:.1f} GB of words are "
             "loaded; select layers, units or samples of it to take less",
-            stacklevel=3,
+            stacklevel=find_stacklevel(),
         )
     return stored.load()
 

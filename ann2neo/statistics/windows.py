@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import warnings
 
 import numpy as np
@@ -11,11 +9,10 @@ import numpy as np
 from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.accumulator_checks import check_units
-
-_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 
 
 def spike_counts(raster: RasterLike, window: int) -> np.ndarray:
@@ -75,17 +72,6 @@ def check_window(n_samples: int, window: int, *, at_least: int = 1) -> int:
             stacklevel=find_stacklevel(),
         )
     return n_windows
-
-
-def find_stacklevel() -> int:
-    """The `stacklevel` that makes a warning of the function that asks point at who called the package.
-
-    From Python 3.12 on ``warnings.warn`` does this itself, by ``skip_file_prefixes``.
-    """
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 class CutWindows:

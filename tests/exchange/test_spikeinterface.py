@@ -97,7 +97,7 @@ class TestForeignSortings:
     @pytest.mark.parametrize(
         ("frames", "message"),
         [
-            ([0, 7], r"train 'u1' has a spike at 7 frames, outside the 6 samples"),
+            ([0, 7], r"train 'u1' has a spike at 7.0 frames, outside the 6 samples"),
             ([2, 2], r"train 'u1' has 2 spikes in the sample at 2 frames"),
         ],
     )

@@ -72,7 +72,7 @@ def test_training_is_bit_identical_with_and_without_a_monitor(options):
 
     monitor = watch(layers="all", statistics={"n": lambda raster: raster.n_units})
     plain, watched = trained(), trained(monitor)
-    assert len(monitor.to_frame()) == (2 * 4 + 1) * 2 * 3
+    assert len(monitor.to_frame()) == (2 * 4 + 1) * 2 * 4
     for one, other in zip(plain[0], watched[0], strict=True):
         np.testing.assert_array_equal(one, other)
     assert plain[1] == watched[1]
@@ -160,7 +160,7 @@ def test_diverged_training_says_when():
 def test_unknown_layers_are_refused_before_training():
     model = model_of()
     before = state(model)
-    with pytest.raises(ValueError, match="layers must be 'last_hidden', 'all' or among"):
+    with pytest.raises(ValueError, match="layers must be 'all', 'activations', 'last_hidden' or among"):
         fit(model, watch(layers="third"))
     for one, other in zip(before, state(model), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -122,7 +122,6 @@ def test_channels_of_samples_of_several_lengths():
         ([A, {"a": A}], {}, TypeError, "an array, as the first; got a dict"),
         ([{"a": A, "b": A}, {"a": A}], {}, ValueError, r"the layers \['a', 'b'\], got \['a'\]"),
         (A.astype(complex), {}, TypeError, "complex"),
-        ({"a": A, "b": B}, {"conv_units": "channels"}, ValueError, "'a' has 1, 'b' 6"),
         (None, {}, TypeError, "samples must be an array.*got None"),
     ],
 )

@@ -30,7 +30,7 @@ CALLS = {
     "poisson_assumptions": lambda raster: a2n.poisson_assumptions(raster, window=10).to_frame(),
     "runs_test": a2n.runs_test,
     "surrogate_test": lambda raster: a2n.surrogate_test(
-        raster, a2n.cv, n_surrogates=5, rng=generator(), progress=False
+        raster, a2n.cv, n_surrogates=199, rng=generator(), progress=False
     ),
     "surrogates": lambda raster: words(a2n.surrogates(raster, rng=generator())),
     "change_point_test": lambda raster: a2n.change_point_test(

@@ -47,12 +47,12 @@ STREAMED = {
     "fano_poisson": lambda r: a2n.fano_test(r, null="poisson").to_frame(),
     "poisson_assumptions": lambda r: a2n.poisson_assumptions(r).to_frame(),
     "surrogate_fano": lambda r: a2n.surrogate_test(
-        r, a2n.fanofactor, rng=np.random.default_rng(0), n_surrogates=20, progress=False
+        r, a2n.fanofactor, rng=np.random.default_rng(0), n_surrogates=99, progress=False
     ).to_frame(),
 }
 LOADED = {
     "surrogate_cv2": lambda r: a2n.surrogate_test(
-        r, a2n.cv2, rng=np.random.default_rng(0), n_surrogates=9, progress=False
+        r, a2n.cv2, rng=np.random.default_rng(0), n_surrogates=99, progress=False
     ).to_frame(),
     "fit_poisson": a2n.fit_poisson,
     "instantaneous_rate": lambda r: a2n.instantaneous_rate(r, "gaussian", 0.005),

@@ -64,10 +64,10 @@ def test_accumulators_take_what_becomes_a_raster(name):
             seen = seen.update(source(part))
         np.testing.assert_array_equal(seen.result(), expected)
     with pytest.raises(TypeError, match="expected a SpikeRaster"):
-        ACCUMULATORS[name]().update("raster")
+        ACCUMULATORS[name]().update(b"raster")
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_what_is_no_raster_is_refused(name):
     with pytest.raises(TypeError, match="expected a SpikeRaster"):
-        CALLS[name]("raster")
+        CALLS[name](b"raster")

@@ -27,6 +27,7 @@ from ann2neo.exchange.recordings import named_recordings
 from ann2neo.exchange.seal import seal_file
 from ann2neo.extras import needed
 from ann2neo.spikes.argument_checks import check_period
+from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.files.paths import as_path
 from ann2neo.spikes.files.whole_file import make_folder, write_whole
 from ann2neo.spikes.raster import SpikeRaster
@@ -327,5 +328,5 @@ def _warn_if_coarse(raster: SpikeRaster) -> None:
             f"sampling_period is {raster.sampling_period} s; above {COARSEST} s nwbinspector reports "
             "'units_resolution_is_valid', though the file is valid and its spikes are exact",
             UserWarning,
-            stacklevel=3,
+            stacklevel=find_stacklevel(),
         )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ann2neo.exchange.grid import OFF_GRID
+from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.files.hdf5_checks import find_dataset
 from ann2neo.spikes.typing import Ints
 
@@ -98,5 +99,5 @@ def warn_of_gaps(path: Path, observed: Ranges, n_samples: int, n_spikes: int) ->
             "since not all units were observed there (obs_intervals); the column sample_index says "
             f"which are left, in {len(observed)} stretches",
             UserWarning,
-            stacklevel=5,
+            stacklevel=find_stacklevel(),
         )

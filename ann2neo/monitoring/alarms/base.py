@@ -7,6 +7,7 @@ from abc import abstractmethod
 from typing import Any, Protocol
 
 from ann2neo.monitoring.monitor import Monitor
+from ann2neo.spikes.callers import find_stacklevel
 
 
 class Rule(Protocol):
@@ -39,7 +40,7 @@ class Alarm(Monitor):
         found = self._judge()
         if found is not None and self.flagged_at is None:
             self.flagged_at = self.last_step
-            warnings.warn(found, stacklevel=2)
+            warnings.warn(found, stacklevel=find_stacklevel())
 
     @abstractmethod
     def _judge(self) -> Warning | None:

@@ -20,6 +20,7 @@ import scipy.io
 import zarr
 
 from ann2neo.extras import needed
+from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.files.hdf5_checks import walk_objects
 
 Arrays = dict[str, Any]
@@ -209,7 +210,7 @@ def _check_codecs(path: Path, name: str, array: Any) -> None:
             f"{missing} of {array.nchunks} chunks of {name!r} are not stored in {path} and are read as "
             f"{array.fill_value!r}, whether they were empty or are lost",
             UserWarning,
-            stacklevel=2,
+            stacklevel=find_stacklevel(),
         )
 
 

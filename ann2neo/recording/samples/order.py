@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ann2neo.recording.samples.pipelines import check_pipeline
+from ann2neo.spikes.callers import find_stacklevel
 
 
 @dataclass(frozen=True)
@@ -252,5 +253,5 @@ def _warn(reason: str) -> None:
     warnings.warn(
         f"the order of samples cannot be checked: {reason}; if they are shuffled, sample_index and "
         "labels given apart are those of other samples",
-        stacklevel=5,
+        stacklevel=find_stacklevel(),
     )

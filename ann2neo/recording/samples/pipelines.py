@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from ann2neo.spikes.callers import find_stacklevel
+
 _VOUCH = "if the order is known to be that of the data set, pass iter(dataset)"
 _INFINITE = -1
 _DRAWN = ("RandomShuffle", "RandomIndexShuffle", "StatelessShuffle")
@@ -118,5 +120,5 @@ def _warn(reason: str) -> None:
     warnings.warn(
         f"the order of samples cannot be checked: {reason}; if they are shuffled or repeated, "
         "sample_index and labels given apart are those of other samples",
-        stacklevel=6,
+        stacklevel=find_stacklevel(),
     )

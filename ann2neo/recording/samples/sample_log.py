@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ann2neo.recording.samples.batches import Batch
+from ann2neo.spikes.callers import find_stacklevel
 
 
 class SampleLog:
@@ -138,6 +139,6 @@ class SampleLog:
             warnings.warn(
                 f"labels inside samples, shape {labels.shape}, are one per position and left out: "
                 "record conv_units='channels' to keep them, or say labels=False",
-                stacklevel=6,
+                stacklevel=find_stacklevel(),
             )
         self._labels_left_out = True

@@ -52,8 +52,8 @@ def rate_distribution(raster: RasterLike, by: str | None = "layer") -> pd.DataFr
             ⟨r⟩² / ⟨r²⟩ (Treves and Rolls 1991): 1 for equal rates, 1 / n_units if one unit alone fires.
             NaN if none does.
         ``gini``
-            Gini index ``Σ_ij |r_i − r_j| / (2 n Σ r)``: 0 for equal rates, 1 − 1 / n_units if one unit alone
-            fires. NaN if none does.
+            Gini index ``Σ_ij |r_i − r_j| / (2 n Σ r)``: 0 for equal rates, 1 − 1 / n_units if one unit
+            alone fires. NaN if none does.
         ``log10_mean``, ``log10_sd``
             Of log₁₀ rate (density) over the units that fire, ddof 0; NaN if none does.
         ``beta_mean``, ``beta_dispersion``

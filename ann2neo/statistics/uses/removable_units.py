@@ -12,6 +12,7 @@ import pandas as pd
 
 from ann2neo.spikes.argument_checks import check_level
 from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.typing import RasterLike
 
 _FEW_SAMPLES = 2000
@@ -100,7 +101,7 @@ def removable_units(raster: RasterLike, *, confidence: float = 0.95) -> Removabl
         warnings.warn(
             f"{n} samples say little of units that fire rarely: show at least {_FEW_SAMPLES}, better "
             "all training samples, before removing any",
-            stacklevel=2,
+            stacklevel=find_stacklevel(),
         )
     units = raster.units
     index = units["unit_index"]

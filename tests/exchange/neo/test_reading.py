@@ -238,7 +238,9 @@ class TestRefusals:
         with pytest.raises(ValueError, match=r"block has 0 segments \[\]"):
             from_block(empty)
         for read in (from_block, as_raster):
-            with pytest.raises(ValueError, match=r"block has 2 segments \['a', 'b'\]; say which"):
+            with pytest.raises(
+                ValueError, match=r"block has 2 segments \['a', 'b'\]; pass segment=… to choose"
+            ):
                 read(two)
         with pytest.raises(ValueError, match=r"segment must be the name of one .*\['a', 'b'\], got 'c'"):
             from_block(two, "c")

@@ -41,7 +41,7 @@ def path(tmp_path, monkeypatch):
 
 
 def run(name, path, **options):
-    run_isolated(f"tests.spikes.test_isolation:{name}", path.with_name("work"), path, **options)
+    run_isolated(f"tests.spikes.files.test_isolation:{name}", path.with_name("work"), path, **options)
 
 
 def test_what_it_writes_is_there(path):

@@ -17,7 +17,7 @@ from ann2neo import SpikeRaster
 from tests.spikes.stores import known, small_chunks
 from tests.strategies import rasters
 
-GOLDENS = Path(__file__).parent.parent / "goldens"
+GOLDENS = Path(__file__).parents[2] / "goldens"
 
 
 @settings(max_examples=30)

@@ -106,4 +106,4 @@ def test_whatever_becomes_a_raster(name):
     for source in (active, active.astype(int), a2n.to_spiketrains(raster), a2n.to_block(raster)):
         assert np.all(DOORS[name](source) == expected)
     with pytest.raises(TypeError, match="expected a SpikeRaster"):
-        DOORS[name]("raster")
+        DOORS[name](b"raster")

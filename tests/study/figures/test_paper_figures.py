@@ -112,7 +112,7 @@ def test_figure6_caption_says_how_many_dots():
         == len(each)
         == 2 * each["seed"].nunique() * len(each.drop_duplicates(["network", "width", "dataset"]))
     )
-    assert "a dot a network, condition, seed and data split" in CAPTIONS["figure6"]
+    assert "a dot per network, condition, seed and data split" in CAPTIONS["figure6"]
 
 
 def test_figure4_of_a_single_network():
