@@ -82,4 +82,5 @@ html_theme_options = {
 def setup(app):
     """Write the pages that are made from the code before the others are read."""
     pages.write_reference(HERE / "reference")
+    pages.write_surrogate_methods(HERE / "how_to" / "surrogate_methods.txt")
     pages.copy_tutorials(HERE.parent / "tutorials", HERE / "tutorials")

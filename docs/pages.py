@@ -93,6 +93,17 @@ def write_reference(folder: Path) -> None:
         _write(folder / f"{topic}.rst", "\n".join(lines) + "\n")
 
 
+def write_surrogate_methods(target: Path) -> None:
+    """What each surrogate method keeps, as a table that a page includes."""
+    from ann2neo.significance.surrogate_methods.table import METHODS
+
+    lines = ["| your null hypothesis | method | preserves | destroys |", "|---|---|---|---|"]
+    for method in METHODS.values():
+        call = method.call.replace("``", "`")
+        lines.append(f"| {method.null} | {call} | {method.preserves} | {method.destroys} |")
+    _write(target, "\n".join(lines).replace("``", "`") + "\n")
+
+
 def copy_tutorials(source: Path, target: Path) -> None:
     """The tutorials, where Sphinx looks for pages."""
     for file in sorted(source.glob("*.py")):

@@ -16,6 +16,7 @@ from ann2neo.significance.kernels.fano_permutation import window_sums
 from ann2neo.significance.kernels.rng import random_state
 from ann2neo.significance.result import TestResult
 from ann2neo.significance.statistic_arguments import ALTERNATIVES, describe_function, evaluate_statistic
+from ann2neo.significance.surrogate_methods.table import METHODS
 from ann2neo.significance.surrogates import draw_surrogates
 from ann2neo.spikes.argument_checks import check_choice, check_count
 from ann2neo.spikes.as_raster import as_raster, as_recording
@@ -27,18 +28,6 @@ from ann2neo.spikes.typing import RasterLike
 from ann2neo.statistics.fano import fano_from_sums, fanofactor
 
 Statistic = Callable[[SpikeRaster], Any]
-
-NULLS = {
-    "permutation": "each unit's samples are exchangeable, unit by unit",
-    "sample_permutation": "samples are exchangeable, all units together",
-    "shuffle_isis": "each unit's intervals between spikes are exchangeable, unit by unit",
-    "bin_shuffling": "each unit's samples are exchangeable within bins, unit by unit",
-    "circular_shift": "each unit is stationary, and independent of other units and labels",
-    "bernoulli": "samples are independent with the unit's firing rate as probability",
-    "poisson": "spikes are a homogeneous Poisson process, cut to one per sample",
-    "inhomogeneous": "samples are independent with the unit's rate around them as probability",
-}
-"""Method of `surrogates` → null hypothesis under which its surrogates are drawn."""
 
 TIE = 100 * np.finfo(float).eps
 """Relative to the observed value: closer than this is equal, since equal sums differ in rounding."""
@@ -183,7 +172,7 @@ def surrogate_test(
     return TestResult(
         law.observed,
         pvalue,
-        NULLS[method],
+        METHODS[method].null,
         f"{describe_function(statistic)} against {method} surrogates",
         {
             "method": method,

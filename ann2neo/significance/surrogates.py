@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ann2neo.significance.kernels.rng import random_state
-from ann2neo.significance.surrogate_methods import Draw, chosen
+from ann2neo.significance.surrogate_methods.method import Draw
+from ann2neo.significance.surrogate_methods.table import document_methods, find_method
 from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
@@ -16,6 +17,7 @@ from ann2neo.spikes.typing import RasterLike
 from ann2neo.spikes.words import freeze
 
 
+@document_methods
 def surrogates(
     raster: RasterLike,
     method: str = "permutation",
@@ -30,24 +32,7 @@ def surrogates(
     ----------
     raster : SpikeRaster or what `as_raster` takes
     method : str
-        ============================= =============================== ==================================
-        method and options            preserves                       destroys
-        ============================= =============================== ==================================
-        ``permutation``               each unit's spike count         order of samples; ties between
-                                                                      units and to labels
-        ``sample_permutation``        patterns across units, with     order of samples; ties to labels
-                                      their frequencies
-        ``shuffle_isis``              spike count, intervals, first   order of intervals, rate profile,
-                                      and last spike of each unit     ties between units and to labels
-        ``bin_shuffling`` (bin_size)  spike counts in each bin of     order within bins; ties between
-                                      `bin_size` samples              units there
-        ``circular_shift``            each unit's train, but for the  ties between units and to labels
-                                      place it is cut at
-        ``bernoulli``                 firing rate in expectation      all else
-        ``poisson``                   firing rate in expectation      all else
-        ``inhomogeneous`` (window or  rate profile in expectation     all that is faster than the profile
-        bandwidth)
-        ============================= =============================== ==================================
+        {methods}
 
         ``poisson`` is a homogeneous Poisson process cut to one spike per sample. Of λ spikes per sample
         1 − exp(−λ) are left, so λ = −log(1 − r) keeps the firing rate r, and the law is that of
@@ -108,7 +93,7 @@ def draw_surrogates(
     if raster.n_samples >= 2**32:
         # Beyond the compiled loops' random integers.
         raise ValueError(f"raster must have fewer than 2**32 samples, got {raster.n_samples}")
-    draw = chosen(method, options)(raster, state, **options)
+    draw = find_method(method, options).prepare(raster, state, **options)
     return _rasters(draw, n_surrogates, raster, _annotations(raster, method, options))
 
 

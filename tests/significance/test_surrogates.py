@@ -14,9 +14,13 @@ from ann2neo import SpikeRaster
 from ann2neo.significance.kernels import fano_permutation
 from ann2neo.significance.kernels import rng as rng_kernels
 from ann2neo.significance.kernels import surrogates as draws
-from ann2neo.significance.surrogate_methods import METHODS, _profiles
+from ann2neo.significance.surrogate_methods.independent_samples import smooth_profiles
+from ann2neo.significance.surrogate_methods.method import describe_method
+from ann2neo.significance.surrogate_methods.table import METHODS
+from ann2neo.significance.surrogate_significance import surrogate_test
 from ann2neo.significance.surrogates import surrogates
 from ann2neo.statistics.fano import fanofactor
+from ann2neo.statistics.rates import firing_rate
 from tests.strategies import rasters
 
 OPTIONS = {"bin_shuffling": {"bin_size": 20}, "inhomogeneous": {"window": 50}}
@@ -202,8 +206,8 @@ def test_smoothed_profile_is_a_reflected_convolution():
     raster = SpikeRaster.from_dense(active)
     # A smoother twice as slow to sample has the same shape over twice the time.
     slow = SpikeRaster.from_dense(active, sampling_period=0.002)
-    np.testing.assert_array_equal(_profiles(slow, 0.008), _profiles(raster, 0.004))
-    for profile, train in zip(_profiles(raster, bandwidth / 1000), active.T, strict=True):
+    np.testing.assert_array_equal(smooth_profiles(slow, 0.008), smooth_profiles(raster, 0.004))
+    for profile, train in zip(smooth_profiles(raster, bandwidth / 1000), active.T, strict=True):
         padded = np.pad(train.astype(float), reach, mode="symmetric")
         np.testing.assert_allclose(profile, np.convolve(padded, kernel, "valid"), atol=1e-7)
         assert profile.sum() == pytest.approx(train.sum(), rel=1e-6)
@@ -437,3 +441,35 @@ def test_permuted_rasters_and_permuted_counts_have_one_law():
     assert np.mean(whole) == pytest.approx(
         (1 - 1 / 40) * (2000 - k[0]) / 1999, abs=4 * np.std(whole) / 55
     )
+
+
+def test_a_method_is_one_object_and_the_docstring_lists_each():
+    for name, method in METHODS.items():
+        assert method.name == name
+        assert f"{method.call}\n" in surrogates.__doc__
+        said = " ".join(surrogates.__doc__.split())
+        assert f"Preserves {method.preserves}. Destroys {method.destroys}." in said
+    assert "{methods}" not in surrogates.__doc__
+    assert METHODS["inhomogeneous"].call == "``inhomogeneous`` (window or bandwidth)"
+
+
+def test_a_new_method_is_one_line(monkeypatch):
+    @describe_method("reversal in time changes nothing", preserves="intervals", destroys="direction")
+    def reverse(raster, state, *, twice=False):
+        backward = slice(None) if twice else slice(None, None, -1)
+        words = SpikeRaster.from_dense(raster.to_dense()[backward]).words
+        return lambda: words
+
+    monkeypatch.setitem(METHODS, reverse.name, reverse)
+    raster = SpikeRaster.from_dense(np.random.default_rng(0).random((70, 3)) < 0.4)
+    (drawn,) = made(raster, "reverse")
+    np.testing.assert_array_equal(drawn.to_dense(), raster.to_dense()[::-1])
+    (drawn,) = made(raster, "reverse", twice=True)
+    assert drawn.annotations["surrogate_twice"] is True
+    with pytest.raises(TypeError, match=r"reverse takes the options \['twice'\], got \['bin_size'\]"):
+        made(raster, "reverse", bin_size=3)
+    rng = np.random.default_rng(0)
+    result = surrogate_test(
+        raster, firing_rate, method="reverse", rng=rng, adjust="max-t", progress=False
+    )
+    assert result.null == "reversal in time changes nothing"
