@@ -103,15 +103,17 @@ def _say_how(is_last: bool, is_in_all: bool, reason: str) -> str:
 
 def check_out(out: Path, target: str, *, overwrite: bool) -> None:
     """Refuse what could not be written, such as a format whose library is missing."""
+    from ann2neo.exchange.format_table import all_formats
     from ann2neo.extras import needed
 
     if out.exists() and not overwrite:
         raise FileExistsError(f"{out} exists; pass overwrite=True to replace it")
     if not out.absolute().parent.is_dir():
         raise FileNotFoundError(f"the directory {out.absolute().parent} does not exist")
-    for module in {"nwb": ["pynwb"], "nix": ["nixio"], "netcdf": ["xarray", "h5netcdf"]}.get(target, []):
+    format = all_formats()[target]
+    for module in format.needs:
         try:
-            needed(module, extra={"netcdf": "xarray"}.get(target, target))
+            needed(module, extra=format.extra)
         except ImportError as error:
             raise ImportError(
                 f"{error}; or record to NAME.zarr, and `ann2neo convert` it where it is there"

@@ -28,12 +28,18 @@ class Format:
         Takes a raster, a path and the keyword `overwrite`.
     several : bool
         Whether a file can hold several recordings.
+    needs : tuple of str
+        Modules that may be missing, without which nothing can be written.
+    extra : str
+        The extra of this package that brings them.
     """
 
     suffixes: tuple[str, ...]
     reader: str = ""
     writer: str = ""
     several: bool = False
+    needs: tuple[str, ...] = ()
+    extra: str = ""
 
 
 FORMATS = {
@@ -41,11 +47,28 @@ FORMATS = {
         (".zarr", ".zip"), "ann2neo.exchange.formats:read_store", "ann2neo.exchange.formats:write_store"
     ),
     "nwb": Format(
-        (".nwb",), "ann2neo.exchange.nwb.file:read_nwb", "ann2neo.exchange.nwb.file:write_nwb", True
+        (".nwb",),
+        "ann2neo.exchange.nwb.file:read_nwb",
+        "ann2neo.exchange.nwb.file:write_nwb",
+        True,
+        ("pynwb",),
+        "nwb",
     ),
-    "nix": Format((".nix",), "ann2neo.exchange.nix:read_nix", "ann2neo.exchange.nix:write_nix", True),
+    "nix": Format(
+        (".nix",),
+        "ann2neo.exchange.nix:read_nix",
+        "ann2neo.exchange.nix:write_nix",
+        True,
+        ("nixio",),
+        "nix",
+    ),
     "netcdf": Format(
-        (".nc",), "ann2neo.exchange.xarray:read_netcdf", "ann2neo.exchange.xarray:write_netcdf"
+        (".nc",),
+        "ann2neo.exchange.xarray:read_netcdf",
+        "ann2neo.exchange.xarray:write_netcdf",
+        False,
+        ("xarray", "h5netcdf"),
+        "xarray",
     ),
     "npy": Format((".npy",), "", "ann2neo.exchange.formats:write_npy"),
 }

@@ -93,7 +93,7 @@ def test_one_batch_of_a_networks_activations_is_held(monkeypatch):
         toy.Net, adapter.observe = Net, observe
         monkeypatch.setitem(sys.modules, "toy", toy)
         monkeypatch.setitem(sys.modules, "toy_adapter", adapter)
-        monkeypatch.setitem(adapters.ADAPTERS, "toy", ("Net", "toy_adapter"))
+        monkeypatch.setitem(adapters.ADAPTERS, "toy.Net", "toy_adapter")
         a2n.record(Net(), A, batch_size=5)
     assert counts == [1, 2] * 5
 

@@ -184,7 +184,7 @@ def register(monkeypatch, observe):
     adapter.observe = observe
     monkeypatch.setitem(sys.modules, "toy", toy)
     monkeypatch.setitem(sys.modules, "toy_adapter", adapter)
-    monkeypatch.setitem(adapters.ADAPTERS, "toy", ("Net", "toy_adapter"))
+    monkeypatch.setitem(adapters.ADAPTERS, "toy.Net", "toy_adapter")
 
 
 class Doubling:
