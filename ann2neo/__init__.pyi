@@ -30,6 +30,7 @@ from .plotting.distributions import plot_fano as plot_fano
 from .plotting.distributions import plot_pvalues as plot_pvalues
 from .plotting.distributions import plot_rates as plot_rates
 from .plotting.trains import plot_raster as plot_raster
+from .plotting.tuning import plot_tuning as plot_tuning
 from .processes.compare import ProcessComparison as ProcessComparison
 from .processes.compare import compare_processes as compare_processes
 from .processes.fit import ProcessFit as ProcessFit
@@ -53,6 +54,12 @@ from .significance.independence import ljung_box_test as ljung_box_test
 from .significance.independence import runs_test as runs_test
 from .significance.label_permutation import mutual_information_test as mutual_information_test
 from .significance.poisson_fit import fit_poisson as fit_poisson
+from .significance.populations.dichotomized_gaussian import (
+    DichotomizedGaussian as DichotomizedGaussian,
+)
+from .significance.populations.dichotomized_gaussian import (
+    fit_dichotomized_gaussian as fit_dichotomized_gaussian,
+)
 from .significance.result import TestResult as TestResult
 from .significance.stationarity import adf_test as adf_test
 from .significance.surrogate_significance import surrogate_test as surrogate_test

@@ -29,10 +29,9 @@ def plot_tuning(found: Tuning, ax: Any) -> Any:
     --------
     >>> import numpy as np, ann2neo as a2n
     >>> from matplotlib.figure import Figure
-    >>> from ann2neo.plotting.tuning import plot_tuning
     >>> labels = np.array([0, 0, 1, 1])
     >>> active = np.column_stack([labels == 1, labels == 0, labels == 2])
-    >>> plot_tuning(a2n.tuning(active, labels), Figure().subplots())
+    >>> a2n.plot_tuning(a2n.tuning(active, labels), Figure().subplots())
     array([1, 0, 2])
     """
     preferred = np.where(found.preferred_class < 0, len(found.classes), found.preferred_class)

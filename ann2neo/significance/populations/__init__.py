@@ -1,0 +1,1 @@
+"""Populations of binary units with given rates and correlations."""
