@@ -60,6 +60,8 @@ from .significance.populations.dichotomized_gaussian import (
 from .significance.populations.dichotomized_gaussian import (
     fit_dichotomized_gaussian as fit_dichotomized_gaussian,
 )
+from .significance.resampling.bootstrap import BootstrapResult as BootstrapResult
+from .significance.resampling.bootstrap import bootstrap as bootstrap
 from .significance.result import TestResult as TestResult
 from .significance.stationarity import adf_test as adf_test
 from .significance.surrogate_significance import surrogate_test as surrogate_test

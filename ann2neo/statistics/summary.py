@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ann2neo.spikes.as_raster import as_recording
+from ann2neo.spikes.files.stored_raster import StoredRaster
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import Floats, Ints, RasterLike
 from ann2neo.spikes.workers import Workers
 from ann2neo.statistics.accumulate import accumulate
@@ -98,20 +101,35 @@ def summarize(
     """
     raster = as_recording(raster)
     groups = group_units(raster, by)
-    check_window(raster.n_samples, window)
-    seen = accumulate(functools.partial(FanoFactor, window), raster, workers=workers)
-    rates = accumulate(FiringRate, raster, workers=workers)
-    intervals = accumulate(Intervals, raster, workers=workers).cv()
-    rows = [
-        {
-            **_paper_columns(rates.result()[units], fanofactors[units]),
-            **_corrected_columns(rates, seen, units),
-        }
-        | {"isi_cv": float(mean_across_units(intervals[units]))}
-        for fanofactors in [seen.result()]
-        for units in groups.values()
-    ]
+    sums = UnitSums.of(raster, window, workers)
+    rows = [sums.summarize(units) for units in groups.values()]
     return pd.DataFrame(rows, index=pd.Index(list(groups), name=by))
+
+
+@dataclass(frozen=True, eq=False)
+class UnitSums:
+    """What `summarize` needs of a recording's units, to be summarized over any of them."""
+
+    rates: FiringRate
+    counts: FanoFactor
+    isi_cv: Floats
+
+    @classmethod
+    def of(cls, raster: SpikeRaster | StoredRaster, window: int, workers: Workers = 1) -> UnitSums:
+        """Go through a recording once for each statistic; warns of samples beyond the last window."""
+        check_window(raster.n_samples, window)
+        counts = accumulate(functools.partial(FanoFactor, window), raster, workers=workers)
+        rates = accumulate(FiringRate, raster, workers=workers)
+        return cls(rates, counts, accumulate(Intervals, raster, workers=workers).cv())
+
+    def summarize(self, units: Ints) -> dict[str, float]:
+        """A row of `summarize`, of these units (one may stand there twice)."""
+        rates, fanofactors = self.rates.result()[units], self.counts.result()[units]
+        return {
+            **_paper_columns(rates, fanofactors),
+            **_corrected_columns(self.rates, self.counts, units),
+            "isi_cv": float(mean_across_units(self.isi_cv[units])),
+        }
 
 
 def _paper_columns(rates: Floats, fanofactors: Floats) -> dict[str, float]:
