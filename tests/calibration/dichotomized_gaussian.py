@@ -1,11 +1,13 @@
 """Rates and correlations of dichotomized Gaussians over many samples, and the level of their surrogates.
 
-    python -m tests.calibration.dichotomized_gaussian [n_samples] [n_units] [seed]
+    python -m tests.calibration.dichotomized_gaussian [n_populations]
 
 Prints the largest deviation of a unit's and of a pair's count from what was asked for, in standard
-deviations of chance, beside the largest that so many independent ones would have in 95 of 100 runs.
+deviations of chance, beside the largest that so many independent ones would have in 95 of 100 runs; then
+how often `surrogate_test` with method ``"correlated"`` rejects populations that fulfil its null.
 """
 
+import functools
 import sys
 
 import numpy as np
@@ -36,17 +38,50 @@ def measure(rates, correlations, n_samples, rng):
     return single / (np.sqrt(n_samples) * spread), both / np.sqrt(n_samples * p * (1 - p))
 
 
-def main(n_samples=1_000_000, n_units=100, seed=0):
+def silent_share(raster):
+    """Share of samples at which no unit is active."""
+    return np.mean(~raster.to_dense().any(axis=1))
+
+
+def triples(raster):
+    """Samples at which the first three units are all active."""
+    return np.count_nonzero(raster.to_dense()[:, :3].all(axis=1))
+
+
+def entropy(raster):
+    """Plug-in entropy of the patterns, in bits."""
+    return a2n.patterns.pattern_entropy(raster, estimator="plug-in")
+
+
+STATISTICS = {"silent share": silent_share, "triples": triples, "pattern entropy": entropy}
+
+
+def measure_level(statistic, n_populations, rng, *, n_units=8, n_samples=500, n_surrogates=99):
+    """Two-sided p-values of populations of the null."""
+    rates, correlations = make_target(n_units, rng)
+    population = a2n.fit_dichotomized_gaussian(rates, correlations)
+    test = functools.partial(
+        a2n.surrogate_test, method="correlated", n_surrogates=n_surrogates, rng=rng, progress=False
+    )
+    return np.array(
+        [test(population.draw(n_samples, rng=rng), statistic).pvalue[0] for _ in range(n_populations)]
+    )
+
+
+def main(n_populations=400):
     """Measure, and print."""
-    rng = np.random.default_rng(seed)
-    for name, z in zip(
-        ("units", "pairs"), measure(*make_target(n_units, rng), n_samples, rng), strict=True
-    ):
+    rng = np.random.default_rng(0)
+    n_samples = 1_000_000
+    for name, z in zip(("units", "pairs"), measure(*make_target(100, rng), n_samples, rng), strict=True):
         bound = norm.isf(0.05 / (2 * z.size))
         print(
             f"{z.size} {name}, {n_samples:,} samples: largest deviation {np.abs(z).max():.2f} standard "
             f"deviations (95 % of runs below {bound:.2f}), mean square {np.mean(z**2):.3f}"
         )
+    for name, statistic in STATISTICS.items():
+        for sizes in ({}, {"n_units": 20, "n_samples": 200}):
+            pvalues = measure_level(statistic, n_populations, rng, **sizes)
+            print(f"{name} {sizes}: rejected at 5 %: {np.mean(pvalues <= 0.05):.3f}")
 
 
 if __name__ == "__main__":

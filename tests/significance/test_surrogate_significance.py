@@ -23,7 +23,9 @@ from ann2neo.statistics.fano import fanofactor
 from ann2neo.statistics.intervals import cv, isi
 from ann2neo.statistics.rates import firing_rate
 
-pytestmark = pytest.mark.filterwarnings("ignore:a single unit of:UserWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:a single unit of:UserWarning", "ignore:no Gaussian has all:UserWarning"
+)
 
 
 quiet = functools.partial(surrogate_test, progress=False)

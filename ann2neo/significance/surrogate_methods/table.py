@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ann2neo.significance.surrogate_methods import independent_samples, shuffles
+from ann2neo.significance.surrogate_methods import correlated_units, independent_samples, shuffles
 from ann2neo.significance.surrogate_methods.method import SurrogateMethod
 from ann2neo.spikes.argument_checks import check_choice
 
@@ -21,6 +21,7 @@ METHODS: dict[str, SurrogateMethod] = {
         independent_samples.bernoulli,
         independent_samples.poisson,
         independent_samples.inhomogeneous,
+        correlated_units.correlated,
     )
 }
 """Name → method. A new one is a line here; everything else is read from it."""
