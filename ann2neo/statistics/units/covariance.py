@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.typing import Floats, RasterLike
 from ann2neo.statistics.correlation import Correlation
 from ann2neo.statistics.moments import center_products
@@ -153,10 +152,10 @@ def _noise_edge(variance: Floats, n: int) -> float:
 
 
 def _pairs(source: RasterLike | Correlation) -> Correlation:
-    seen = source if isinstance(source, Correlation) else Correlation().update(as_raster(source))
-    if seen._windows.window != 1 or seen.n_windows < 2:
+    seen = source if isinstance(source, Correlation) else Correlation().update(source)
+    if seen.window != 1 or seen.n_windows < 2:
         raise ValueError(
             "source must be a recording, or a Correlation of window 1, of at least 2 samples; "
-            f"got one of window {seen._windows.window} and {seen.n_windows} samples"
+            f"got one of window {seen.window} and {seen.n_windows} samples"
         )
     return seen

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.spikes.argument_checks import check_choice
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.typing import Floats, RasterLike
 from ann2neo.statistics.correlation import Correlation
-from ann2neo.statistics.patterns.counts import group_units
+from ann2neo.statistics.groups import group_units
 
 PairEstimator = Literal["plug-in", "miller-madow"]
 
@@ -43,7 +43,7 @@ def pairwise_information(
            [0., 0., 1.]])
     """
     check_choice(estimator, "estimator", ("plug-in", "miller-madow"))
-    seen = source if isinstance(source, Correlation) else Correlation().update(as_raster(source))
+    seen = source if isinstance(source, Correlation) else Correlation().update(source)
     n, both, k = int(seen.n_windows), seen.products, seen.sum
     cells = both, k[:, None] - both, k - both, n - k[:, None] - k + both
     single = _entropy_sum(n, k, n - k)
@@ -93,7 +93,7 @@ def summarize_information(
     >>> a2n.summarize_information(active, estimator="plug-in").round(4).to_dict("records")
     [{'n_units': 5, 'entropy': 0.9996, 'information': 0.0007}]
     """
-    source = as_raster(raster)
+    source = as_recording(raster)
     groups = group_units(source, by)
     rows = []
     for units in groups.values():

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import Floats, Ints, RasterLike
-from ann2neo.statistics.accumulator_checks import check_units
-from ann2neo.statistics.patterns.counts import group_units
+from ann2neo.statistics.accumulator import Accumulator
+from ann2neo.statistics.groups import group_units
 from ann2neo.statistics.units.beta_binomial import fit_beta_binomial
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -120,7 +120,7 @@ def log10_rate_histogram(
     return seen.histogram(bins)
 
 
-class RateDistribution:
+class RateDistribution(Accumulator):
     """Accumulator of `rate_distribution` and `log10_rate_histogram`; chunks may come in any order.
 
     Parameters
@@ -136,28 +136,14 @@ class RateDistribution:
     0.25
     """
 
+    _any_order = True
+    _settings = ("by",)
+
     def __init__(self, by: str | None = "layer") -> None:
+        super().__init__()
         self.by = by
-        self.n_samples = 0
         self.n_spikes: Ints | None = None
         self._groups: dict[Hashable, npt.NDArray[Any]] = {}
-
-    def update(self, chunk: RasterLike) -> RateDistribution:
-        """Add samples, as a `SpikeRaster` or what `as_raster` takes."""
-        raster = as_raster(chunk)
-        groups = group_units(raster, self.by)
-        self._add(raster.spike_counts, raster.n_samples, groups, "chunk")
-        return self
-
-    def merge(self, later: RateDistribution) -> RateDistribution:
-        """A new accumulator of what both have seen."""
-        if not isinstance(later, RateDistribution) or later.by != self.by:
-            raise ValueError(f"later must be a RateDistribution by {self.by!r}, got {later!r:.80}")
-        merged = RateDistribution(self.by)
-        for part in (self, later):
-            if part.n_spikes is not None:
-                merged._add(part.n_spikes, part.n_samples, part._groups, "later")
-        return merged
 
     def result(self) -> pd.DataFrame:
         """The table, as `rate_distribution`."""
@@ -191,15 +177,17 @@ class RateDistribution:
             raise ValueError("no samples yet: call update first")
         return self.n_spikes
 
-    def _add(
-        self, n_spikes: Ints, n_samples: int, groups: dict[Hashable, npt.NDArray[Any]], name: str
-    ) -> None:
-        if self.n_spikes is not None:
-            check_units(self.n_spikes.size, n_spikes.size, name)
-            n_spikes = self.n_spikes + n_spikes
-        self.n_spikes = n_spikes
-        self.n_samples += n_samples
-        self._groups = self._groups or groups
+    def _update(self, chunk: SpikeRaster) -> None:
+        self._groups = self._groups or group_units(chunk, self.by)
+        self._add(chunk.spike_counts)
+
+    def _merge(self, later: RateDistribution) -> None:
+        self._groups = self._groups or later._groups
+        if later.n_spikes is not None:
+            self._add(later.n_spikes)
+
+    def _add(self, n_spikes: Ints) -> None:
+        self.n_spikes = n_spikes if self.n_spikes is None else self.n_spikes + n_spikes
 
 
 def _describe(counts: Ints, n_samples: int) -> dict[str, float]:

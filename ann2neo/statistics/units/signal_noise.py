@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.typing import Floats, RasterLike
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import Floats, Ints, RasterLike
 from ann2neo.statistics.correlation import Correlation
-from ann2neo.statistics.units.class_counts import ClassCounts, Labels
+from ann2neo.statistics.units.class_counts import LabeledCounts, Labels
 from ann2neo.statistics.units.tuning import Tuning
 
 
@@ -63,39 +64,41 @@ def signal_noise_correlation(raster: RasterLike, labels: Labels | None = None) -
     return SignalNoise().update(raster, labels).result()
 
 
-class SignalNoise:
+class SignalNoise(LabeledCounts):
     """Accumulator of `signal_noise_correlation`; chunks may come in any order.
 
     Parameters
     ----------
     labels : str
         Column of the sample table that holds the classes, where `update` is given no labels.
+
+    Examples
+    --------
+    >>> import numpy as np, ann2neo as a2n
+    >>> seen = a2n.SignalNoise()
+    >>> for active, labels in ([[[1, 1], [1, 0]], [0, 1]], [[[0, 0], [0, 1]], [0, 1]]):
+    ...     seen = seen.update(np.array(active), labels)
+    >>> seen.result().noise.round(3)
+    array([[1., 0.],
+           [0., 1.]])
     """
 
     def __init__(self, labels: str = "label") -> None:
-        self._classes = ClassCounts(labels)
+        super().__init__(labels)
         self._products: Any = 0
-
-    def update(self, chunk: RasterLike, labels: Labels | None = None) -> SignalNoise:
-        """Add samples, as a `SpikeRaster` or what `as_raster` takes, and their labels."""
-        raster = as_raster(chunk)
-        self._classes.update(raster, labels)
-        self._products = self._products + Correlation().update(raster).products
-        return self
-
-    def merge(self, later: SignalNoise) -> SignalNoise:
-        """A new accumulator of what both have seen."""
-        if not isinstance(later, SignalNoise):
-            raise TypeError(f"later must be a SignalNoise, got {later!r:.80}")
-        merged = SignalNoise(self._classes.labels)
-        merged._classes = self._classes.merge(later._classes)
-        merged._products = self._products + later._products
-        return merged
 
     def result(self) -> SignalNoiseCorrelation:
         """The correlations over all samples seen."""
-        found = self._classes.result()
+        found = self._tune()
         return SignalNoiseCorrelation(_signal(found), _noise(found, self._products))
+
+    def _count(self, chunk: SpikeRaster, codes: Ints, classes: npt.NDArray[Any]) -> None:
+        super()._count(chunk, codes, classes)
+        self._products = self._products + Correlation().update(chunk).products
+
+    def _merge(self, later: Self) -> None:
+        super()._merge(later)
+        self._products = self._products + later._products
 
 
 def _signal(found: Tuning) -> Floats:

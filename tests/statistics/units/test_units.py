@@ -9,8 +9,7 @@ import pytest
 import quantities as pq
 from elephant.statistics import fanofactor as elephant_fanofactor
 from elephant.trials import TrialsFromLists
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 from scipy import stats
 from scipy.optimize import minimize
 from sklearn.metrics import mutual_info_score
@@ -90,25 +89,6 @@ def test_signal_and_noise_that_are_not_there():
     np.testing.assert_array_equal(np.isnan(found.signal), [[0, 0, 1], [0, 0, 1], [1, 1, 1]])
     assert np.isnan(a2n.signal_noise_correlation(active, [0, 1, 2, 3]).noise).all()
     assert np.isnan(a2n.signal_noise_correlation(active, [0, 0, 0, 0]).signal).all()
-
-
-@settings(max_examples=30)
-@given(dense(), st.integers(0, 2**32 - 1))
-def test_chunks_change_nothing(active, seed):
-    labels = np.random.default_rng(seed).integers(0, 3, len(active))
-    cut = seed % (len(active) + 1)
-    rates, pairs = (
-        [a2n.RateDistribution(), a2n.RateDistribution()],
-        [a2n.SignalNoise(), a2n.SignalNoise()],
-    )
-    for place, part in enumerate((slice(0, cut), slice(cut, None))):
-        if len(active[part]):
-            rates[place].update(active[part])
-            pairs[place].update(active[part], labels[part])
-    pd.testing.assert_frame_equal(rates[0].merge(rates[1]).result(), a2n.rate_distribution(active))
-    found, whole = pairs[0].merge(pairs[1]).result(), a2n.signal_noise_correlation(active, labels)
-    np.testing.assert_array_equal(found.signal, whole.signal)
-    np.testing.assert_array_equal(found.noise, whole.noise)
 
 
 def test_population_coupling_against_numpy_and_okun():
@@ -212,7 +192,7 @@ def test_trials_as_a_column_and_as_segments_are_the_same():
     [
         (lambda: a2n.rate_distribution(np.eye(3), by="depth"), "by must be"),
         (lambda: a2n.RateDistribution().result(), "no samples"),
-        (lambda: a2n.RateDistribution().merge(a2n.RateDistribution(None)), "later must be"),
+        (lambda: a2n.RateDistribution().merge(a2n.RateDistribution(None)), "later must have by layer"),
         (lambda: a2n.log10_rate_histogram(np.eye(3), bins=[0, -1]), "bins must be"),
         (lambda: a2n.log10_rate_histogram(np.eye(3), bins=0), "bins must be"),
         (lambda: a2n.population_coupling(a2n.Correlation(2).update(np.eye(4))), "window 2"),
