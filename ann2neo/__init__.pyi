@@ -7,7 +7,6 @@ from . import study as study
 from . import training as training
 from .exchange.elephant.bridge import elephant_process as elephant_process
 from .exchange.elephant.bridge import elephant_surrogates as elephant_surrogates
-from .exchange.elephant.change_points import change_point_test as change_point_test
 from .exchange.formats import read_spikes as read_spikes
 from .exchange.formats import write_spikes as write_spikes
 from .exchange.neo.block import from_block as from_block
@@ -46,6 +45,7 @@ from .recording.parts.making import record_parts as record_parts
 from .recording.parts.plan import RecordingPlan as RecordingPlan
 from .recording.record import record as record
 from .significance.assumptions import poisson_assumptions as poisson_assumptions
+from .significance.change_points import change_point_test as change_point_test
 from .significance.combine import adjust_pvalues as adjust_pvalues
 from .significance.combine import combine_pvalues as combine_pvalues
 from .significance.dispersion import fano_test as fano_test

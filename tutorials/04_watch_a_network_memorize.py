@@ -70,7 +70,7 @@ model.fit(data.x_train, data.y_train, **options)
 changed_at = watch.step
 before = a2n.record(model, data.x_test, progress=False)
 
-random_labels = training.random_labels(data.y_train, rng)
+random_labels = training.random_labels(data.y_train, rng=rng)
 model.fit(data.x_train, random_labels, **options)
 after = a2n.record(model, data.x_test, progress=False)
 

@@ -60,7 +60,10 @@ network.name, network.count_params()
 folder = tempfile.TemporaryDirectory()
 snapshots = Path(folder.name) / "snapshots"
 monitor = monitoring.PatternMonitor(
-    {"train": data.x_train[:300]}, labels={"train": data.y_train[:300]}, snapshots=snapshots
+    {"train": data.x_train[:300]},
+    labels={"train": data.y_train[:300]},
+    snapshots=snapshots,
+    conv_units="channels",
 )
 n_steps = 12 * -(-len(data.x_train) // 32)
 steps = sorted({*monitoring.log_spaced(n_steps, 20), *range(0, n_steps, 45)})

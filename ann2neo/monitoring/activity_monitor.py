@@ -81,7 +81,7 @@ class ActivityMonitor(Monitor):
         window: int = 10,
         statistics: Mapping[str, Statistic] | None = None,
         conv_units: ConvUnits = "all",
-        batch_size: int = 1024,
+        batch_size: int = 256,
     ) -> None:
         super().__init__(
             probes, layers=layers, threshold=threshold, conv_units=conv_units, batch_size=batch_size

@@ -26,7 +26,9 @@ class LayerRecorders:
         self._names = [site.name for site in observation.sites]
         levels = threshold if isinstance(threshold, Mapping) else dict.fromkeys(self._names, threshold)
         if set(levels) != set(self._names):
-            raise KeyError(f"threshold must name each recorded layer {self._names}, got {list(levels)}")
+            raise ValueError(
+                f"threshold must name each recorded layer {self._names}, got {list(levels)}"
+            )
         self._recorders = [
             Recorder(_OfLayer(shared, place), {name: levels[name]}, conv_units, about)
             for place, name in enumerate(self._names)

@@ -164,7 +164,7 @@ def record(
 
     Raises
     ------
-    TypeError, ValueError, KeyError
+    TypeError, ValueError
         If an argument does not fit; among them activations that are NaN or infinite, by layer, unit and
         sample, layers whose positions differ, or whose channels are not known, under
         ``conv_units="channels"``, and networks whose layers cannot be observed.

@@ -18,15 +18,14 @@ def thresholds(threshold: Any, sites: Sequence[Site], n_units: Sequence[int]) ->
 
     Raises
     ------
-    KeyError
-        If a mapping names another layer, or lacks one.
     TypeError, ValueError
-        If a threshold is not a finite number, or an array does not fit the layer's units.
+        If a mapping names another layer, or lacks one; if a threshold is not a finite number, or an
+        array does not fit the layer's units.
     """
     if isinstance(threshold, Mapping):
         names = [site.name for site in sites]
         if set(threshold) != set(names):
-            raise KeyError(f"threshold must name each recorded layer {names}, got {list(threshold)}")
+            raise ValueError(f"threshold must name each recorded layer {names}, got {list(threshold)}")
         levels = [threshold[name] for name in names]
     else:
         levels = [threshold] * len(sites)

@@ -21,8 +21,8 @@ from ann2neo.spikes.words import freeze
 def surrogates(
     raster: RasterLike,
     method: str = "permutation",
-    n_surrogates: int = 1,
     *,
+    n_surrogates: int = 1,
     rng: np.random.Generator,
     **options: Any,
 ) -> Iterator[SpikeRaster]:
@@ -75,8 +75,8 @@ def surrogates(
     --------
     >>> import numpy as np, ann2neo as a2n
     >>> from ann2neo.significance.surrogates import surrogates
-    >>> raster = a2n.as_raster(np.eye(5, dtype=bool))
-    >>> for surrogate in surrogates(raster, "circular_shift", 2, rng=np.random.default_rng(0)):
+    >>> raster, rng = a2n.as_raster(np.eye(5, dtype=bool)), np.random.default_rng(0)
+    >>> for surrogate in surrogates(raster, "circular_shift", n_surrogates=2, rng=rng):
     ...     print(surrogate.spike_counts, surrogate.annotations["surrogate"])
     [1 1 1 1 1] circular_shift
     [1 1 1 1 1] circular_shift

@@ -218,7 +218,7 @@ def as_dataset(data: Any) -> Dataset:
     return Dataset("arrays", x_train, y_train, x_test, y_test, n_classes=largest + 1)
 
 
-def random_labels(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def random_labels(y: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     """Permute labels: what they say of the samples is lost, how many there are of each is kept.
 
     Parameters
@@ -233,7 +233,7 @@ def random_labels(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> random_labels(np.array([0, 0, 1, 1]), np.random.default_rng(0))
+    >>> random_labels(np.array([0, 0, 1, 1]), rng=np.random.default_rng(0))
     array([1, 0, 0, 1])
     """
     return check_rng(rng).permutation(_checked_labels(y, "y"))

@@ -62,7 +62,7 @@ def planned(
     """The plan of a condition; random labels are drawn here."""
     labels = data.y_train
     if condition.labels == "random":
-        labels = random_labels(labels, rng)
+        labels = random_labels(labels, rng=rng)
         labels.flags.writeable = False
     n_train = n_trained_on(len(labels), validation_split)
     return Plan(condition, data.x_train, labels, n_train, check_count(batch_size, "batch_size"))

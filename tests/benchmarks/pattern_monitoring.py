@@ -47,7 +47,9 @@ def monitor_batches(rng: np.random.Generator, blocks: int, *, keep: bool, repeat
     model.compile(keras.optimizers.SGD(0.05), "sparse_categorical_crossentropy", metrics=["accuracy"])
     with tempfile.TemporaryDirectory() as folder:
         snapshots = f"{folder}/snapshots" if keep else None
-        monitor = monitoring.PatternMonitor({"train": images[:N_PROBE]}, snapshots=snapshots)
+        monitor = monitoring.PatternMonitor(
+            {"train": images[:N_PROBE]}, snapshots=snapshots, conv_units="channels"
+        )
         callback = monitoring.MonitorCallback(monitor, every=EVERY)
         # Getting ready takes place once a training; the callback would do it when each `fit` begins.
         callback.on_train_begin = lambda logs=None: None

@@ -75,7 +75,7 @@ def test_warns_and_stops_in_fit_when_labels_turn_random():
     callback = monitoring.MonitorCallback(alarm)
     model.fit(DIGITS.x_train, DIGITS.y_train, epochs=5, callbacks=[callback], **options)
     assert alarm.flagged_at is None
-    labels = training.random_labels(DIGITS.y_train, rng)
+    labels = training.random_labels(DIGITS.y_train, rng=rng)
     with pytest.warns(
         monitoring.RateDropWarning, match=r"layer 'hidden' has fallen to 0\.\d+ at step 2"
     ):
@@ -168,7 +168,7 @@ def test_memorization_is_told_from_new_names_of_classes():
     assert alarm.flagged_at is None
     renamed_until = callback.step
     with pytest.warns(monitoring.MemorizationWarning, match="layer 'hidden' separate the predicted"):
-        learn(model, training.random_labels(DIGITS.y_train, rng), callback, 12)
+        learn(model, training.random_labels(DIGITS.y_train, rng=rng), callback, 12)
     assert renamed_until + 100 < alarm.flagged_at == callback.step
     # What is followed is what recordings say.
     table = alarm.to_frame()

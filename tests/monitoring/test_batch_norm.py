@@ -86,7 +86,7 @@ def test_training_is_bit_identical_with_looks_by_such_averages():
     for watched in (False, True):
         network = normalized(dropout=0.3)
         network.compile("sgd", "sparse_categorical_crossentropy")
-        monitor = monitoring.PatternMonitor({"probe": SAMPLES[:9]})
+        monitor = monitoring.PatternMonitor({"probe": SAMPLES[:9]}, conv_units="channels")
         look = monitoring.MonitorCallback(monitor, every=1, batch_norm_samples=SAMPLES)
         labels, callbacks = np.arange(40) % 2, [look] if watched else []
         network.fit(
@@ -99,16 +99,16 @@ def test_training_is_bit_identical_with_looks_by_such_averages():
 def test_a_callback_sees_the_network_by_these_averages():
     network = normalized()
     network.compile("sgd", "sparse_categorical_crossentropy")
-    monitor = monitoring.PatternMonitor({"probe": SAMPLES})
+    monitor = monitoring.PatternMonitor({"probe": SAMPLES}, conv_units="channels")
     look = monitoring.MonitorCallback(monitor, every=99, batch_norm_samples=SAMPLES)
     network.fit(SAMPLES, np.arange(40) % 2, epochs=1, verbose=0, callbacks=[look])
-    by_hand = monitoring.PatternMonitor({"probe": SAMPLES})
+    by_hand = monitoring.PatternMonitor({"probe": SAMPLES}, conv_units="channels")
     again = normalized()
     with monitoring.batch_norm_statistics(again, SAMPLES):
         by_hand.observe(again, 0)
     entropy = monitor.to_frame()["entropy"].iloc[0]
     assert entropy == by_hand.to_frame()["entropy"].iloc[0]
-    plain = monitoring.PatternMonitor({"probe": SAMPLES})
+    plain = monitoring.PatternMonitor({"probe": SAMPLES}, conv_units="channels")
     plain.observe(normalized(), 0)
     assert entropy != plain.to_frame()["entropy"].iloc[0]
 

@@ -83,7 +83,7 @@ def check_same(found, wanted):
 
 @pytest.mark.parametrize("batch_size", [250, 8])
 def test_is_what_recordings_say(batch_size):
-    monitor = monitoring.PatternMonitor(PROBES, batch_size=batch_size)
+    monitor = monitoring.PatternMonitor(PROBES, batch_size=batch_size, conv_units="channels")
     found = watched(monitor, convolutional(), [0, 3, 4])
     assert monitor.layers == ["first", "second"]
     assert (monitor.probes, monitor.last_step) == (["train", "test"], 4)
@@ -168,7 +168,8 @@ def fitted(*callbacks):
 
 
 def test_fit_is_watched_and_not_perturbed():
-    callback = monitoring.MonitorCallback(monitoring.PatternMonitor({"train": X[:20]}), every=[1, 2, 8])
+    monitor = monitoring.PatternMonitor({"train": X[:20]}, conv_units="channels")
+    callback = monitoring.MonitorCallback(monitor, every=[1, 2, 8])
     model = fitted(callback)
     plain = fitted()
     for one, two in zip(model.variables, plain.variables, strict=True):

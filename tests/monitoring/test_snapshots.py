@@ -25,7 +25,9 @@ PROGRAM = Path(__file__).with_name("snapshots_killed_program.py")
 def kept(tmp_path_factory, request):
     """A folder of snapshots, the table of the run that made it, and the model."""
     path, model = tmp_path_factory.mktemp("run") / "snapshots", convolutional()
-    monitor = monitoring.PatternMonitor(PROBES, labels=request.param, snapshots=path)
+    monitor = monitoring.PatternMonitor(
+        PROBES, labels=request.param, snapshots=path, conv_units="channels"
+    )
     for step in STEPS[:-1]:
         monitor.observe(at(model, step), step, step // 2)
     monitor.observe(at(model, STEPS[-1]), STEPS[-1])
@@ -95,7 +97,7 @@ def test_labels_come_back_as_recorded(tmp_path, labels):
 
 def test_labels_that_are_damaged_or_older_than_labels(tmp_path):
     path, options = tmp_path / "snapshots", {"references": ("initial", "previous"), "progress": False}
-    monitor = monitoring.PatternMonitor(PROBES, labels=LABELS, snapshots=path)
+    monitor = monitoring.PatternMonitor(PROBES, labels=LABELS, snapshots=path, conv_units="channels")
     table = watched(monitor, convolutional(), [0, 1])
     np.savez(path / "labels.npz", labels_0=LABELS["train"], labels_1=LABELS["test"][1:])
     with pytest.raises(ValueError, match=r"labels\.npz is damaged: .*'test' has 9 samples"):
@@ -125,7 +127,7 @@ def test_what_is_killed_leaves_whole_snapshots(tmp_path):
 
 def test_what_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     path = tmp_path / "snapshots"
-    monitor = monitoring.PatternMonitor(PROBES, snapshots=path)
+    monitor = monitoring.PatternMonitor(PROBES, snapshots=path, conv_units="channels")
     watched(monitor, convolutional(), [0])
 
     def full(*_):
@@ -142,7 +144,7 @@ def test_what_fails_leaves_nothing_behind(tmp_path, monkeypatch):
 def test_refusals(kept, tmp_path):
     path, *_ = kept
     with pytest.raises(FileExistsError, match="new or an empty folder"):
-        monitoring.PatternMonitor(PROBES, snapshots=path)
+        monitoring.PatternMonitor(PROBES, snapshots=path, conv_units="channels")
     with pytest.raises(FileNotFoundError, match="does not exist"):
         monitoring.PatternMonitor(PROBES, snapshots=tmp_path / "no" / "snapshots")
     with pytest.raises(FileNotFoundError, match="no snapshots at"):
@@ -162,7 +164,9 @@ def test_refusals(kept, tmp_path):
 
 def test_damage_is_seen(tmp_path):
     path = tmp_path / "snapshots"
-    watched(monitoring.PatternMonitor(PROBES, snapshots=path), convolutional(), [0, 1])
+    watched(
+        monitoring.PatternMonitor(PROBES, snapshots=path, conv_units="channels"), convolutional(), [0, 1]
+    )
     file = path / "step_000000000001.npz"
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])

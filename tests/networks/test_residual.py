@@ -35,7 +35,7 @@ def test_activations(name, activation):
     taken, given = inside(network, before, "hidden")
     assert (taken < 0).any()
     np.testing.assert_allclose(given, FUNCTIONS[activation](taken), rtol=1e-6)
-    monitor = monitoring.PatternMonitor({"x": IMAGES})
+    monitor = monitoring.PatternMonitor({"x": IMAGES}, conv_units="channels")
     monitor.observe(network, 0)
     inner = [f"stage{stage}_block1_inner_{activation}" for stage in (1, 2, 3)]
     outer = [f"stage{stage}_block1_{activation}" for stage in (1, 2)]

@@ -123,9 +123,9 @@ def test_levels_must_be_finite(level):
         (np.zeros((21, 5)), ValueError, r"shape \(5,\); got shape \(21, 5\)"),
         ("high", TypeError, "got 'high'"),
         (None, TypeError, "got None"),
-        ({"a": 1}, KeyError, r"each recorded layer \['activations'\], got \['a'\]"),
-        ({}, KeyError, "each recorded layer"),
-        ({"activations": 1, "b": 1}, KeyError, "each recorded layer"),
+        ({"a": 1}, ValueError, r"each recorded layer \['activations'\], got \['a'\]"),
+        ({}, ValueError, "each recorded layer"),
+        ({"activations": 1, "b": 1}, ValueError, "each recorded layer"),
     ],
 )
 def test_levels_that_do_not_fit(level, error, message):

@@ -166,7 +166,7 @@ def test_it_runs_the_surrogates_of_its_method(method):
         **options,
     )
     assert seen[0] == raster
-    assert seen[1:] == list(surrogates(raster, method, 4, rng=generator(5), **options))
+    assert seen[1:] == list(surrogates(raster, method, n_surrogates=4, rng=generator(5), **options))
 
 
 fano_20 = functools.partial(fanofactor, window=20)
@@ -299,7 +299,7 @@ class TestFanoShortcut:
         values = np.vstack(list(_fano_values(raster, 1500, state, window=window, ddof=ddof)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            drawn = surrogates(raster, "permutation", 1500, rng=generator(1))
+            drawn = surrogates(raster, "permutation", n_surrogates=1500, rng=generator(1))
             long_way = np.array([fanofactor(one, window, ddof=ddof) for one in drawn])
         for one, other in zip(values.T, long_way.T, strict=True):
             assert stats.ks_2samp(one[~np.isnan(one)], other[~np.isnan(other)]).pvalue > 0.001

@@ -31,7 +31,9 @@ KEEP_COUNTS = ["permutation", "sample_permutation", "shuffle_isis", "bin_shuffli
 
 def made(raster, method, n_surrogates=1, seed=0, **options):
     options = options or OPTIONS.get(method, {})
-    return list(surrogates(raster, method, n_surrogates, rng=np.random.default_rng(seed), **options))
+    return list(
+        surrogates(raster, method, n_surrogates=n_surrogates, rng=np.random.default_rng(seed), **options)
+    )
 
 
 def sticky(n_samples, stay, n_units, seed, rate=0.5):
@@ -276,7 +278,11 @@ def test_intervals_and_turns_of_any_raster(raster, seed):
 def test_draws_differ_and_the_generator_moves_on(structured, method):
     rng = np.random.default_rng(0)
     options = OPTIONS.get(method, {})
-    drawn = [one for _ in range(2) for one in surrogates(structured, method, 2, rng=rng, **options)]
+    drawn = [
+        one
+        for _ in range(2)
+        for one in surrogates(structured, method, n_surrogates=2, rng=rng, **options)
+    ]
     for one, other in combinations(drawn, 2):
         assert not np.array_equal(one.words, other.words)
 

@@ -276,15 +276,15 @@ def test_subset():
 @given(st.lists(st.integers(0, 20), min_size=1), st.integers(0, 2**32))
 def test_random_labels_keep_the_counts(labels, seed):
     y = np.array(labels)
-    drawn = training.random_labels(y, np.random.default_rng(seed))
+    drawn = training.random_labels(y, rng=np.random.default_rng(seed))
     assert np.array_equal(np.sort(drawn), np.sort(y))
-    assert np.array_equal(drawn, training.random_labels(y, np.random.default_rng(seed)))
+    assert np.array_equal(drawn, training.random_labels(y, rng=np.random.default_rng(seed)))
 
 
 def test_random_labels_know_nothing_of_the_true_ones():
     y = np.repeat(np.arange(10), 2000)
-    right = [np.mean(training.random_labels(y, np.random.default_rng(s)) == y) for s in range(20)]
+    right = [np.mean(training.random_labels(y, rng=np.random.default_rng(s)) == y) for s in range(20)]
     # A share of matches has mean 1/10 and variance about 0.09/n.
     assert np.mean(right) == pytest.approx(0.1, abs=4 * np.sqrt(0.09 / len(y) / 20))
     with pytest.raises(TypeError, match="rng must be a"):
-        training.random_labels(y, 0)
+        training.random_labels(y, rng=0)

@@ -105,7 +105,7 @@ class MemorizationAlarm(Alarm):
         rule: Rule | None = None,
         stop: bool = False,
         threshold: Any = 0.0,
-        batch_size: int = 1024,
+        batch_size: int = 256,
     ) -> None:
         super().__init__(
             probes, layers=layer, threshold=threshold, conv_units="all", batch_size=batch_size

@@ -22,9 +22,9 @@ from ann2neo.statistics.patterns.counts import encode
 class PatternMonitor(Monitor):
     """Activation patterns of probe samples at chosen moments of a network's training.
 
-    A pattern is one sample's bits across the units of a layer: of a convolution, one image position's
-    bits across its channels. `observe` takes any network that `ann2neo.record` takes, so any training
-    loop can call it; Keras' ``fit`` does through `MonitorCallback`. The network is left as it was.
+    A pattern is one sample's bits across the units of a layer. `observe` takes any network that
+    `ann2neo.record` takes, so any training loop can call it; Keras' ``fit`` does through
+    `MonitorCallback`. The network is left as it was.
 
     Parameters
     ----------
@@ -37,8 +37,10 @@ class PatternMonitor(Monitor):
         `ann2neo.record`.
     threshold : float, array of shape (n_units,), dict per layer, or callable
         As for `ann2neo.record`.
-    conv_units : {"channels", "all"}
-        As for `ann2neo.record`; layers may differ in their positions.
+    conv_units : {"all", "channels"}
+        As for `ann2neo.record`; layers may differ in their positions. ``"channels"`` is what to take for
+        convolutions: a pattern is then one image position's bits across the channels, as in the paper.
+        With ``"all"`` it is a sample's bits at all positions, which hardly ever come twice.
     labels : mapping of str to array of shape (n_samples,), optional
         For each probe a label per sample, an int, float, bool or str, which holds at each of the
         sample's positions: what the patterns say of it is then followed, too.
@@ -88,10 +90,10 @@ class PatternMonitor(Monitor):
         *,
         layers: Any = "rectifiers",
         threshold: Any = 0.0,
-        conv_units: ConvUnits = "channels",
+        conv_units: ConvUnits = "all",
         labels: Mapping[str, Any] | None = None,
         snapshots: str | Path | None = None,
-        batch_size: int = 250,
+        batch_size: int = 256,
     ) -> None:
         super().__init__(
             probes,

@@ -23,7 +23,7 @@ beyond log₂ n, which no plug-in estimate can exceed: it says how many samples 
 
 
 def pattern_entropy(
-    source: PatternHistogram | RasterLike, estimator: str = "plug-in", *, normalized: bool = False
+    source: PatternHistogram | RasterLike, *, estimator: str = "plug-in", normalized: bool = False
 ) -> float:
     """Shannon entropy of the patterns, in bits.
 

@@ -92,7 +92,10 @@ def _callback(
     chosen = rng.permutation(n_train)[: wanted.n_probe]
     probe = data.x_train[chosen]
     monitor = PatternMonitor(
-        {"train": probe}, labels={"train": data.y_train[chosen]}, snapshots=snapshots
+        {"train": probe},
+        labels={"train": data.y_train[chosen]},
+        snapshots=snapshots,
+        conv_units="channels",
     )
 
     steps = _steps(wanted.n_looks, n_batches, wanted.epochs)

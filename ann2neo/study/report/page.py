@@ -32,7 +32,7 @@ _MISSING = {
 }
 
 
-def write_report(results: Results, path: str | Path, overwrite: bool = False) -> Path:
+def write_report(results: Results, path: str | Path, *, overwrite: bool = False) -> Path:
     """Write a study as one self-contained HTML page.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Elephant's surrogates, processes and change-point test over the bridge: same spikes, on the grid."""
+"""Elephant's surrogates and processes over the bridge: same spikes, on the grid."""
 
 import random
 
@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import quantities as pq
-from elephant import change_point_detection as mft
 from elephant import spike_train_generation as generation
 from elephant import spike_train_surrogates as methods
 from hypothesis import given, settings
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 
 from ann2neo import SpikeRaster, as_raster, to_spiketrains
 from ann2neo.exchange.elephant.bridge import elephant_process, elephant_surrogates
-from ann2neo.exchange.elephant.change_points import change_point_test
 from ann2neo.exchange.elephant.methods import PROCESSES, SURROGATES, seeded_globals
 from tests.strategies import rasters
 
@@ -291,116 +289,4 @@ class TestSeededGlobals:
         before = global_state()
         with pytest.raises(ValueError, match="refractory"):
             elephant_process(raster, rng=generator(), refractory_period=100 * pq.ms)
-        assert_same_state(before)
-
-
-@pytest.fixture(scope="module")
-def steps():
-    n, rng = np.arange(4000), generator(0)
-    active = np.stack(
-        [
-            rng.random(4000) < np.where(n < 2500, 0.2, 0.6),
-            rng.random(4000) < 0.3,
-            np.zeros(4000, bool),
-            np.ones(4000, bool),
-            n % 4 == 0,
-            n == 7,
-            rng.random(4000) < np.where((n < 1200) | (n >= 2800), 0.15, 0.6),
-        ],
-        axis=1,
-    )
-    return as_raster(active)
-
-
-class TestChangePoints:
-    def test_finds_steps_and_flags_what_it_cannot_test(self, steps):
-        found = change_point_test(steps, [250, 500], rng=generator(1), n_surrogates=200, progress=False)
-        np.testing.assert_array_equal(
-            found["n_change_points"], [1, 0, np.nan, np.nan, np.nan, np.nan, 2]
-        )
-        flags = ["", "", "silent", "always on", "equal intervals", "few spikes", ""]
-        assert found["flag"].tolist() == flags
-        assert found["change_points"][0] == pytest.approx([2500], abs=50)
-        assert found["change_points"][6] == pytest.approx([1200, 2800], abs=50)
-        assert found["window_sizes"][0] == [250]
-        assert found["change_points"][1:6].tolist() == [[]] * 5
-        assert found[["layer", "unit_index"]].equals(steps.units)
-        assert found.attrs == {
-            "alpha": 0.05,
-            "threshold": found.attrs["threshold"],
-            "window_sizes": [250, 500],
-            "time_step": 10,
-        }
-
-    def test_agrees_with_elephant_on_its_own_scale_of_time(self, steps):
-        """A sample is 1/8 s here, exact in binary: what the bridge avoids does not arise."""
-        one = steps.select(units=[0])
-        ours = change_point_test(one, [240, 480], rng=generator(3), n_surrogates=50, time_step=24)
-        arguments = {
-            "window_sizes": np.array([30.0, 60.0]) * pq.s,
-            "t_final": 500 * pq.s,
-            "alpha": 5.0,
-            "time_step": 3 * pq.s,
-        }
-        with seeded_globals(generator(3)):
-            quantile, parameters = mft.empirical_parameters(n_surrogates=50, **arguments)
-        assert ours.attrs["threshold"] == pytest.approx(quantile, rel=1e-12)
-        train = (one.spike_indices(0) + 0.5) / 8 * pq.s
-        theirs = mft.multiple_filter_test(
-            spiketrain=train, test_quantile=quantile, test_param=parameters, **arguments
-        )
-        times = sorted(round(float(time) * 8) for times in theirs for time in times)
-        assert times == ours["change_points"][0]
-        assert times
-
-    def test_time_steps_on_which_elephant_fails(self, steps):
-        short = steps.select(units=[0], samples=np.arange(2000, 4000))
-        with seeded_globals(generator()), pytest.raises(ValueError, match="broadcast"):
-            mft.empirical_parameters([180] * pq.ms, 2000 * pq.ms, 5, 2, time_step=9 * pq.ms)
-        found = change_point_test(short, [180], rng=generator(), n_surrogates=50, time_step=9)
-        assert found["change_points"][0] == pytest.approx([500], abs=50)
-
-    def test_always_on_units_on_which_elephant_errs(self):
-        on = to_spiketrains(np.ones((2000, 1), bool))[0]
-        with seeded_globals(generator()):
-            spurious = mft.multiple_filter_test(
-                [200] * pq.ms, on, 2000 * pq.ms, 5, n_surrogates=50, time_step=10 * pq.ms
-            )
-        assert len(spurious[0]) > 0
-        ours = change_point_test(np.ones((2000, 1)), [200], rng=generator(), n_surrogates=50)
-        assert np.isnan(ours["n_change_points"][0])
-
-    def test_reproducible_and_global_generators_left_alone(self, steps):
-        one = steps.select(units=[1])
-        before = global_state()
-        thresholds = [
-            change_point_test(one, [400], rng=generator(s), n_surrogates=20).attrs["threshold"]
-            for s in (1, 1, 2)
-        ]
-        assert_same_state(before)
-        assert thresholds[0] == thresholds[1] != thresholds[2]
-
-    @pytest.mark.parametrize(
-        ("arguments", "error", "message"),
-        [
-            ({"window_sizes": []}, ValueError, "window_sizes must ascend"),
-            ({"window_sizes": [200, 100]}, ValueError, "window_sizes must ascend"),
-            ({"window_sizes": [2000]}, ValueError, "below n_samples / 2 = 2000, got"),
-            ({"window_sizes": [0]}, ValueError, "window_sizes must be at least 1"),
-            ({"window_sizes": [0.5]}, TypeError, "window_sizes must be an int"),
-            ({"window_sizes": 200}, TypeError, "window_sizes must be a sequence of int.*got 200"),
-            ({"window_sizes": "200"}, TypeError, "window_sizes must be a sequence of int.*got '200'"),
-            ({"alpha": "a"}, TypeError, r"alpha must be a number in \(0, 1\), got 'a'"),
-            ({"time_step": 30}, ValueError, r"time_step must divide every window size, \[200\], got 30"),
-            ({"alpha": 5}, ValueError, r"alpha must lie in \(0, 1\), got 5"),
-            ({"alpha": 0.95}, ValueError, "threshold is positive, got alpha=0.95"),
-            ({"n_surrogates": 1}, ValueError, "n_surrogates must be at least 2"),
-            ({"rng": None}, TypeError, "rng must be a numpy.random.Generator"),
-        ],
-    )
-    def test_faults_are_refused(self, steps, arguments, error, message):
-        arguments = {"window_sizes": [200], "rng": generator(), "n_surrogates": 50, **arguments}
-        before = global_state()
-        with pytest.raises(error, match=message):
-            change_point_test(steps, **arguments)
         assert_same_state(before)

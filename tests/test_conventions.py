@@ -1,0 +1,148 @@
+"""One way of saying a thing: names, kinds and defaults of arguments over all public functions."""
+
+import inspect
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import ann2neo as a2n
+
+ROOMS = ("", "monitoring", "networks", "patterns", "study", "training")
+KEYWORD_ONLY = {
+    "adjust",
+    "alpha",
+    "alternative",
+    "batch_size",
+    "conv_units",
+    "estimator",
+    "n_surrogates",
+    "overwrite",
+    "progress",
+    "rng",
+    "workers",
+}
+DEFAULTS = {
+    "alpha": 0.05,
+    "alternative": "two-sided",
+    "batch_size": 256,
+    "conv_units": "all",
+    "overwrite": False,
+    "progress": True,
+    "threshold": 0.0,
+}
+RASTERS = {"raster", "rasters", "chunk"}
+"""What a recording is called, several of them, and a piece that an accumulator is given."""
+PAIRS = ({"before", "after"}, {"reference", "query"}, {"a", "b"})
+"""Two recordings that are compared: at two times, a search in one for those of another, any two."""
+
+
+def public_objects() -> Iterator[tuple[str, object]]:
+    """Public names, dotted, and what they stand for, each once."""
+    seen = set()
+    for room in ROOMS:
+        public = getattr(a2n, room) if room else a2n
+        for name in public.__all__:
+            found = getattr(public, name)
+            if callable(found) and id(found) not in seen:
+                seen.add(id(found))
+                yield f"{room}.{name}".strip("."), found
+
+
+def public_callables() -> Iterator[tuple[str, object]]:
+    """Public functions, classes and methods of public classes that this package defines."""
+    for name, found in public_objects():
+        yield name, found
+        if inspect.isclass(found):
+            for below, method in inspect.getmembers(found):
+                own = getattr(method, "__module__", None) or ""
+                if not below.startswith("_") and callable(method) and own.startswith("ann2neo"):
+                    yield f"{name}.{below}", method
+
+
+def public_parameters() -> Iterator[tuple[str, inspect.Parameter]]:
+    """Where, and the parameter."""
+    for name, found in public_callables():
+        if inspect.isclass(found) and issubclass(found, Warning):
+            continue
+        for parameter in inspect.signature(found).parameters.values():
+            yield name, parameter
+
+
+PARAMETERS = [
+    (where, parameter)
+    for where, parameter in public_parameters()
+    if where
+    not in {
+        "elephant_process",
+        "elephant_surrogates",
+        "to_pynapple",
+        "to_spikeinterface",
+        "to_spiketrains",
+    }
+]
+CALLABLES = list(public_callables())
+
+
+def test_options_are_given_by_name():
+    kinds = {(where, p.name) for where, p in PARAMETERS if p.kind is not p.KEYWORD_ONLY}
+    fields = {
+        (name, parameter)
+        for name, found in CALLABLES
+        if hasattr(found, "__dataclass_fields__")
+        for parameter in found.__dataclass_fields__
+    }
+    assert [one for one in sorted(kinds - fields) if one[1] in KEYWORD_ONLY] == []
+
+
+def test_an_option_has_one_default():
+    found = [
+        (where, parameter.name, parameter.default)
+        for where, parameter in PARAMETERS
+        if parameter.name in DEFAULTS and parameter.default is not parameter.empty
+    ]
+    assert len(found) > 50
+    assert [one for one in found if one[2] != DEFAULTS[one[1]]] == []
+
+
+def test_a_recording_has_one_name():
+    pairs = set().union(*PAIRS)
+    for where, parameter in PARAMETERS:
+        kinds = str(parameter.annotation)
+        if kinds == "RasterLike" and where != "as_raster":
+            assert parameter.name in RASTERS | pairs, where
+        elif "RasterLike |" in kinds or "| RasterLike" in kinds:
+            # What was computed of one before is taken as well.
+            assert parameter.name in {"source"} | pairs, where
+        elif parameter.name == "raster":
+            assert kinds == "RasterLike", where
+
+
+def test_layers_and_groups_have_one_name():
+    names = {parameter.name for _, parameter in PARAMETERS}
+    assert not names & {"layer_name", "layer_names", "group", "groups", "groupby", "group_by", "per"}
+    for where, parameter in PARAMETERS:
+        if parameter.name == "by":
+            assert parameter.default == "layer", where
+            assert "str | None" in str(parameter.annotation), where
+
+
+def test_every_test_returns_a_test_result():
+    tests = [(name, found) for name, found in public_objects() if name.endswith("_test")]
+    assert len(tests) >= 8
+    for name, found in tests:
+        assert inspect.signature(found).return_annotation == "TestResult", name
+
+
+LAYERED = {
+    "select": lambda raster: raster.select(layer="no"),
+    "select several": lambda raster: raster.select(layer=["units", "no"]),
+    "record": lambda raster: a2n.record({"units": raster.to_dense()}, layers=["no"]),
+    "threshold": lambda raster: a2n.record({"units": np.eye(2)}, threshold={"no": 1}),
+}
+
+
+@pytest.mark.parametrize("case", LAYERED)
+def test_an_unknown_layer_is_one_error(case):
+    with pytest.raises(ValueError, match=r"units.*no"):
+        LAYERED[case](a2n.as_raster(np.eye(4, dtype=bool)))
