@@ -48,8 +48,10 @@ from .significance.assumptions import poisson_assumptions as poisson_assumptions
 from .significance.change_points import change_point_test as change_point_test
 from .significance.combine import adjust_pvalues as adjust_pvalues
 from .significance.combine import combine_pvalues as combine_pvalues
+from .significance.comparison.compare import compare as compare
+from .significance.comparison.distributions import ks_test as ks_test
+from .significance.comparison.equivalence import equivalence as equivalence
 from .significance.dispersion import fano_test as fano_test
-from .significance.distribution_comparison import ks_test as ks_test
 from .significance.independence import ljung_box_test as ljung_box_test
 from .significance.independence import runs_test as runs_test
 from .significance.label_permutation import mutual_information_test as mutual_information_test

@@ -27,7 +27,7 @@ N_UNITS, N_SURROGATE_UNITS, N_PATTERN_UNITS = 64, 16, 6
 CORRELATION = 0.5
 """Of the normal variables that correlated units are cut from: one part of each is common to all."""
 
-REPLICATES = {200: 200, 1000: 200, 10_000: 60, 60_000: 16}
+REPLICATES = {200: 60, 1000: 60, 10_000: 30, 60_000: 10}
 """Recordings per cell, by their number of samples; of the quick tests three times as many."""
 
 QUICK = ("runs", "fano", "intervals")

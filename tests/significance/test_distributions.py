@@ -1,12 +1,14 @@
 """The Kolmogorov–Smirnov test of two rasters."""
 
 import functools
+import itertools
+import math
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from ann2neo.significance.distribution_comparison import ks_test
+from ann2neo.significance.comparison.distributions import _compare, ks_test
 from ann2neo.statistics.fano import fanofactor
 from ann2neo.statistics.intervals import isi
 from ann2neo.statistics.rates import firing_rate
@@ -17,13 +19,61 @@ def layers(rate_of, n_units, seed):
     return rng.random((400, n_units)) < rate_of(rng.random(n_units))
 
 
-def test_agrees_with_scipy():
+@pytest.mark.parametrize(("n", "m", "shift"), [(50, 70, 0.3), (9, 9, 0.8), (200, 31, 0.2), (1, 3, 0.0)])
+def test_agrees_with_scipy_without_ties(n, m, shift):
+    rng = np.random.default_rng(n)
+    for _ in range(5):
+        a, b = rng.random(n), rng.random(m) + shift
+        statistic, pvalue = _compare(a, b)
+        expected = stats.ks_2samp(a, b, method="exact")
+        assert statistic == pytest.approx(expected.statistic, rel=1e-12)
+        assert pvalue == pytest.approx(expected.pvalue, rel=1e-9)
+        assert _compare(b, a) == pytest.approx((statistic, pvalue), rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_ties_by_enumeration(seed):
+    rng = np.random.default_rng(seed)
+    n, m = 4, 5
+    pooled = rng.integers(4, size=n + m).astype(float)
+    a, b = pooled[:n], pooled[n:]
+    statistic, pvalue = _compare(a, b)
+    assert statistic == pytest.approx(stats.ks_2samp(a, b).statistic)
+    reached = 0
+    for chosen in itertools.combinations(range(n + m), n):
+        mask = np.isin(np.arange(n + m), chosen)
+        reached += stats.ks_2samp(pooled[mask], pooled[~mask]).statistic >= statistic - 1e-12
+    assert pvalue == pytest.approx(reached / math.comb(n + m, n), rel=1e-12)
+
+
+def test_small_pvalues_keep_their_digits():
+    a, b = np.arange(60.0), np.arange(60.0) + 1000
+    assert _compare(a, b)[1] == pytest.approx(2 / math.comb(120, 60), rel=1e-9)
+
+
+def test_units_of_a_raster():
     a, b = layers(lambda u: u, 50, 1), layers(lambda u: u**2, 70, 2)
     result = ks_test(a, b)
     expected = stats.ks_2samp(a.mean(axis=0), b.mean(axis=0))
-    assert result.statistic[0] == expected.statistic
-    assert result.pvalue[0] == expected.pvalue
+    assert result.statistic[0] == pytest.approx(expected.statistic)
+    # Rates of 400 samples have ties, for which SciPy's law is conservative.
+    assert result.pvalue[0] < expected.pvalue
     assert result.to_frame().loc[0, ["n_a", "n_b", "n_missing_a"]].tolist() == [50, 70, 0]
+
+
+def test_longer_recordings_are_cut():
+    rng = np.random.default_rng(0)
+    pvalues = []
+    for _ in range(30):
+        long, short = rng.random((2, 4000, 60)) < rng.beta(6, 14, (2, 1, 60))
+        with pytest.warns(UserWarning, match="a has 4000 samples and b 500") as caught:
+            apart = ks_test(long, short[:500], functools.partial(fanofactor, window=50)).pvalue[0]
+        assert {warning.filename for warning in caught} == {__file__}
+        cut = ks_test(long, short[:500], functools.partial(fanofactor, window=50), rng=rng).pvalue[0]
+        pvalues.append((apart, cut))
+    rejected = (np.array(pvalues) <= 0.05).mean(axis=0)
+    assert rejected[0] > 0.5
+    assert rejected[1] <= stats.binom.isf(0.0005, 30, 0.05) / 30
 
 
 def test_golden():
