@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from ann2neo.recording.torch.channels import Channels
 from ann2neo.recording.torch.dataflow import Dataflow, find_target
 from ann2neo.recording.torch.operations import (
+    COMPARISONS,
     CONTRACTIONS,
     FUNCTIONS,
     RECTIFYING,
@@ -21,6 +22,14 @@ from ann2neo.recording.torch.operations import (
     works_in_place,
 )
 from ann2neo.recording.torch.tensors import tensors_in
+
+_QUERIES = frozenset(
+    [
+        *("size", "dim", "numel", "ndimension", "stride", "is_contiguous", "is_floating_point", "item"),
+        *("is_complex", "element_size", "data_ptr", "storage_offset", "_set_grad_enabled", "__len__"),
+    ]
+)
+"""Functions that return no tensor."""
 
 _NOTED = FUNCTIONS | CONTRACTIONS | RECTIFYING
 Key = tuple[int, str]
@@ -75,12 +84,14 @@ class Call:
 
 @dataclass
 class Trial:
-    """What a trial run finds out beside the calls; `guard` is told of each tensor before it changes."""
+    """What a trial run finds out beside the calls: `guard` is told of each tensor before it changes,
+    `binary` are the values known to be 0 or 1."""
 
     channels: Channels
     guard: Callable[[Any], None]
     dataflow: Dataflow = field(default_factory=Dataflow)
     calls: list[Call] = field(default_factory=list)
+    binary: set[int | None] = field(default_factory=set)
 
 
 class Calls(TorchFunctionMode):
@@ -156,15 +167,20 @@ class Calls(TorchFunctionMode):
         self._thread = threading.get_ident()
 
     def _try_function(self, trial: Trial, func: Any, args: Any, kwargs: Any) -> Any:
+        name = name_function(func)
+        if name in _QUERIES:
+            return func(*args, **kwargs)
+        if name == "__get__" and not isinstance(func(*args, **kwargs), torch.Tensor):
+            return func(*args, **kwargs)
         running = self._inside[-1] if self._inside else None
         inside = "" if running is None else self._paths.get(id(running.module), "")
         if works_in_place(func, kwargs):
             trial.guard(find_target(args, kwargs))
         module = -1 if running is None else running.number
-        name = name_function(func)
         seen = tensors_in([args, kwargs]) if name in RECTIFYING else []
         before = [tensor.clone() for tensor in seen] if works_in_place(func, kwargs) else seen
-        given = [self._describe(tensor) for tensor in tensors_in([args, kwargs])[:1]]
+        first = tensors_in([args, kwargs])[:1] if name in _NOTED else []
+        given = [self._describe(tensor) for tensor in first]
         returned = trial.channels.follow(
             lambda *a, **k: trial.dataflow.follow(func, a, k, module, inside), args, kwargs, name
         )
@@ -202,12 +218,13 @@ class Calls(TorchFunctionMode):
             )
             if value is not None and trial.dataflow.steps[value].name.startswith("opaque"):
                 running.functions.append("opaque")
+        compares = not COMPARISONS.isdisjoint(running.functions)
         trial.calls.append(
             Call(
                 module=running.module,
                 path=path,
                 given=running.given,
-                made=[self._describe(tensor) for tensor in found],
+                made=[self._describe(tensor, compares=compares) for tensor in found],
                 number=running.number,
                 first=running.first,
                 n_inner=running.n_inner,
@@ -215,17 +232,23 @@ class Calls(TorchFunctionMode):
             )
         )
 
-    def _describe(self, tensor: Any) -> Seen:
+    def _describe(self, tensor: Any, *, compares: bool = False) -> Seen:
+        """With `compares`, what made the tensor may make spikes: its values tell."""
         trial = self.trial
+        value = None if trial is None else trial.dataflow.find(tensor)
         layout = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
         strided = layout == "strided" and not tensor.is_quantized and not tensor.is_complex()
+        known = trial is not None and value in trial.binary
+        is_binary = known or (compares and strided and tensor.dim() > 1 and _is_binary(tensor))
+        if trial is not None and is_binary:
+            trial.binary.add(value)
         return Seen(
             shape=() if tensor.is_nested else tuple(tensor.shape),
             dtype=tensor.dtype,
             layout=layout,
-            value=None if trial is None else trial.dataflow.find(tensor),
+            value=value,
             channel_axis=None if trial is None else trial.channels.axis(tensor),
-            is_binary=strided and tensor.dim() > 1 and _is_binary(tensor),
+            is_binary=is_binary,
         )
 
 
