@@ -26,6 +26,9 @@ UNITS = {"layer": "str", "unit_index": "int"}
 SAMPLES = {"sample_index": "int"}
 """Columns that every sample table has, and what they hold."""
 
+_TEXT = pd.Series([], dtype="str").dtype
+"""pandas' own type of text, whichever this version prefers; object in the oldest."""
+
 _KINDS = {"i": "int", "f": "float", "b": "bool", "O": "str"}
 
 
@@ -115,6 +118,8 @@ def _normalize_column(column: pd.Series, name: str) -> np.ndarray | pd.Series:
         return column.to_numpy(dtype=np.int64)
     if kind == "f":
         return column.to_numpy(dtype=np.float64)
+    if isinstance(_TEXT, pd.StringDtype) and column.dtype == _TEXT:
+        return column.copy(deep=True).reset_index(drop=True)
     values = column.to_numpy(dtype=object)
     if pd.api.types.infer_dtype(values, skipna=False) != "string":
         value = next(value for value in values if not isinstance(value, str))
@@ -123,7 +128,7 @@ def _normalize_column(column: pd.Series, name: str) -> np.ndarray | pd.Series:
             f"{value!r:.60} ({type(value).__name__})"
         )
     # object → pandas' own string type, whichever this version of pandas prefers
-    return pd.Series(values, dtype="str")
+    return pd.Series(values, dtype=_TEXT)
 
 
 def encode_layers(units: pd.DataFrame) -> tuple[npt.NDArray[np.int64], list[str]]:

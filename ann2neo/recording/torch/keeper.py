@@ -71,6 +71,47 @@ class Keeper:
             self._kept[tap].append(tensor.clone() if tap in self._copied or not counts else tensor)
 
 
+class TraceKeeper:
+    """Keeps whatever modules and functions give in one run on few samples, uncopied: what was overwritten
+    later is not to be had."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Key, str], list[list[tuple[Any, int | None]]]] = {}
+
+    def take(self, key: Key, tensors: list[Any]) -> None:
+        """A module or function returned these."""
+        self._keep(key, "output", tensors)
+
+    def take_given(self, key: Key, tensors: list[Any]) -> None:
+        """A module is given these."""
+        self._keep(key, "input", tensors)
+
+    def read(self, taps: Sequence[Tap]) -> list[Any] | None:
+        """A tensor for each tap, or None if one of them changed after it was taken."""
+        found = [self._read(tap) for tap in taps]
+        return None if any(tensor is None for tensor in found) else found
+
+    def _read(self, tap: Tap) -> Any:
+        calls = self._kept.get((tap.key, tap.side), [])
+        if len(calls) != tap.n_calls:
+            return None
+        chosen = calls if tap.call is None else calls[tap.call : tap.call + 1]
+        if any(len(tensors) <= tap.position for tensors in chosen):
+            return None
+        kept = [tensors[tap.position] for tensors in chosen]
+        if any(version is None or tensor._version != version for tensor, version in kept):
+            return None
+        if tap.call is not None:
+            return kept[0][0]
+        alike = len({tensor.shape for tensor, _ in kept}) == 1
+        return torch.stack([tensor for tensor, _ in kept], 1) if alike else None
+
+    def _keep(self, key: Key, side: str, tensors: list[Any]) -> None:
+        # What torch makes in its inference mode does not count its changes.
+        noted = [(tensor, None if tensor.is_inference() else tensor._version) for tensor in tensors]
+        self._kept.setdefault((key, side), []).append(noted)
+
+
 def run(network: Any, calls: Calls, given: Any, *, sees_functions: bool = True) -> Any:
     """What the network returns, without gradients; with `sees_functions` they are observed, too."""
     calls.restart()

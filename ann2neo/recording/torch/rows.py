@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -144,13 +145,21 @@ def agree(a: Any, b: Any) -> bool:
     if not a.is_floating_point():
         return bool(torch.equal(a, b))
     tolerance = _TOLERANCE.get(a.dtype, 2e-1)
-    a, b = a.double(), b.double()
-    both = torch.isfinite(a) & torch.isfinite(b)
-    if not torch.equal(torch.isfinite(a), torch.isfinite(b)):
-        return False
-    a, b = torch.where(both, a, 0), torch.where(both, b, 0)
-    scale = torch.maximum(a.abs(), b.abs()).amax() if a.numel() else a.new_zeros(())
-    return bool(((a - b).abs() <= tolerance * scale).all())
+    if a.dtype not in (torch.float32, torch.float64):
+        a, b = a.float(), b.float()
+    if torch.equal(a, b):
+        return True
+    if not math.isfinite(_find_scale(a, b)):
+        # A maximum that is NaN or infinite tells nothing of the others.
+        both = torch.isfinite(a) & torch.isfinite(b)
+        if not torch.equal(torch.isfinite(a), torch.isfinite(b)):
+            return False
+        a, b = torch.where(both, a, 0), torch.where(both, b, 0)
+    return float((a - b).abs().amax()) <= tolerance * _find_scale(a, b)
+
+
+def _find_scale(a: Any, b: Any) -> float:
+    return float(torch.maximum(a.abs().amax(), b.abs().amax()))
 
 
 def make_dense(tensor: Any) -> Any:

@@ -13,7 +13,7 @@ from ann2neo.recording.samples.inputs import count_samples, list_arrays, take_ro
 from ann2neo.recording.torch.calls import Calls, Trial, unwrap
 from ann2neo.recording.torch.channels import Channels
 from ann2neo.recording.torch.inputs import describe_inputs, find_distinct, place_inputs
-from ann2neo.recording.torch.keeper import Keeper, run
+from ann2neo.recording.torch.keeper import Keeper, TraceKeeper, run
 from ann2neo.recording.torch.layers import Tap, find_places
 from ann2neo.recording.torch.restoration import Chance, Snapshot
 from ann2neo.recording.torch.rows import Shown, agree, has_arrangement
@@ -43,6 +43,7 @@ class Trials:
         self.rows = find_distinct(inputs, min(_N_TRIED, self.n_batch))
         self.draws = self.moves = False
         self.overwritten: set[Tap] = set()
+        self._traced: TraceKeeper | None = None
 
     def find_places(self) -> list[tuple[Place, Tap]]:
         """All places, in the order in which the network comes to them."""
@@ -78,7 +79,10 @@ class Trials:
             runs = [places, replaced]
         else:
             runs = [places, np.roll(places, 1), replaced if self._is_whole else places[:1]]
-        shown = self._show(runs, taps, restore=self.draws)
+        # The traced run is the first, unless the network is to start from where it was found each time.
+        traced, self._traced = self._traced, None
+        base = None if traced is None or self.draws or self.n_batch == 1 else traced.read(taps)
+        shown = self._show(runs, taps, restore=self.draws, base=base)
         if self.n_batch == 1:
             self.moves = not self.draws and not all(_is_repeated(found) for found in shown)
             return shown
@@ -91,14 +95,20 @@ class Trials:
         return again if self.moves else shown
 
     def _show(
-        self, runs: Sequence[np.ndarray], taps: Sequence[Tap], *, restore: bool
+        self,
+        runs: Sequence[np.ndarray],
+        taps: Sequence[Tap],
+        *,
+        restore: bool,
+        base: list[Any] | None = None,
     ) -> list[list[Shown]]:
         shown: list[list[Shown]] = [[] for _ in taps]
-        self._reset()
+        if base is None:
+            self._reset()
         for number, rows in enumerate(runs):
             if number and restore:
                 self._reset()
-            tensors = self._try(rows, taps)
+            tensors = base if number == 0 and base is not None else self._try(rows, taps)
             if tensors is None and 0 < len(rows) < 2 < len(self.rows):
                 # Networks may take no single sample.
                 rows = np.arange(2)
@@ -144,13 +154,18 @@ class Trials:
         }
         trial.dataflow.begin(samples, owners, self._found.list_tensors())
         chance = self._start.copy()
-        self._calls.trial = trial
+        kept = TraceKeeper()
+        self._calls.trial, self._calls.take, self._calls.take_given = trial, kept.take, kept.take_given
         try:
             with chance.own():
                 returned = run(self._network, self._calls, given)
+        except BaseException:
+            self._reset()
+            raise
         finally:
             self._calls.trial = None
-            self._reset()
+            self._calls.drop()
+        self._traced = kept
         self.draws = not chance.equals(self._start)
         return trial, returned
 
