@@ -43,6 +43,7 @@ from .recording.parts.making import plan_recording as plan_recording
 from .recording.parts.making import record_part as record_part
 from .recording.parts.making import record_parts as record_parts
 from .recording.parts.plan import RecordingPlan as RecordingPlan
+from .recording.quantiles import unit_quantiles as unit_quantiles
 from .recording.record import record as record
 from .significance.assumptions import poisson_assumptions as poisson_assumptions
 from .significance.change_points import change_point_test as change_point_test

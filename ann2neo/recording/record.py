@@ -245,8 +245,9 @@ def record(
         recorder: Any = make_recorder(observation, threshold, conv_units, about)
         stream = _chained(head, stream)
         if store is not None:
-            return recorder.to_store(stream, n_samples, progress, store, overwrite)
-        raster = recorder.to_raster(stream, n_samples, progress)
+            path: Path = recorder.to_store(stream, n_samples, progress, store, overwrite)
+            return path
+        raster: SpikeRaster | dict[str, SpikeRaster] = recorder.to_raster(stream, n_samples, progress)
     if drawn is not None and source.order is None:
         raster = recorder.shuffled(raster, drawn)
     return raster

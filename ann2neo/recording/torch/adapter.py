@@ -147,9 +147,9 @@ class TorchObservation:
     def _check_first(self, found: list[Any]) -> None:
         """Samples of the trial must give the same rows in the whole batch."""
         shown, self._prepared.shown = self._prepared.shown, []
-        if any(module.training for module in self._network.modules()):
-            return  # noise layers were switched on since
-        for site, rows, tensor in zip(self.sites, shown, found, strict=bool(shown)):
+        if not shown or any(module.training for module in self._network.modules()):
+            return  # compared before, or noise layers were switched on since
+        for site, rows, tensor in zip(self.sites, shown, found, strict=True):
             if tensor.shape[1:] == rows.shape[1:] and not agree(tensor[self._prepared.tried], rows):
                 raise ValueError(f"layer {site.name!r} cannot be recorded: {DEPENDENT}")
 

@@ -94,7 +94,7 @@ class Trial:
     binary: set[int | None] = field(default_factory=set)
 
 
-class Calls(TorchFunctionMode):
+class Calls(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
     """While entered, tells `take` what every module and noted function returns, when it does.
 
     That moment matters: what runs afterwards may overwrite the tensor. Functions are seen by torch's own

@@ -71,7 +71,9 @@ class Channels:
         axis = self._axes.get(tensor)
         return int(axis) if axis else None
 
-    def follow(self, function: Callable, args: Sequence[Any], kwargs: dict[str, Any], name: str) -> Any:
+    def follow(
+        self, function: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], name: str
+    ) -> Any:
         """What the function returns."""
         given = tensors_in([args, kwargs])
         sources = [

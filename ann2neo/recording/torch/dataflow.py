@@ -68,7 +68,12 @@ class Dataflow:
             self._values[tensor] = self._add("samples", (), (), -1)
 
     def follow(
-        self, function: Callable, args: Sequence[Any], kwargs: Mapping[str, Any], module: int, path: str
+        self,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        module: int,
+        path: str,
     ) -> Any:
         """What the function returns."""
         given = list(walk_tensors([args, kwargs], depth=3))
@@ -108,8 +113,9 @@ class Dataflow:
             self._values[tensor] = _CONSTANT
             return None
         name = "opaque layer" if weights else "opaque"
-        self._values[tensor] = self._add(name, parents, weights, module)
-        return self._values[tensor]
+        value = self._add(name, parents, weights, module)
+        self._values[tensor] = value
+        return value
 
     def list_weights(self, value: int | None) -> tuple[str, ...]:
         """Whose weights feed a value: the nearest sums with weights before it."""

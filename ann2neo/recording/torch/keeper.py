@@ -72,8 +72,8 @@ class Keeper:
 
 
 class TraceKeeper:
-    """Keeps whatever modules and functions give in one run on few samples, uncopied: what was overwritten
-    later is not to be had."""
+    """Keeps whatever modules and functions give in one run on few samples, without copies: what was
+    overwritten later is not to be had."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[Key, str], list[list[tuple[Any, int | None]]]] = {}

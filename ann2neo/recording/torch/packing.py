@@ -63,7 +63,8 @@ class TensorActivations:
         padded = torch.nn.functional.pad(active, (0, -n_samples % 64))
         places = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8, device=values.device)
         packed = (padded.reshape(n_units, -1, 8) * places).sum(-1, dtype=torch.uint8)
-        return packed.contiguous().cpu().numpy().view("<u8").astype(np.uint64, copy=False)
+        words: np.ndarray = packed.contiguous().cpu().numpy().view("<u8").astype(np.uint64, copy=False)
+        return words
 
     def _level(self, threshold: Any) -> Any:
         """The threshold in the precision of the values, rounded once."""

@@ -206,6 +206,17 @@ def _set_state(value: Any, state: Any) -> None:
         value.set_state(state)
 
 
+def _are_equal(a: Any, b: Any) -> bool:
+    """Whether two states of generators are the same."""
+    if isinstance(a, torch.Tensor):
+        return bool(torch.equal(a, b))
+    if isinstance(a, np.ndarray):
+        return np.array_equal(a, b)
+    if isinstance(a, tuple) and any(isinstance(part, tuple | np.ndarray) for part in a):
+        return len(a) == len(b) and all(map(_are_equal, a, b))
+    return bool(a == b)
+
+
 @contextmanager
 def leave_as_found(network: Any) -> Iterator[Snapshot]:
     """Inference mode, for this thread alone; what the network holds is put back on leaving."""
@@ -270,10 +281,7 @@ class Chance:
 
     def equals(self, other: Chance) -> bool:
         """Whether the generators of both stand alike."""
-        same = [
-            torch.equal(state, other._states[gpu]) for gpu, state in self._states.items() if gpu != ""
-        ]
-        return all(same) and repr(self._states[""]) == repr(other._states[""])
+        return all(_are_equal(state, other._states[gpu]) for gpu, state in self._states.items())
 
     def copy(self) -> Chance:
         """Generators that start where these are."""

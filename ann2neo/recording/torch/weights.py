@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,7 +39,7 @@ def _list_parts(tensor: Any) -> list[Any]:
     return [tensor.to_dense() if tensor.layout != torch.strided else tensor]
 
 
-@torch.no_grad()
+@torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore]
 def check_weights(network: Any) -> None:
     """Raise if weights are not there, or not finite."""
     for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
@@ -67,7 +68,7 @@ def check_weights(network: Any) -> None:
 
 def are_finite(tensor: Any) -> bool:
     """Whether all values are finite. The sum nearly always tells, much faster, but may overflow."""
-    return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())
+    return math.isfinite(float(tensor.sum())) or bool(torch.isfinite(tensor).all())
 
 
 def name_network(network: Any) -> str:
