@@ -7,8 +7,8 @@ from . import study as study
 from . import training as training
 from .exchange.elephant.bridge import elephant_process as elephant_process
 from .exchange.elephant.bridge import elephant_surrogates as elephant_surrogates
-from .exchange.formats import read_spikes as read_spikes
-from .exchange.formats import write_spikes as write_spikes
+from .exchange.formats import load as load
+from .exchange.formats import save as save
 from .exchange.neo.block import from_block as from_block
 from .exchange.neo.block import to_block as to_block
 from .exchange.neo.block import to_spiketrains as to_spiketrains

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ann2neo import SpikeRaster, read_spikes, record, to_xarray, write_spikes
+from ann2neo import SpikeRaster, load, record, save, to_xarray
 from ann2neo.cli import main
 from ann2neo.exchange.format_table import FORMATS
 from tests.recording.foreign_zarr import new_zarr
@@ -47,7 +47,7 @@ def raster():
 def files(raster, tmp_path_factory):
     """The same spikes in each format."""
     folder = tmp_path_factory.mktemp("formats")
-    return {form: write_spikes(raster, folder / name) for form, name in NAMES.items()}
+    return {form: save(raster, folder / name) for form, name in NAMES.items()}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ class TestSpikes:
         chain = [files["netcdf"], *(tmp_path / NAMES[form] for form in ("nwb", "zarr", "nix", "netcdf"))]
         for source, out in itertools.pairwise(chain):
             assert convert(source, out) == (0, f"wrote {out}\n", "")
-            assert read_spikes(out) == raster
+            assert load(out) == raster
 
     def test_a_zip_file_and_the_spikes_alone(self, convert, files, raster, tmp_path):
         assert convert(files["nwb"], tmp_path / "a.zarr.zip")[0] == 0
@@ -74,7 +74,7 @@ class TestSpikes:
         disguised = tmp_path / "a.h5"
         disguised.write_bytes(files["nix"].read_bytes())
         assert convert(disguised, tmp_path / "b", "--from", "nix", "--to", "netcdf")[0] == 0
-        assert read_spikes(tmp_path / "b", "netcdf") == raster
+        assert load(tmp_path / "b", "netcdf") == raster
 
     def test_info_and_analyze_take_other_formats(self, convert, files):
         for form in ("nwb", "netcdf"):
@@ -105,7 +105,7 @@ class TestActivations:
             assert_array_equal(np.load(out), values > 0.5)
         else:
             expected = record(values, labels=np.arange(70) % 3, threshold=0.5, progress=False)
-            assert read_spikes(out) == expected
+            assert load(out) == expected
 
     def test_arrays_by_key(self, convert, values, tmp_path):
         np.savez(tmp_path / "x.npz", fc1=values, fc2=-values)
@@ -258,7 +258,7 @@ class TestErrors:
             self.assert_one_line(convert(files["zarr"], out), "say --overwrite")
             assert out.read_bytes() == b"years of work"
         assert convert(files["zarr"], tmp_path / "a.nc", "--overwrite")[0] == 0
-        assert read_spikes(tmp_path / "a.nc") == raster
+        assert load(tmp_path / "a.nc") == raster
 
     @pytest.mark.parametrize(
         ("module", "name", "extra"),

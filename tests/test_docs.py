@@ -16,7 +16,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 PAGES = [
     "index",
     "get_started/first_steps",
-    "tutorials/01_record_and_analyse",
+    "tutorials/01_record_and_analyze",
     "background/sample_index_as_time",
     "reference/api/ann2neo.fano_test",
 ]

@@ -174,12 +174,12 @@ sorted_raster = raster.select(samples=np.argsort(raster.samples["label"], kind="
 sorted_test = a2n.surrogate_test(sorted_raster, by_twenty, adjust="max-t", rng=rng)
 
 figure, axes = plt.subplots(figsize=(5.5, 4), layout="constrained")
-for test, name, colour in (
+for test, name, color in (
     (shuffle_test, "random order", "#0072b2"),
     (sorted_test, "by digit", "#009e73"),
 ):
     frame = test.to_frame()
-    axes.plot(frame["null_mean"], frame["statistic"], "o", color=colour, markersize=4, label=name)
+    axes.plot(frame["null_mean"], frame["statistic"], "o", color=color, markersize=4, label=name)
 equal = np.linspace(0.2, 0.7)  # a curve on this scale
 axes.plot(equal, equal, color="black", label="equal")
 axes.set(xlabel="Fano factor of surrogates (mean)", ylabel="Fano factor observed", yscale="log")

@@ -107,12 +107,12 @@ looks.loc[looks["step"] == n_steps, [*columns, "mutual_information"]].round(2)
 # %%
 replayed = monitoring.Snapshots(snapshots).replay(progress=False)
 layers = replayed["layer"].unique().tolist()
-colours = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(layers)))
+colors = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(layers)))
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharex=True)
-for layer, colour in zip(layers, colours, strict=True):
+for layer, color in zip(layers, colors, strict=True):
     course = replayed[replayed["layer"] == layer]
     for axis, column in zip(axes, ("weighted_jaccard_final", "flip_rate_final"), strict=True):
-        axis.plot(course["step"] / n_steps, course[column], color=colour, label=layer)
+        axis.plot(course["step"] / n_steps, course[column], color=color, label=layer)
 axes[0].set(xlabel="share of training", ylabel="overlap with the final patterns")
 axes[1].set(xlabel="share of training", ylabel="bits that differ from the final ones")
 axes[0].set_title("Patterns")
@@ -235,7 +235,7 @@ settling[settling.index.get_level_values("compared_with") == "residual_3"]
 #
 # ## Dips
 #
-# Entropy against depth, early, halfway and at the end; a colour is a number of blocks, a dot the output
+# Entropy against depth, early, halfway and at the end; a color is a number of blocks, a dot the output
 # of a block.
 
 # %%

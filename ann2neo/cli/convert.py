@@ -49,7 +49,7 @@ def convert(
     thingsvision's. Activations are read a batch at a time, so that they may be larger than memory.
     """
     from ann2neo.cli.terminal import escape_controls, open_array
-    from ann2neo.exchange.formats import check_format, write_spikes
+    from ann2neo.exchange.formats import check_format, save
 
     target = check_format(out, to)
     if out.is_file() and not overwrite:
@@ -70,7 +70,7 @@ def convert(
         return
     else:
         raster = _record_file(source, form, options, sampling_period, isolated)
-    write_spikes(raster, out, target, overwrite=overwrite)
+    save(raster, out, target, overwrite=overwrite)
     typer.echo(escape_controls(f"wrote {out}"))
 
 

@@ -40,7 +40,7 @@ def record(
     """Record the spikes of a network."""
     import numpy as np
 
-    from ann2neo.exchange.formats import check_format, write_spikes
+    from ann2neo.exchange.formats import check_format, save
 
     # What cannot be written is said before minutes of recording, and before the model is looked at.
     target = check_format(out, None)
@@ -65,7 +65,7 @@ def record(
         **options,
     )
     if target != "zarr":
-        write_spikes(recorded, out, target, overwrite=overwrite)
+        save(recorded, out, target, overwrite=overwrite)
         say(f"Wrote {out}")
         return
     say_raster(out, SpikeRaster.load(out))

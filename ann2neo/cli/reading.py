@@ -38,11 +38,11 @@ def read_file(
 ) -> SpikeRaster:
     """The spikes in a file; what its reader warns of is said on standard error."""
     from ann2neo.cli.terminal import escape_controls
-    from ann2neo.exchange.formats import read_spikes
+    from ann2neo.exchange.formats import load
 
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
-        raster = read_spikes(
+        raster = load(
             path,
             format,
             segment=None if segment is None else choose_segment(segment),

@@ -36,7 +36,7 @@ def check_format(path: PathLikeStr, format: str | None, *, reading: bool = False
     return chosen
 
 
-def read_spikes(
+def load(
     path: PathLikeStr,
     format: str | None = None,
     *,
@@ -72,8 +72,8 @@ def read_spikes(
     --------
     >>> import tempfile, numpy as np, ann2neo as a2n
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = a2n.write_spikes(np.eye(4, dtype=bool), folder + "/four.nwb")
-    ...     a2n.read_spikes(path, isolated=True).spike_counts
+    ...     path = a2n.save(np.eye(4, dtype=bool), folder + "/four.nwb")
+    ...     a2n.load(path, isolated=True).spike_counts
     array([1, 1, 1, 1])
     """
     chosen = check_format(path, format, reading=True)
@@ -94,7 +94,7 @@ def read_spikes(
     return raster
 
 
-def write_spikes(
+def save(
     raster: RasterLike, path: PathLikeStr, format: str | None = None, *, overwrite: bool = False
 ) -> Path:
     """Write a raster to a file of any format.

@@ -199,7 +199,7 @@ def read_netcdf(
     sampling_period : float or Quantity, optional
         As for `from_xarray`.
     isolated : bool
-        Read the file in another process, with a limit of time and memory: see `read_spikes`.
+        Read the file in another process, with a limit of time and memory: see `load`.
 
     Raises
     ------

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from ann2neo import SpikeRaster, read_spikes, write_spikes
+from ann2neo import SpikeRaster, load, save
 from ann2neo.exchange import format_table
 from ann2neo.exchange.format_table import FORMATS, all_formats
 
@@ -62,23 +62,23 @@ def install(tmp_path, monkeypatch):
 def test_every_format_reads_what_it_writes(tmp_path):
     raster = SpikeRaster.from_dense(np.eye(5, dtype=bool))
     for name, one in FORMATS.items():
-        path = write_spikes(raster, tmp_path / f"a{one.suffixes[0]}")
+        path = save(raster, tmp_path / f"a{one.suffixes[0]}")
         if one.reader:
-            assert read_spikes(path) == raster, name
+            assert load(path) == raster, name
 
 
 def test_a_package_adds_a_format(install, tmp_path):
     install("FORMAT")
     assert "bits" in all_formats()
     dense = np.random.default_rng(0).random((20, 3)) < 0.5
-    path = write_spikes(dense, tmp_path / "a.bits")
-    np.testing.assert_array_equal(read_spikes(path).to_dense(), dense)
-    assert read_spikes(path, sampling_period=0.5).sampling_period == 0.5
+    path = save(dense, tmp_path / "a.bits")
+    np.testing.assert_array_equal(load(path).to_dense(), dense)
+    assert load(path, sampling_period=0.5).sampling_period == 0.5
 
 
 def test_the_command_line_knows_it(install, tmp_path):
     site = install("FORMAT")
-    path = write_spikes(np.eye(3, dtype=bool), tmp_path / "a.bits")
+    path = save(np.eye(3, dtype=bool), tmp_path / "a.bits")
     code = f"import sys; sys.path.insert(0, {str(site)!r}); from ann2neo.cli import main; main()"
 
     def run(*arguments):
@@ -107,17 +107,17 @@ def test_no_package_replaces_a_format_of_this_one(install, monkeypatch):
 
 
 def test_segment_where_there_is_one(tmp_path):
-    path = write_spikes(np.eye(3, dtype=bool), tmp_path / "a.zarr")
+    path = save(np.eye(3, dtype=bool), tmp_path / "a.zarr")
     with pytest.raises(ValueError, match="segment must be left out for zarr files"):
-        read_spikes(path, segment=0)
+        load(path, segment=0)
 
 
 @pytest.mark.parametrize("name", ["a.zarr", "a.nwb", "a.nix", "a.nc"])
 def test_in_another_process(tmp_path, name):
     dense = np.random.default_rng(0).random((20, 3)) < 0.5
-    path = write_spikes(dense, tmp_path / name)
-    assert read_spikes(path, isolated=True) == read_spikes(path)
+    path = save(dense, tmp_path / name)
+    assert load(path, isolated=True) == load(path)
     whole = path if path.is_file() else path / "words" / "0.0"
     whole.write_bytes(whole.read_bytes()[:-30])
     with pytest.raises(ValueError, match=name):
-        read_spikes(path, isolated=True)
+        load(path, isolated=True)

@@ -181,7 +181,7 @@ def read_nwb(
         Seconds per sample. Files of `write_nwb` know it; of others it defaults to the units'
         ``resolution``.
     isolated : bool
-        Read the file in another process, with a limit of time and memory: see `read_spikes`.
+        Read the file in another process, with a limit of time and memory: see `load`.
 
     Raises
     ------

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Mislabelled samples and spare units
+# # Mislabeled samples and spare units
 #
 # What are the spikes of a network good for, if not for neuroscience? Three things that work, on one
 # network that has learned wrong labels by heart: finding the samples with wrong labels, reading better
@@ -60,7 +60,7 @@ print(
 # ## Which labels are wrong?
 #
 # The network agrees with nearly all labels, so its loss says little of which are wrong. The patterns of
-# its hidden layer still do: a mislabelled three lies among the threes, not among the eights it is said
+# its hidden layer still do: a mislabeled three lies among the threes, not among the eights it is said
 # to belong to. `label_suspicion` scores each image by how much nearer its pattern is to another class.
 
 # %%

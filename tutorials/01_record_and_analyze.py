@@ -11,11 +11,11 @@
 # ---
 
 # %% [markdown]
-# # Record a network and analyse it with Elephant
+# # Record a network and analyze it with Elephant
 #
 # A node of a neural network is active for an image or it is not. Show the images one after another,
 # and every node leaves a spike train. Here we train a small network on handwritten digits, record
-# its hidden layer as if with an electrode array, and analyse the spike trains with
+# its hidden layer as if with an electrode array, and analyze the spike trains with
 # [Elephant](https://elephant.readthedocs.io) and [viziphant](https://viziphant.readthedocs.io),
 # both unchanged.
 #
