@@ -60,6 +60,10 @@ def load(
         Read the file in another process, with a limit of time (10 minutes) and memory (8 GiB): for
         files that one does not trust, since HDF5 can crash or hang over damaged ones.
 
+    Returns
+    -------
+    SpikeRaster
+
     Raises
     ------
     FileNotFoundError
@@ -118,6 +122,13 @@ def save(
     ------
     ValueError
         If the format is unknown; and what its writer raises.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, ann2neo as a2n
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     a2n.save(np.eye(4, dtype=bool), folder + "/four.nc").name
+    'four.nc'
     """
     chosen = check_format(path, format)
     written: Path = _function(all_formats()[chosen].writer)(as_raster(raster), path, overwrite=overwrite)

@@ -112,6 +112,10 @@ def read_nix(
     sampling_period : float, optional
         Seconds a sample stands for. Files of `write_nix` know it, others need it: NixIO drops it.
 
+    Returns
+    -------
+    SpikeRaster
+
     Raises
     ------
     FileNotFoundError

@@ -96,6 +96,10 @@ def from_xarray(array: Any, *, sampling_period: float | None = None) -> SpikeRas
     sampling_period : float, optional
         Seconds a sample stands for. Default: ``attrs["sampling_period"]``, or 0.001.
 
+    Returns
+    -------
+    SpikeRaster
+
     Raises
     ------
     TypeError
@@ -201,12 +205,24 @@ def read_netcdf(
     isolated : bool
         Read the file in another process, with a limit of time and memory: see `load`.
 
+    Returns
+    -------
+    SpikeRaster
+
     Raises
     ------
     FileNotFoundError
         If nothing is there.
     ValueError
         If it is no NetCDF file, is damaged, reads from other files, or does not hold spikes.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, ann2neo as a2n
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = a2n.write_netcdf(np.eye(4, dtype=bool), folder + "/four.nc")
+    ...     a2n.read_netcdf(path).spike_counts
+    array([1, 1, 1, 1])
     """
     if isolated:
         return read_isolated(path, "netcdf", variable=variable, sampling_period=sampling_period)

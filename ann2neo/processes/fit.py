@@ -172,15 +172,15 @@ def fit_process(
         If `model` is unknown, labels are needed and missing, an order is too high for the data, or an
         option is not as described.
 
+    See Also
+    --------
+    compare_processes, simulate, rescaling_test
+
     Notes
     -----
     Before the first sample a unit is taken to have paused (``markov``, ``glm``), or to have fired right
     before (``renewal``). A unit that never changes has likelihood 1 under all models, and NaN
     for parameters that it does not determine.
-
-    See Also
-    --------
-    compare_processes, simulate, rescaling_test
 
     Examples
     --------

@@ -60,6 +60,10 @@ def as_raster(source: RasterLike, *, sampling_period: float | None = None) -> Sp
         other trains say it by their ``sampling_rate``, unless that is neo's default of 1 Hz. Arrays
         default to 0.001.
 
+    Returns
+    -------
+    SpikeRaster
+
     Raises
     ------
     TypeError

@@ -30,11 +30,22 @@ def concat(
     annotations : mapping, optional
         Annotations of the result. Default: those of the parts, which must then agree.
 
+    Returns
+    -------
+    SpikeRaster
+
     Raises
     ------
     ValueError
         If the parts differ in sampling period, annotations, samples (over layers) or units (over
         samples), or if a unit appears twice.
+
+    Examples
+    --------
+    >>> import numpy as np, ann2neo as a2n
+    >>> one, two = a2n.as_raster(np.eye(3, dtype=bool)), a2n.as_raster(np.ones((2, 3), dtype=bool))
+    >>> a2n.concat([one, two], over="samples").spike_counts
+    array([3, 3, 3])
     """
     parts: list[Any] = list(rasters) if isinstance(rasters, Iterable) else [None]
     if not parts or not all(isinstance(part, SpikeRaster) for part in parts):

@@ -53,6 +53,13 @@ def autocorrelation(raster: RasterLike, max_lag: int) -> np.ndarray:
 class Autocorrelation(Accumulator):
     """Accumulator of `autocorrelation`.
 
+    Parameters
+    ----------
+    max_lag : int
+        As of `autocorrelation`.
+    start : int
+        Place in the recording of the first sample that will be seen.
+
     Examples
     --------
     >>> import numpy as np, ann2neo as a2n
@@ -68,7 +75,6 @@ class Autocorrelation(Accumulator):
     _kept = (LaggedCounts,)
 
     def __init__(self, max_lag: int, *, start: int = 0) -> None:
-        """`start`: place in the recording of the first sample that will be seen."""
         super().__init__(start=start)
         self.max_lag = check_lag(max_lag)
         self.table: LaggedCounts | None = None

@@ -135,6 +135,11 @@ def lvr(raster: RasterLike, *, R: float = 0.0) -> np.ndarray:  # noqa: N803
 class Intervals(Accumulator):
     """Accumulator of what `cv`, `cv2`, `lv` and `lvr` need; its methods give them per unit.
 
+    Parameters
+    ----------
+    start : int
+        Place in the recording of the first sample that will be seen.
+
     Examples
     --------
     >>> import numpy as np, ann2neo as a2n
@@ -147,7 +152,6 @@ class Intervals(Accumulator):
     """
 
     def __init__(self, *, start: int = 0) -> None:
-        """`start`: place in the recording of the first sample that will be seen."""
         super().__init__(start=start)
         self._ends: np.ndarray | None = None
         self._sums: np.ndarray | None = None

@@ -62,6 +62,11 @@ def mean_firing_rate(raster: RasterLike) -> np.ndarray:
 class FiringRate(Accumulator):
     """Accumulator of `firing_rate`.
 
+    Parameters
+    ----------
+    start : int
+        Place in the recording of the first sample that will be seen.
+
     Examples
     --------
     >>> import numpy as np, ann2neo as a2n
@@ -74,7 +79,6 @@ class FiringRate(Accumulator):
     """
 
     def __init__(self, *, start: int = 0) -> None:
-        """`start`: place in the recording of the first sample that will be seen."""
         super().__init__(start=start)
         self.n_spikes: Any = 0
 

@@ -192,6 +192,10 @@ def as_dataset(data: Any) -> Dataset:
         ``(x_train, y_train)`` or ``(x_train, y_train, x_test, y_test)``. As many classes as the
         largest label says.
 
+    Returns
+    -------
+    Dataset
+
     Raises
     ------
     TypeError, ValueError
@@ -224,6 +228,8 @@ def random_labels(y: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     Parameters
     ----------
     y : array of int, shape (n_samples,)
+    rng : numpy.random.Generator
+        Gives the order.
 
     Returns
     -------

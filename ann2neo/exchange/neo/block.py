@@ -173,6 +173,13 @@ def from_block(block: neo.Block, segment: int | str | None = None) -> SpikeRaste
     ValueError
         If the Block has no or several Segments and `segment` does not choose one, its trains do not
         lie on a common sample grid, or they are not those that its configuration describes.
+
+    Examples
+    --------
+    >>> import numpy as np, ann2neo as a2n
+    >>> block = a2n.to_block(np.eye(4, dtype=bool))
+    >>> a2n.from_block(block).spike_counts
+    array([1, 1, 1, 1])
     """
     if not isinstance(block, neo.Block):
         raise TypeError(f"block must be a neo.Block, got a {type(block).__name__}; see as_raster")

@@ -183,6 +183,10 @@ def read_nwb(
     isolated : bool
         Read the file in another process, with a limit of time and memory: see `load`.
 
+    Returns
+    -------
+    SpikeRaster
+
     Raises
     ------
     FileNotFoundError

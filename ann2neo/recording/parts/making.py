@@ -92,6 +92,26 @@ def plan_recording(
     See Also
     --------
     record_part, record_parts, finish_recording
+
+    Examples
+    --------
+    >>> import pathlib, sys, tempfile, ann2neo as a2n
+    >>> folder = tempfile.mkdtemp()
+    >>> _ = pathlib.Path(folder, "my_factories.py").write_text('''
+    ... import keras, numpy as np
+    ... def network():
+    ...     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "relu", name="hidden")])
+    ... def samples(start, stop):
+    ...     return np.eye(8, 4)[start:stop]
+    ... ''')
+    >>> sys.path.append(folder)
+    >>> plan = a2n.plan_recording(
+    ...     "my_factories:network", "my_factories:samples", folder + "/spikes.zarr",
+    ...     n_samples=8, n_parts=2, batch_size=4, layers="hidden",
+    ... )
+    >>> parts = [a2n.record_part(plan, number, progress=False) for number in range(2)]
+    >>> a2n.open_raster(a2n.finish_recording(plan)).n_samples
+    8
     """
     unknown = [name for name in options if name not in _OPTIONS]
     if unknown:
@@ -155,6 +175,10 @@ def record_part(plan: RecordingPlan | PathLikeStr, number: int, *, progress: boo
     ValueError
         If there is no such part, the plan was edited or replaced, or the network, its weights, the
         versions of packages or the number of samples are not those of the plan. Nothing is kept then.
+
+    Examples
+    --------
+    That of `plan_recording` makes, joins and opens a recording.
     """
     plan = check_plan(plan)
     if not 0 <= check_count(number, "number", least=0) < plan.n_parts:
@@ -208,6 +232,10 @@ def record_parts(
     -------
     list of pathlib.Path
         All parts, in order.
+
+    Examples
+    --------
+    That of `plan_recording` makes, joins and opens a recording.
     """
     plan = check_plan(plan)
     missing = plan.missing_parts()
@@ -225,6 +253,16 @@ def finish_recording(plan: RecordingPlan | PathLikeStr) -> Path:
     Parts that end with a chunk are linked, or copied as they are, else their bits are moved. The parts
     stay: delete the folder when you do not need it. Done before, it does nothing.
 
+    Parameters
+    ----------
+    plan : RecordingPlan, str or Path
+        The plan, or its folder.
+
+    Returns
+    -------
+    pathlib.Path
+        The store that the plan names.
+
     Raises
     ------
     FileNotFoundError
@@ -233,6 +271,10 @@ def finish_recording(plan: RecordingPlan | PathLikeStr) -> Path:
         If the plan was edited, or a part is damaged or of another plan.
     FileExistsError
         If something else is at the store's place.
+
+    Examples
+    --------
+    That of `plan_recording` makes, joins and opens a recording.
     """
     plan = check_plan(plan)
     missing = plan.missing_parts()

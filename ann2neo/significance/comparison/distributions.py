@@ -49,17 +49,17 @@ def ks_test(
         columns ``n_a``, ``n_b``, units compared, and ``n_missing_a``, ``n_missing_b``, NaN left out.
         Statistic and p-value are NaN where a raster has no value at all.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `indicator` is no function or does not return a number per unit.
+
     Warns
     -----
     UserWarning
         If the two differ in their number of samples and there is no `rng`: of units of one law, 60,000
         samples against 10,000, the Fano factors are found to differ in 93 to 100 % of cases at the level
         of 5 %.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `indicator` is no function or does not return a number per unit.
 
     Notes
     -----

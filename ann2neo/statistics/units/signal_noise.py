@@ -17,9 +17,12 @@ from ann2neo.statistics.units.tuning import Tuning
 
 @dataclass(frozen=True, eq=False)
 class SignalNoiseCorrelation:
-    """Signal and noise correlation of every two units, shape (n_units, n_units) each.
+    """Signal and noise correlation of every two units.
 
-    Symmetric; the diagonal is 1, or NaN as row and column are where a unit does not vary.
+    Attributes
+    ----------
+    signal, noise : array, shape (n_units, n_units)
+        Symmetric; the diagonal is 1, or NaN as row and column are where a unit does not vary.
     """
 
     signal: Floats

@@ -9,6 +9,11 @@ from typing import Any
 def builtin_studies() -> list[str]:
     """Names of the studies that come with the package.
 
+    Returns
+    -------
+    list of str
+        In alphabetical order; what `Study.builtin` and ``ann2neo study run`` take.
+
     Examples
     --------
     >>> from ann2neo.study import builtin_studies
