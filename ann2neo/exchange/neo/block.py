@@ -23,6 +23,7 @@ from ann2neo.exchange.neo.segments import (
     neo_keys,
 )
 from ann2neo.exchange.neo.trains import from_trains
+from ann2neo.exchange.neo.trials import join_trials, split_trials
 from ann2neo.spikes import kernels
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
@@ -105,7 +106,10 @@ def to_block(rasters: Any) -> neo.Block:
     ----------
     rasters : SpikeRaster, what `as_raster` takes, or a mapping of name to raster
         A mapping gives a Segment a raster, named by its key, for example one a data split. Without one
-        the Segment is named by the data split, if the sample table says just one, or "recording".
+        the Segment is named by the data split, if the sample table says just one, or "recording". A
+        raster that shows its samples in several trials (column ``trial`` of its sample table), one after
+        another, gives a Segment per trial, named ``"trial 0"``, ``"trial 1"``, …, each from time 0, as
+        Elephant's functions over trials take them.
 
     Returns
     -------
@@ -130,6 +134,8 @@ def to_block(rasters: Any) -> neo.Block:
     ['units/0', 'units/1']
     """
     recordings = named(rasters)
+    if not isinstance(rasters, Mapping):
+        recordings = split_trials(recordings)
     first = next(iter(recordings.values()))
     block = neo.Block(name=str(first.annotations.get("network", "network")))
     groups: dict[str, neo.Group] = {}
@@ -159,7 +165,8 @@ def from_block(block: neo.Block, segment: int | str | None = None) -> SpikeRaste
     ----------
     block : neo.Block
     segment : int or str, optional
-        Which Segment, by index or name; needed if there are several.
+        Which Segment, by index or name; needed if there are several, unless these are the trials of
+        one recording.
 
     Returns
     -------
@@ -183,6 +190,9 @@ def from_block(block: neo.Block, segment: int | str | None = None) -> SpikeRaste
     """
     if not isinstance(block, neo.Block):
         raise TypeError(f"block must be a neo.Block, got a {type(block).__name__}; see as_raster")
+    joined = join_trials(block) if segment is None else None
+    if joined is not None:
+        return joined
     chosen = chosen_segment(block, segment)
     return from_segment(chosen, configuration_of(chosen, block), None)
 
@@ -190,6 +200,9 @@ def from_block(block: neo.Block, segment: int | str | None = None) -> SpikeRaste
 def raster_from_neo(source: Any, *, sampling_period: float | None = None) -> SpikeRaster:
     """What `as_raster` calls for Blocks, Segments, SpikeTrains and lists of these."""
     if isinstance(source, neo.Block):
+        joined = join_trials(source) if sampling_period is None else None
+        if joined is not None:
+            return joined
         segment = chosen_segment(source, None)
         return from_segment(segment, configuration_of(segment, source), sampling_period)
     if isinstance(source, neo.Segment):
