@@ -5,6 +5,7 @@ from . import networks as networks
 from . import patterns as patterns
 from . import study as study
 from . import training as training
+from .exchange.elephant.bridge import ElephantSurrogate as ElephantSurrogate
 from .exchange.elephant.bridge import elephant_process as elephant_process
 from .exchange.elephant.bridge import elephant_surrogates as elephant_surrogates
 from .exchange.formats import load as load
@@ -17,6 +18,7 @@ from .exchange.nix import write_nix as write_nix
 from .exchange.nwb.file import read_nwb as read_nwb
 from .exchange.nwb.file import read_nwb_block as read_nwb_block
 from .exchange.nwb.file import write_nwb as write_nwb
+from .exchange.pynapple import PynappleRecording as PynappleRecording
 from .exchange.pynapple import from_pynapple as from_pynapple
 from .exchange.pynapple import to_pynapple as to_pynapple
 from .exchange.spikeinterface import from_spikeinterface as from_spikeinterface
@@ -32,8 +34,10 @@ from .plotting.trains import plot_raster as plot_raster
 from .plotting.tuning import plot_tuning as plot_tuning
 from .processes.compare import ProcessComparison as ProcessComparison
 from .processes.compare import compare_processes as compare_processes
+from .processes.estimates import ProcessEstimate as ProcessEstimate
 from .processes.fit import ProcessFit as ProcessFit
 from .processes.fit import fit_process as fit_process
+from .processes.models import ProcessModel as ProcessModel
 from .processes.rescaling import rescaling_test as rescaling_test
 from .processes.simulate import simulate as simulate
 from .recording.files.activations import open_activations as open_activations
@@ -45,8 +49,10 @@ from .recording.parts.making import record_parts as record_parts
 from .recording.parts.plan import RecordingPlan as RecordingPlan
 from .recording.quantiles import unit_quantiles as unit_quantiles
 from .recording.record import record as record
+from .significance.assumptions import PoissonAssumptions as PoissonAssumptions
 from .significance.assumptions import poisson_assumptions as poisson_assumptions
 from .significance.change_points import change_point_test as change_point_test
+from .significance.combine import CombinedPValue as CombinedPValue
 from .significance.combine import adjust_pvalues as adjust_pvalues
 from .significance.combine import combine_pvalues as combine_pvalues
 from .significance.comparison.compare import compare as compare

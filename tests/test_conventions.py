@@ -1,6 +1,8 @@
 """One way of saying a thing: names, kinds and defaults of arguments over all public functions."""
 
+import importlib
 import inspect
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -132,6 +134,36 @@ def test_every_test_returns_a_test_result():
     assert len(tests) >= 8
     for name, found in tests:
         assert inspect.signature(found).return_annotation == "TestResult", name
+
+
+NOT_FOR_USERS = {"LazyTable", "_Part"}
+"""How a store on disk hands over what is read when asked for."""
+
+
+def test_classes_that_are_returned_or_needed_are_public():
+    public = {found for _, found in public_objects() if inspect.isclass(found)}
+    seen, missing = set(), set()
+    for name, found in CALLABLES:
+        if inspect.isclass(found):
+            texts = [
+                text
+                for cls in found.__mro__
+                for key, text in vars(cls).get("__annotations__", {}).items()
+                if not key.startswith("_")
+            ]
+        else:
+            texts = [inspect.signature(found).return_annotation]
+        if not (inspect.isclass(found) and issubclass(found, Warning)):
+            texts += [p.annotation for p in inspect.signature(found).parameters.values()]
+        known = vars(importlib.import_module(found.__module__))
+        for word in {word for text in texts for word in re.findall(r"\w+", str(text))}:
+            needed = known.get(word)
+            if inspect.isclass(needed) and needed.__module__.startswith("ann2neo"):
+                seen.add(word)
+                if needed not in public and word not in NOT_FOR_USERS:
+                    missing.add((name, word))
+    assert len(seen) > 25
+    assert missing == set()
 
 
 LAYERED = {

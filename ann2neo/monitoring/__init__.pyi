@@ -1,6 +1,7 @@
 """The public names of monitoring."""
 
 from .activity_monitor import ActivityMonitor as ActivityMonitor
+from .alarms.base import Rule as Rule
 from .alarms.memorization import MemorizationAlarm as MemorizationAlarm
 from .alarms.memorization import MemorizationWarning as MemorizationWarning
 from .alarms.rate import DyingLayerAlarm as DyingLayerAlarm
@@ -13,6 +14,7 @@ from .alarms.rules import SeparationDrop as SeparationDrop
 from .batch_norm import batch_norm_statistics as batch_norm_statistics
 from .callbacks.keras_callback import MonitorCallback as MonitorCallback
 from .callbacks.lightning_callback import LightningMonitorCallback as LightningMonitorCallback
+from .callbacks.looks import MonitorLike as MonitorLike
 from .callbacks.transformers_callback import (
     TransformersMonitorCallback as TransformersMonitorCallback,
 )

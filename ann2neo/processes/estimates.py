@@ -15,7 +15,7 @@ _STEPS = 60
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class ProcessEstimate:
     """Fitted probabilities of cells, and the parameters they come from, of all units.
 
     Parameters
@@ -72,16 +72,18 @@ def wilson_interval(counts: Ints, *, alpha: float = 0.05) -> tuple[Floats, Float
     return middle - half, middle + half
 
 
-def fit_shares(counts: Ints, names: list[str], *, smooth: bool = False) -> Estimate:
+def fit_shares(counts: Ints, names: list[str], *, smooth: bool = False) -> ProcessEstimate:
     """A free probability for each cell; a parameter is counted for each cell with samples."""
     probability = estimate_shares(counts, smooth=smooth)
     seen = counts.sum(axis=-1) > 0
     low, high = wilson_interval(counts)
     values = np.where(seen, probability, np.nan)
-    return Estimate(probability, names, values, low, high, np.count_nonzero(seen, axis=-1))
+    return ProcessEstimate(probability, names, values, low, high, np.count_nonzero(seen, axis=-1))
 
 
-def fit_logistic(counts: Ints, features: Floats, names: list[str], *, smooth: bool = False) -> Estimate:
+def fit_logistic(
+    counts: Ints, features: Floats, names: list[str], *, smooth: bool = False
+) -> ProcessEstimate:
     """Maximum likelihood of logit p = features · β, for all units at once, by Newton's method.
 
     A unit that is the same at all samples, or whose likelihood rises without end (a feature tells its
@@ -107,7 +109,7 @@ def fit_logistic(counts: Ints, features: Floats, names: list[str], *, smooth: bo
     values = np.where(good[:, None], beta, np.nan)
     half = norm.ppf(0.975) * error
     size = np.full(len(beta), features.shape[1])
-    return Estimate(probability, names, values, values - half, values + half, size)
+    return ProcessEstimate(probability, names, values, values - half, values + half, size)
 
 
 def _climb(

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ann2neo.processes.estimates import Estimate, measure_loglik
-from ann2neo.processes.models import MODELS, Model
+from ann2neo.processes.estimates import ProcessEstimate, measure_loglik
+from ann2neo.processes.models import MODELS, ProcessModel
 from ann2neo.significance.result import join_units
 from ann2neo.spikes.argument_checks import as_indices, check_choice, check_count
 from ann2neo.spikes.as_raster import as_raster
@@ -36,13 +36,13 @@ class ProcessFit:
         The model.
     options : dict
         Its options.
-    model : Model
+    model : ProcessModel
         With the cells that a sample's probability depends on.
     units : pandas.DataFrame
         The raster's unit table.
     n_samples : int
     sampling_period : float
-    estimate : Estimate
+    estimate : ProcessEstimate
         Parameters with intervals, and each cell's probability.
     loglik, cv_bits : array of float, shape (n_units,)
         Log-likelihood in nats; cross-validated log₂-likelihood per sample.
@@ -50,11 +50,11 @@ class ProcessFit:
 
     name: str
     options: dict[str, Any]
-    model: Model
+    model: ProcessModel
     units: pd.DataFrame
     n_samples: int
     sampling_period: float
-    estimate: Estimate
+    estimate: ProcessEstimate
     loglik: Floats
     cv_bits: Floats
 
@@ -219,13 +219,13 @@ def fit_process(
     )
 
 
-def make_model(raster: SpikeRaster, name: str, options: dict[str, Any]) -> Model:
+def make_model(raster: SpikeRaster, name: str, options: dict[str, Any]) -> ProcessModel:
     """The model of a name, if it knows the options."""
     known = list(inspect.signature(MODELS[name]).parameters)[1:]
     unknown = [option for option in options if option not in known]
     if unknown:
         raise TypeError(f"model {name!r} takes the options {known}, got {list(options)}")
-    made: Model = MODELS[name](raster, **options)
+    made: ProcessModel = MODELS[name](raster, **options)
     return made
 
 
@@ -245,7 +245,7 @@ def _block_size(n_samples: int, n_folds: int) -> int:
     return min(_BLOCK, max(1, n_samples // (4 * n_folds)))
 
 
-def _fit_counts(model: Model, counts: Ints) -> tuple[Estimate, Floats, Floats]:
+def _fit_counts(model: ProcessModel, counts: Ints) -> tuple[ProcessEstimate, Floats, Floats]:
     """Fit, log-likelihood in nats and held-out log₂-likelihood, of counts by fold."""
     total = counts.sum(axis=1)
     estimate = model.estimate(total)
@@ -256,7 +256,7 @@ def _fit_counts(model: Model, counts: Ints) -> tuple[Estimate, Floats, Floats]:
     return estimate, measure_loglik(total, estimate.probability), held_out / np.log(2)
 
 
-def _join(parts: list[tuple[Estimate, Floats, Floats]]) -> tuple[Estimate, Floats, Floats]:
+def _join(parts: list[tuple[ProcessEstimate, Floats, Floats]]) -> tuple[ProcessEstimate, Floats, Floats]:
     if len(parts) == 1:
         return parts[0]
     estimates = [part[0] for part in parts]
@@ -264,7 +264,7 @@ def _join(parts: list[tuple[Estimate, Floats, Floats]]) -> tuple[Estimate, Float
     def stack(name: str) -> npt.NDArray[Any]:
         return np.concatenate([getattr(one, name) for one in estimates])
 
-    joined = Estimate(
+    joined = ProcessEstimate(
         stack("probability"),
         estimates[0].names,
         stack("values"),

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.interpolate import BSpline
 
 from ann2neo.processes.cells import Cells, forget, remember_age, remember_bits
-from ann2neo.processes.estimates import Estimate, fit_logistic, fit_shares, measure_loglik
+from ann2neo.processes.estimates import ProcessEstimate, fit_logistic, fit_shares, measure_loglik
 from ann2neo.processes.renewal import EDGES, KINDS, fit_renewal
 from ann2neo.spikes.argument_checks import as_indices, check_choice, check_count
 from ann2neo.spikes.raster import SpikeRaster
@@ -23,7 +23,7 @@ _WINDOWS = 256
 """Steps in which a drifting rate is followed."""
 
 
-class Model(Protocol):
+class ProcessModel(Protocol):
     """What `fit_process` needs of a model."""
 
     @property
@@ -32,7 +32,7 @@ class Model(Protocol):
 
     def estimate(
         self, counts: Ints, *, choice: npt.NDArray[np.object_] | None = None, smooth: bool = False
-    ) -> Estimate:
+    ) -> ProcessEstimate:
         """Fit counts (n_units, n_cells, 2).
 
         `choice` fixes what the model would choose per unit; `smooth` keeps probabilities off 0 and 1,
@@ -49,7 +49,7 @@ class Free:
 
     def estimate(
         self, counts: Ints, *, choice: npt.NDArray[np.object_] | None = None, smooth: bool = False
-    ) -> Estimate:
+    ) -> ProcessEstimate:
         """Each cell's share of spikes."""
         return fit_shares(counts, self.names, smooth=smooth)
 
@@ -63,7 +63,7 @@ class Markov:
 
     def estimate(
         self, counts: Ints, *, choice: npt.NDArray[np.object_] | None = None, smooth: bool = False
-    ) -> Estimate:
+    ) -> ProcessEstimate:
         """Fit each order and keep, per unit, the one of least BIC or of `choice`."""
         n = counts.sum(axis=(1, 2))
         n_cells, rows = counts.shape[1], np.arange(len(counts))
@@ -85,7 +85,7 @@ class Markov:
             low[here, columns], high[here, columns] = fit.low[here], fit.high[here]
             first = columns.stop
         chosen = np.array([*self.orders], object)[best]
-        return Estimate(
+        return ProcessEstimate(
             np.stack(spread)[best, rows], names, values, low, high, sizes[best, rows], chosen
         )
 
@@ -100,7 +100,7 @@ class Logistic:
 
     def estimate(
         self, counts: Ints, *, choice: npt.NDArray[np.object_] | None = None, smooth: bool = False
-    ) -> Estimate:
+    ) -> ProcessEstimate:
         """Maximum likelihood by Newton's method."""
         return fit_logistic(counts, self.features, self.names, smooth=smooth)
 
@@ -114,7 +114,7 @@ class Renewal:
 
     def estimate(
         self, counts: Ints, *, choice: npt.NDArray[np.object_] | None = None, smooth: bool = False
-    ) -> Estimate:
+    ) -> ProcessEstimate:
         """Fit the three kinds of intervals and keep, per unit, that of least BIC or of `choice`."""
         return fit_renewal(counts, kind=self.kind, choice=choice, smooth=smooth)
 
@@ -204,7 +204,7 @@ def make_glm(
     return Logistic(Cells(codes, len(design), words), features, names)
 
 
-MODELS: dict[str, Callable[..., Model]] = {
+MODELS: dict[str, Callable[..., ProcessModel]] = {
     "bernoulli": make_bernoulli,
     "class": make_class,
     "markov": make_markov,
@@ -212,7 +212,7 @@ MODELS: dict[str, Callable[..., Model]] = {
     "renewal": make_renewal,
     "glm": make_glm,
 }
-"""Name → function of a raster and options that returns a `Model`."""
+"""Name → function of a raster and options that returns a `ProcessModel`."""
 
 
 def _distinct_rows(rows: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.bool_], Ints]:

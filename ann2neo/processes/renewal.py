@@ -7,7 +7,7 @@ from scipy.special import betainc
 from scipy.stats import norm
 
 from ann2neo.processes.cells import LONGEST
-from ann2neo.processes.estimates import Estimate, estimate_shares, measure_loglik
+from ann2neo.processes.estimates import ProcessEstimate, estimate_shares, measure_loglik
 from ann2neo.spikes.typing import Floats, Ints
 
 KINDS = ("geometric", "negative-binomial", "free")
@@ -86,7 +86,7 @@ def fit_negative_binomial(counts: Ints, *, smooth: bool = False) -> tuple[Floats
 
 def fit_renewal(
     counts: Ints, *, kind: str | None = None, choice: object = None, smooth: bool = False
-) -> Estimate:
+) -> ProcessEstimate:
     """The kind of least BIC for each unit, or the one asked for, or `choice`, one per unit."""
     n = counts.sum(axis=(1, 2))
     free, grouped, n_free = fit_free(counts, smooth=smooth)
@@ -109,7 +109,7 @@ def fit_renewal(
     low[of_kind, :2] = found[of_kind, :2] - z * found[of_kind, 2:]
     high[of_kind, :2] = found[of_kind, :2] + z * found[of_kind, 2:]
     _set_rates(values, low, high, counts, grouped, best)
-    return Estimate(
+    return ProcessEstimate(
         np.stack(hazards)[best, rows],
         names,
         values,

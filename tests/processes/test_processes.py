@@ -10,7 +10,7 @@ from scipy import stats
 
 import ann2neo as a2n
 from ann2neo.processes.cells import Cells, forget, remember_age, remember_bits
-from ann2neo.processes.estimates import Estimate
+from ann2neo.processes.estimates import ProcessEstimate
 from ann2neo.processes.models import make_bernoulli
 from ann2neo.processes.renewal import EDGES, negative_binomial_hazards
 from tests.calibration.processes import TRUTHS, measure_coverage
@@ -220,7 +220,7 @@ def test_blocks_of_units_change_nothing(monkeypatch):
     parts = a2n.fit_process(active, "markov")
     pd.testing.assert_frame_equal(whole.to_frame(), parts.to_frame())
     np.testing.assert_array_equal(whole.estimate.values, parts.estimate.values)
-    assert isinstance(parts.estimate, Estimate)
+    assert isinstance(parts.estimate, ProcessEstimate)
 
 
 ACTIVE = np.random.default_rng(0).random((50, 3)) < 0.5

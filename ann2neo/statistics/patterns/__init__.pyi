@@ -14,6 +14,7 @@ from .flips import overfitting_underfitting_indicator as overfitting_underfittin
 from .flips import pattern_distance as pattern_distance
 from .flips import spike_jaccard as spike_jaccard
 from .histogram import PatternHistogram as PatternHistogram
+from .sets import PatternTurnover as PatternTurnover
 from .sets import jaccard as jaccard
 from .sets import n_patterns as n_patterns
 from .sets import pattern_turnover as pattern_turnover

@@ -208,7 +208,7 @@ class Switch:
 
 @dataclass(frozen=True)
 class Patterns:
-    """Activation patterns of the study's `PatternNetwork`s, followed through their training.
+    """Activation patterns of each `PatternNetwork` of the study, followed through their training.
 
     Batch normalization is by the averages of the samples looked at; see
     `ann2neo.monitoring.batch_norm_statistics`.
