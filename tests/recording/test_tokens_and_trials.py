@@ -3,11 +3,12 @@
 import keras
 import numpy as np
 import pytest
-import torch
 from keras import layers as kl
 
 import ann2neo as a2n
 from tests.recording.models import inputs, with_weights
+
+torch = pytest.importorskip("torch")
 
 N, STEPS = 10, 6
 X = inputs(N, STEPS, 3)

@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import torch
 
 import ann2neo as a2n
+
+torch = pytest.importorskip("torch")
 
 N = 32
 NUMBER = np.arange(N)

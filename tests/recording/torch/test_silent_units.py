@@ -8,10 +8,11 @@ if its n₁ weights and its bias all are at most 0.
 
 import numpy as np
 import pytest
-import torch
 from scipy import stats
 
 import ann2neo as a2n
+
+torch = pytest.importorskip("torch")
 
 
 class Blocks(torch.nn.Module):
