@@ -52,4 +52,5 @@ def test_what_it_points_to_is_there():
     for target in re.findall(r"\]\(([^)]+)\)", README) + re.findall(
         r"`((?:tests|ann2neo|tutorials)/[^`]*)`", README
     ):
-        assert (root / target).exists(), target
+        # Without a network only what lies here can be checked.
+        assert target.startswith("https://") or (root / target).exists(), target

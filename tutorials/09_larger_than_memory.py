@@ -13,10 +13,10 @@
 # %% [markdown]
 # # A recording larger than memory
 #
-# One bit per unit and sample is little, but a data set of millions shown to a network of millions of units
-# is more than a machine holds. Such a recording is written to disk while it is made, opened instead of
-# loaded, and analyzed chunk by chunk, by several threads if you like. Here it is small, and we check that
-# nothing comes out differently.
+# One bit per unit and sample is little, but a data set of millions shown to a network of millions of
+# units is more than a machine holds. Such a recording is written to disk while it is made, opened
+# instead of loaded, and analyzed chunk by chunk, by several threads if you like. Here it is small,
+# and we check that nothing comes out differently.
 #
 # It takes a few seconds, and needs `pip install 'ann2neo[demo]'`.
 
@@ -41,8 +41,8 @@ model = keras.Sequential(
 # %% [markdown]
 # ## Samples that never are in memory at once
 #
-# An iterable of batches is enough. A function that makes the iterable lets `record` start over. Batches
-# here are drawn at random; yours come from files.
+# An iterable of batches is enough. A function that makes the iterable lets `record` start over.
+# Batches here are drawn at random; yours come from files.
 
 
 # %%
@@ -58,8 +58,8 @@ path = a2n.record(
 path
 
 # %% [markdown]
-# With `store=`, `record` returns the place and holds one chunk of bits in memory. Killed halfway, it leaves
-# nothing under that name.
+# With `store=`, `record` returns the place and holds one chunk of bits in memory. Killed halfway, it
+# leaves nothing under that name.
 #
 # ## Opened, not loaded
 
@@ -69,8 +69,8 @@ print(f"{stored.n_units} units × {stored.n_samples:,} samples, {stored.nbytes /
 print(stored.layers)
 
 # %% [markdown]
-# Every function takes it, or the path, where it takes a raster. What needs all spikes at once loads them,
-# with a warning if that takes more than a gigabyte.
+# Every function takes it, or the path, where it takes a raster. What needs all spikes at once loads
+# them, with a warning if that takes more than a gigabyte.
 
 # %%
 summary = a2n.summarize(stored, workers=2)
@@ -99,9 +99,9 @@ raster
 # %% [markdown]
 # ## A statistic of your own, chunk by chunk
 #
-# Accumulators take a recording in parts: `update` with a chunk, `merge` with what another process saw,
-# `result` at the end. `chunks` gives the chunks; `a2n.accumulate(a2n.FiringRate, stored, workers=2)` does all
-# of it.
+# Accumulators take a recording in parts: `update` with a chunk, `merge` with what another process
+# saw, `result` at the end. `chunks` gives the chunks; `a2n.accumulate(a2n.FiringRate, stored,
+# workers=2)` does all of it.
 
 # %%
 seen = a2n.FanoFactor(window=100)
@@ -110,5 +110,5 @@ for chunk in stored.chunks():
 np.testing.assert_array_equal(seen.result(), a2n.fanofactor(stored, window=100))
 
 # %% [markdown]
-# For recordings made by many processes or machines see the page "Record and analyze what is larger than
-# memory" of the documentation.
+# For recordings made by many processes or machines see the page "Record and analyze what is larger
+# than memory" of the documentation.
