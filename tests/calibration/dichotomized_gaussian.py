@@ -79,9 +79,10 @@ def main(n_populations=400):
             f"deviations (95 % of runs below {bound:.2f}), mean square {np.mean(z**2):.3f}"
         )
     for name, statistic in STATISTICS.items():
-        for sizes in ({}, {"n_units": 20, "n_samples": 200}):
-            pvalues = measure_level(statistic, n_populations, rng, **sizes)
-            print(f"{name} {sizes}: rejected at 5 %: {np.mean(pvalues <= 0.05):.3f}")
+        for n_samples in (200, 500, 1000, 2000):
+            pvalues = measure_level(statistic, n_populations, rng, n_units=20, n_samples=n_samples)
+            rejected = np.mean(pvalues <= 0.05)
+            print(f"{name}, 20 units, {n_samples} samples: rejected at 5 %: {rejected:.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -45,8 +45,9 @@ def words(rng, n_units, design):
 
 
 def coefficients(rng, n_units, design):
-    """Coefficients of features, small against the intercept's spread."""
-    values = rng.normal(0, 0.8, (n_units, design.shape[1])) + rng.normal(-0.5, 0.5, (n_units, 1))
+    """Coefficients of features of either sign, none of them next to nothing."""
+    shape = n_units, design.shape[1]
+    values = np.where(rng.random(shape) < 0.5, -1, 1) * rng.uniform(0.4, 1.4, shape)
     return expit(values @ design.T), values
 
 

@@ -38,6 +38,12 @@ def test_what_is_beyond_pairs_is_found():
     assert quiet(rng.permuted(active, axis=0), triples, rng=rng).pvalue[0] > 0.02
 
 
+def test_few_samples_for_many_pairs_are_said():
+    active = np.random.default_rng(0).random((224, 10)) < 0.5
+    with pytest.warns(UserWarning, match="224 samples are few for 45 pairs of units"):
+        next(a2n.surrogates(active, "correlated", rng=np.random.default_rng(0)))
+
+
 @pytest.mark.filterwarnings("ignore:no Gaussian has all:UserWarning")
 def test_the_level_is_held():
     # A slice; more, and awkward sizes, in tests/calibration.

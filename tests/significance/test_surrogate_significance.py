@@ -24,7 +24,9 @@ from ann2neo.statistics.intervals import cv, isi
 from ann2neo.statistics.rates import firing_rate
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:a single unit of:UserWarning", "ignore:no Gaussian has all:UserWarning"
+    "ignore:a single unit of:UserWarning",
+    "ignore:no Gaussian has all:UserWarning",
+    "ignore:.* samples are few for:UserWarning",
 )
 
 

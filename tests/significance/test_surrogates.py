@@ -23,7 +23,9 @@ from ann2neo.statistics.fano import fanofactor
 from ann2neo.statistics.rates import firing_rate
 from tests.strategies import rasters
 
-pytestmark = pytest.mark.filterwarnings("ignore:no Gaussian has all:UserWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:no Gaussian has all:UserWarning", "ignore:.* samples are few for:UserWarning"
+)
 
 OPTIONS = {"bin_shuffling": {"bin_size": 20}, "inhomogeneous": {"window": 50}}
 KEEP_COUNTS = ["permutation", "sample_permutation", "shuffle_isis", "bin_shuffling", "circular_shift"]

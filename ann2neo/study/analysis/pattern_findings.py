@@ -15,6 +15,7 @@ from ann2neo.study.analysis.pattern_numbers import (
     settling_time,
     sort_by_kind,
 )
+from ann2neo.study.analysis.seed_means import average_seeds
 
 TRAINED = ["network", "width", "dataset", "seed", "probe"]
 """What names a trained network and what it was looked at with."""
@@ -23,7 +24,6 @@ MOMENTS = ("early", "half", "end")
 BASE = "residual"
 """The networks that others are compared with, where a study has some of this name."""
 
-LEVEL = 0.95
 _LAYERS = [
     *TRAINED, "layer", "blocks", "depth", "n_units", "settled_at", "settled_at_flips",
     *(f"entropy_fraction_{moment}" for moment in MOMENTS), "saturated_end", "training_accuracy",
@@ -188,16 +188,7 @@ def average_over_seeds(numbers: pd.DataFrame) -> pd.DataFrame:
     >>> average_over_seeds(numbers)[["value", "low", "high", "n"]].round(2).values.tolist()
     [[0.6, -0.67, 1.87, 2.0]]
     """
-    # Late: as in `pattern_numbers.kendall`.
-    from scipy.stats import t
-
-    known = numbers.dropna(subset="value")
-    by = known.groupby(_FINDINGS[:5], sort=False)["value"]
-    found = by.agg(value="mean", sd="std", n="size").reset_index()
-    half = t.ppf((1 + LEVEL) / 2, found["n"] - 1) * found["sd"] / np.sqrt(found["n"])
-    # Equal numbers may differ by rounding.
-    half = half.where(found["sd"] > 1e-12)
-    return found.assign(low=found["value"] - half, high=found["value"] + half)[_FINDINGS]
+    return average_seeds(numbers, _FINDINGS[:5])
 
 
 def _layers_of(looks: pd.DataFrame) -> pd.DataFrame:

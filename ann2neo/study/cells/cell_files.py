@@ -16,6 +16,7 @@ from ann2neo.study.config.cell import Cell
 
 KINDS = {
     "condition": "ann2neo.study.cells.condition_cell:run",
+    "process": "ann2neo.study.cells.process_cell:run",
     "switch": "ann2neo.study.cells.switch_cell:run",
     "patterns": "ann2neo.study.cells.pattern_cell:run",
 }

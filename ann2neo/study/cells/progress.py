@@ -89,6 +89,9 @@ def _length(study: Study, cell: Cell) -> float:
     if cell.kind == "patterns" and study.patterns is not None:
         return (study.patterns.epochs + 2) * cell.width * study.pattern_network(cell)[1]
     passes = 0
+    if cell.kind == "process":
+        # Of a perceptron about as long as a few passes.
+        return 5 * cell.width
     if cell.kind == "condition":
         passes = study.condition_of(cell).stop.epochs
     elif study.switch is not None:

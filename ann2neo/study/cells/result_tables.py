@@ -38,14 +38,28 @@ PATTERNS = [
     "weighted_jaccard_final", "flip_rate_final", "training_accuracy", "test_accuracy",
 ]  # fmt: skip
 """The columns of ``patterns.csv`` that pictures and findings need; there are more."""
+PROCESS = [
+    *PLACE, "split", "order", "model", "n_units", "best_fraction", "gain", "rejected", "fano_rejected",
+]  # fmt: skip
+SIMULATED = [
+    *PLACE, "split", "order", "population", "exact", "quantity", "observed", "simulated", "least",
+    "most",
+]  # fmt: skip
+_TABLES = {
+    "switch": ("switch", SWITCH),
+    "patterns": ("patterns", PATTERNS),
+    "process": ("process", PROCESS),
+    "simulated": ("process", SIMULATED),
+}
+"""Table → the kind of cell that writes it, and the columns it needs."""
 CELLS = ["kind", *PLACE, "status", "error", "seconds"]
 _COUNTS = ["n_units", "n_samples", "n_patterns", "epochs_run"]
 _TEXTS = [
     "study", "network", "dataset", "condition", "split", "status", "error", "stopped_by", "kind",
-    "weights_hash", "labels", "probe", "layer",
+    "weights_hash", "labels", "probe", "layer", "order", "model", "population", "quantity",
 ]  # fmt: skip
 _WHOLE = ["width", "seed", "step", "training_epoch", "unit_index", "blocks", "depth"]
-_FLAGS = ["saturated", "joint_saturated"]
+_FLAGS = ["saturated", "joint_saturated", "exact"]
 
 
 class StoredSpikes(Mapping[tuple, "SpikeRaster"]):
@@ -91,6 +105,15 @@ class Results:
         stage, ``depth`` of the layer from 1, accuracies (in training: the mean over the last
         pass), and the columns of
         `ann2neo.monitoring.Snapshots.replay`.
+    processes : pandas.DataFrame
+        A row a process cell, split, order and model: ``n_units`` that change, ``best_fraction`` of them
+        that the model describes best by BIC, ``gain``, the mean number of bits per sample held out over
+        independent samples, ``rejected``, the share of units whose rescaled intervals reject it at 5 %,
+        ``fano_rejected``, those whose Fano factor does. A model ``"poisson"``: counts of these rates.
+    simulated : pandas.DataFrame
+        A row a process cell, split, order, kind of population and quantity: ``observed``, and mean,
+        least and most of populations drawn; ``exact`` is False where their correlations are only near
+        those observed.
     spikes : mapping of (network, width, dataset, condition, seed, split) to SpikeRaster
         The first samples of each recording.
     cells : pandas.DataFrame
@@ -104,6 +127,8 @@ class Results:
     units: pd.DataFrame = field(default_factory=lambda: _empty(UNITS))
     switch: pd.DataFrame = field(default_factory=lambda: _empty(SWITCH))
     patterns: pd.DataFrame = field(default_factory=lambda: _empty(PATTERNS))
+    processes: pd.DataFrame = field(default_factory=lambda: _empty(PROCESS))
+    simulated: pd.DataFrame = field(default_factory=lambda: _empty(SIMULATED))
     spikes: Mapping[tuple, SpikeRaster] = field(default_factory=dict)
     cells: pd.DataFrame = field(default_factory=lambda: _empty(CELLS))
     versions: tuple[dict[str, str], ...] = ()
@@ -141,12 +166,17 @@ class Results:
             _empty(UNITS) if alone else _read_parquet(folder / "units.parquet", UNITS),
             _empty(SWITCH) if alone else _read_csv(folder / "switch.csv", SWITCH, optional=True),
             _empty(PATTERNS) if alone else _read_csv(folder / "patterns.csv", PATTERNS, optional=True),
+            _empty(PROCESS) if alone else _read_csv(folder / "process.csv", PROCESS, optional=True),
+            _empty(SIMULATED)
+            if alone
+            else _read_csv(folder / "simulated.csv", SIMULATED, optional=True),
         )
 
     def save(self, out: str | Path) -> None:
-        """Write ``results.csv``, ``.parquet``, ``units.parquet``, ``switch.csv`` and ``patterns.csv``.
+        """Write ``results.csv``, ``.parquet``, ``units.parquet`` and the tables of other kinds of cells.
 
-        Of these those that have rows; files of their names are replaced.
+        Of these, and of ``switch.csv``, ``patterns.csv``, ``process.csv`` and ``simulated.csv``, those
+        that have rows; files of their names are replaced.
         """
         needed("pyarrow", extra="study")
         out = Path(out)
@@ -156,6 +186,8 @@ class Results:
             "units.parquet": self.units,
             "switch.csv": self.switch,
             "patterns.csv": self.patterns,
+            "process.csv": self.processes,
+            "simulated.csv": self.simulated,
         }
         for name, table in tables.items():
             as_csv = functools.partial(table.to_csv, index=False)
@@ -168,7 +200,7 @@ def gather_results(study: Study, out: Path) -> Results:
     """The results of the cells of a study that are there, in the study's order."""
     indicators: list[dict] = []
     units: list[pd.DataFrame] = []
-    monitored: dict[str, list[pd.DataFrame]] = {"switch": [], "patterns": []}
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in _TABLES}
     spikes: dict[tuple, Path] = {}
     states: list[dict] = []
     versions: list[dict] = []
@@ -189,15 +221,19 @@ def gather_results(study: Study, out: Path) -> Results:
                 (*cell.place().values(), file.name.split("_")[1].split(".")[0]): file
                 for file in sorted(folder.glob("spikes_*.zarr.zip"))
             }
-        else:
-            place = {key: value for key, value in cell.place().items() if key != "condition"}
-            monitored[cell.kind] += _tables(folder / f"{cell.kind}.csv", place)
+        # Kinds without conditions have no column of them.
+        place = {key: value for key, value in cell.place().items() if value != ""}
+        for name, (kind, _) in _TABLES.items():
+            if cell.kind == kind:
+                tables[name] += _tables(folder / f"{name}.csv", place)
     return Results(
         study,
         _set_types(pd.DataFrame(indicators, columns=INDICATORS)),
         _concat(units, UNITS),
-        _concat(monitored["switch"], SWITCH),
-        _concat(monitored["patterns"], PATTERNS),
+        _concat(tables["switch"], SWITCH),
+        _concat(tables["patterns"], PATTERNS),
+        _concat(tables["process"], PROCESS),
+        _concat(tables["simulated"], SIMULATED),
         StoredSpikes(spikes),
         _set_types(pd.DataFrame(states, columns=CELLS)),
         tuple(versions),

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -43,8 +43,8 @@ def run(
     study : Study
     out : str or Path
         Folder for ``study.toml``, a folder a cell in ``cells/``, and at the end ``results.csv``,
-        ``results.parquet``, ``units.parquet``, ``switch.csv`` and ``patterns.csv`` as far as there are
-        such cells (`Results.load` reads them).
+        ``results.parquet``, ``units.parquet``, ``process.csv``, ``simulated.csv``, ``switch.csv`` and
+        ``patterns.csv`` as far as there are such cells (`Results.load` reads them).
     resume : bool
         Keep the cells that are there, ended or diverged; those that failed or cannot be read are run
         again. False: run all again, each replacing the old one when it is whole.
@@ -168,6 +168,8 @@ def _check_settings(study: Study, out: Path, ended: dict[Cell, State]) -> None:
 
 def start_of(study: Study, cell: Cell) -> Cell | None:
     """The cell whose weights a cell starts from."""
+    if cell.kind == "process":
+        return replace(cell, kind="condition")
     if cell.kind == "condition" and study.condition(cell.condition).start == "generalizing":
         return cell.generalizing()
     return None

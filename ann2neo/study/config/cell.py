@@ -17,7 +17,7 @@ class Cell:
     Parameters
     ----------
     kind : str
-        ``"condition"``, ``"switch"`` or ``"patterns"``: a key of `cell_files.KINDS`.
+        ``"condition"``, ``"process"``, ``"switch"`` or ``"patterns"``: a key of `cell_files.KINDS`.
     network, width, dataset, condition, seed
         `condition` is empty for kinds without one.
     """

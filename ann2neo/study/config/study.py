@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ann2neo.study.config.builtin import builtin_studies, builtin_text
 from ann2neo.study.config.cell import Cell
+from ann2neo.study.config.process_settings import ProcessSettings
 from ann2neo.study.config.setting_checks import check_flag, check_int, check_list, check_word
 from ann2neo.study.config.settings import (
     Network,
@@ -32,7 +33,13 @@ from ann2neo.study.config.sources import (
 from ann2neo.study.config.toml_tables import from_table, from_tables, list_values, write_values
 from ann2neo.training.conditions import CONDITIONS, Condition, StoppingRule
 
-_TABLES = {"training": Training, "switch": Switch, "patterns": Patterns, "subset": Subset}
+_TABLES = {
+    "training": Training,
+    "switch": Switch,
+    "patterns": Patterns,
+    "process": ProcessSettings,
+    "subset": Subset,
+}
 _LISTS = {"networks": Network, "pattern_networks": PatternNetwork, "stop": StopRule}
 _SPLITS = ("train", "test")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
@@ -71,6 +78,8 @@ class Study:
     patterns : Patterns, optional
     pattern_networks : tuple of PatternNetwork, optional
         With `patterns`; a study may have these, `networks` or both.
+    process : ProcessSettings, optional
+        Models of the process, fitted to the units of each network of `networks` and condition.
     subset : Subset, optional
         Default: the whole data sets.
     keep_weights : bool
@@ -102,6 +111,7 @@ class Study:
     switch: Switch | None = None
     patterns: Patterns | None = None
     pattern_networks: tuple[PatternNetwork, ...] = ()
+    process: ProcessSettings | None = None
     subset: Subset | None = None
     keep_weights: bool = False
 
@@ -123,6 +133,11 @@ class Study:
             got = f"{self.conditions!r:.80} and {self.switch}"
             raise ValueError(f"conditions and switch must be left out without networks, got {got}")
         self._check_patterns()
+        if self.process is not None and not (self.networks and self.keep_weights):
+            raise ValueError(
+                "process must be left out without networks and keep_weights = true, got "
+                f"{len(self.networks)} networks and keep_weights = {self.keep_weights}"
+            )
         self._check_stops()
 
     def _check_patterns(self) -> None:
@@ -194,6 +209,8 @@ class Study:
             for network, width, dataset, seed in places
             for condition in network.conditions or name_conditions(self.conditions)
         ]
+        if self.process is not None:
+            cells += [replace(cell, kind="process") for cell in cells]
         if self.switch is not None:
             cells += [
                 Cell("switch", network.name, width, dataset, "", seed)
@@ -246,7 +263,7 @@ class Study:
             "training": dataclasses.asdict(self.training),
             "subset": None if self.subset is None else dataclasses.asdict(self.subset),
         }
-        if cell.kind == "condition":
+        if cell.kind in ("condition", "process"):
             stop = dataclasses.asdict(self.condition_of(cell).stop)
             said |= {"stop": stop, "order": self.order, "window": self.window}
             said["splits"] = list(self.splits)
@@ -260,6 +277,13 @@ class Study:
             said["network"] = built
         if is_function(self.dataset_source(cell.dataset)):
             said["dataset"] = self.dataset_source(cell.dataset)
+        if cell.kind == "process" and self.process is not None:
+            said["process"] = {
+                key: list(value) if isinstance(value, tuple) else value
+                for key, value in dataclasses.asdict(self.process).items()
+            }
+            # The orders are its own.
+            del said["order"]
         if cell.kind == "switch" and self.switch is not None:
             said["switch"] = dataclasses.asdict(self.switch)
         if cell.kind == "patterns" and self.patterns is not None:

@@ -17,6 +17,7 @@ from ann2neo.study.figures.paper_figures import CAPTIONS, draw_figures
 from ann2neo.study.report.html import embed_figure, heads, make_table, text
 from ann2neo.study.report.hypothesis_section import write_hypotheses
 from ann2neo.study.report.pattern_section import has_patterns, summarize_patterns, write_patterns
+from ann2neo.study.report.process_section import has_processes, write_processes
 from ann2neo.study.report.table_section import write_tables
 from ann2neo.study.report.words import summarize_verdicts, write_glossary
 
@@ -97,6 +98,8 @@ def _page(results: Results) -> str:
         sections["hypotheses"] = write_hypotheses(judged)
         sections["figures"] = _figure_section(results)
         sections["tables"] = write_tables(results)
+    if has_processes(results):
+        sections["processes"] = write_processes(results)
     if has_patterns(results):
         sections["patterns"] = write_patterns(results)
     sections["failures"] = _broken_section(results)
@@ -121,7 +124,8 @@ def _has_conditions(results: Results) -> bool:
 
 def _summary(results: Results) -> Markup:
     # Those whose patterns were followed have a paragraph of their own.
-    cells = results.cells[results.cells["kind"] != "patterns"]
+    # A process cell is of a network that its condition cell has trained.
+    cells = results.cells[~results.cells["kind"].isin(["patterns", "process"])]
     count = len(cells)
     if not count:
         cells = results.indicators.drop_duplicates([*LAYER, "condition"])

@@ -112,7 +112,7 @@ def test_shipped_studies_are_whole_and_round_trip(name):
 def test_the_shipped_studies():
     assert set(builtin_studies()) == {
         "digits-quick", "mnist-mlp", "mnist-cnn", "fashion-mlp", "cifar10-densenet", "paper-full",
-        "digits-patterns", "cifar10-patterns",
+        "digits-patterns", "cifar10-patterns", "process-mnist",
     }  # fmt: skip
     quick = Study.from_toml("digits-quick")
     assert set(quick.conditions) == set(CONDITIONS)
