@@ -17,7 +17,7 @@ def test_rates_and_pairs_are_kept_and_all_else_is_lost():
     active = rng.random((4000, 6)) < 0.2 + 0.6 * drive**2
     active[1::2, 0] = active[::2, 0]  # repeats itself
     raster = a2n.as_raster(active)
-    drawn = list(a2n.surrogates(raster, "correlated", 20, rng=rng))
+    drawn = list(a2n.surrogates(raster, "correlated", n_surrogates=20, rng=rng))
     error = 5 / np.sqrt(20 * 4000)
     rates = np.mean([a2n.firing_rate(one) for one in drawn], axis=0)
     pairs = np.mean([a2n.correlation(one) for one in drawn], axis=0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
 import pandas as pd
 
 from ann2neo.study.analysis.paper_order import MEMORIZING, sort_rows
@@ -33,10 +36,9 @@ def summarize_models(processes: pd.DataFrame) -> pd.DataFrame:
     )
     by = [*SHOWN, "model", "measure"]
     place = [name for name in [*by, "seed"] if name != "condition"]
-    base = long[long["condition"] == _BASE].set_index(place)["value"]
-    compared = long[long["condition"] != _BASE]
-    gap = compared.set_index(place)["value"].sub(base).reindex(compared.set_index(place).index)
-    differences = compared.assign(value=gap.to_numpy()) if len(base) else compared[:0]
+    base = long[long["condition"] == _BASE][[*place, "value"]]
+    both = long[long["condition"] != _BASE].merge(base, on=place, suffixes=("", "_base"))
+    differences = both.assign(value=both["value"] - both["value_base"]).drop(columns="value_base")
     numbers = pd.concat(
         [long.assign(compared_with=""), differences.assign(compared_with=_BASE)], ignore_index=True
     )
@@ -98,7 +100,7 @@ _MISFITS = (
 )
 
 
-def _side(row: dict) -> str:
+def _side(row: dict[Hashable, Any]) -> str:
     if pd.isna(row["low"]) or row["low"] <= 0 <= row["high"]:
         return "undecided"
     return "more in memorizing networks" if row["value"] > 0 else "fewer in memorizing networks"

@@ -161,7 +161,7 @@ def _draw_populations(
     raster: SpikeRaster, found: ProcessComparison, kind: str, n: int, rng: np.random.Generator
 ) -> Iterator[SpikeRaster]:
     if kind == "correlated":
-        yield from surrogates(raster, "correlated", n, rng=rng)
+        yield from surrogates(raster, "correlated", n_surrogates=n, rng=rng)
     else:
         for _ in range(n):
             yield simulate(found.fits[kind], rng=rng)

@@ -92,10 +92,12 @@ def test_findings_pictures_and_report(out, tmp_path):
     results = Results.load(out)
     # Another condition to compare with: the same networks, their class telling more.
     better = results.processes.assign(condition="Generalizing", gain=results.processes["gain"] + 0.1)
-    both = pd.concat([results.processes.assign(condition="MemRetrainLast"), better])
+    others = [results.processes.assign(condition=name) for name in ("MemRetrainLast", "MemRandomLast")]
+    both = pd.concat([*others, better])
     found = summarize_models(both)
     rows = found[(found["compared_with"] != "") & (found["measure"] == "gain")]
     np.testing.assert_allclose(rows["value"], -0.1)
+    assert set(rows["condition"]) == {"MemRetrainLast", "MemRandomLast"}
     assert (found["n"] == 2).sum() > 0
     assert any("undecided" in text for text in judge_poisson(found))
     means = summarize_populations(results.simulated)
