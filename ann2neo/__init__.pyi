@@ -7,6 +7,7 @@ from . import study as study
 from . import training as training
 from .exchange.elephant.bridge import ElephantSurrogate as ElephantSurrogate
 from .exchange.elephant.bridge import elephant_process as elephant_process
+from .exchange.elephant.bridge import elephant_spiketrains as elephant_spiketrains
 from .exchange.elephant.bridge import elephant_surrogates as elephant_surrogates
 from .exchange.formats import load as load
 from .exchange.formats import save as save

@@ -15,6 +15,7 @@ from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.spikes.words import freeze, n_words
 
 _IF_OUTSIDE = (
@@ -41,7 +42,7 @@ class PynappleRecording(NamedTuple):
     labels: Any
 
 
-def to_pynapple(raster: Any) -> PynappleRecording:
+def to_pynapple(raster: RasterLike) -> PynappleRecording:
     """A raster for pynapple.
 
     Parameters

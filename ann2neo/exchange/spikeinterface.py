@@ -15,10 +15,11 @@ from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_count, check_period
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.spikes.words import freeze, n_words
 
 
-def to_spikeinterface(raster: Any) -> Any:
+def to_spikeinterface(raster: RasterLike) -> Any:
     """A raster for SpikeInterface.
 
     Parameters

@@ -17,10 +17,6 @@ def words(made):
     return np.concatenate([one.words for one in made])
 
 
-def elephant_words(made):
-    return words([one.raster for one in made])
-
-
 CALLS = {
     "adf_test": a2n.adf_test,
     "fano_test": functools.partial(a2n.fano_test, window=10),
@@ -36,10 +32,10 @@ CALLS = {
     "change_point_test": lambda raster: a2n.change_point_test(
         raster, [30], n_surrogates=5, rng=generator(), progress=False
     ),
-    "elephant_process": lambda raster: elephant_words(
+    "elephant_process": lambda raster: words(
         a2n.elephant_process(raster, on_grid="round", rng=generator())
     ),
-    "elephant_surrogates": lambda raster: elephant_words(
+    "elephant_surrogates": lambda raster: words(
         a2n.elephant_surrogates(raster, "shuffle_isis", on_grid="round", rng=generator())
     ),
     "to_block": lambda raster: a2n.from_block(a2n.to_block(raster)).words,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import neo
 import numpy as np
 import quantities as pq
 
-from ann2neo.exchange.elephant.methods import PROCESSES, SURROGATES, chosen, generated, seeded_globals
+from ann2neo.exchange.elephant.methods import PROCESSES, SURROGATES, generated, seeded_globals
 from ann2neo.exchange.grid import OFF_GRID
 from ann2neo.exchange.neo.block import to_spiketrains
 from ann2neo.exchange.neo.trains import milliseconds
@@ -17,31 +18,33 @@ from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_choice, check_count
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import RasterLike
 from ann2neo.spikes.words import freeze
 
-ON_GRID = ("raise", "round", "keep")
+OnGrid = Literal["raise", "round"]
+ON_GRID = get_args(OnGrid)
 
 
 @dataclass(frozen=True, eq=False)
 class ElephantSurrogate:
-    """One surrogate recording that Elephant made.
+    """One surrogate recording as Elephant made it, and what of it is on the sample grid.
 
     Parameters
     ----------
-    raster : SpikeRaster or None
-        On the sample grid; None for ``on_grid="keep"``.
+    raster : SpikeRaster
+        Each spike at its nearest sample.
     spiketrains : list of neo.SpikeTrain
         What Elephant made, a train a unit, in milliseconds, with the names and annotations of
         `to_spiketrains`, which Elephant drops.
     n_spikes : array of int, shape (n_units,)
         Spikes in Elephant's trains. Some methods lose spikes at the ends: compare with the raster's.
     n_off_grid : array of int, shape (n_units,)
-        How many of them are off the sample grid: for ``"round"``, moved to the nearest sample.
+        How many of them are off the sample grid.
     n_collisions : array of int, shape (n_units,)
-        How many share their nearest sample with an earlier one: for ``"round"``, lost.
+        How many share their nearest sample with an earlier one, and so are lost from the raster.
     """
 
-    raster: SpikeRaster | None
+    raster: SpikeRaster
     spiketrains: list[neo.SpikeTrain]
     n_spikes: np.ndarray
     n_off_grid: np.ndarray
@@ -49,15 +52,15 @@ class ElephantSurrogate:
 
 
 def elephant_surrogates(
-    raster: Any,
+    raster: RasterLike,
     method: str,
-    n_surrogates: int = 1,
     *,
+    n_surrogates: int = 1,
     rng: np.random.Generator,
-    on_grid: str = "raise",
+    on_grid: OnGrid = "raise",
     **options: Any,
-) -> list[ElephantSurrogate]:
-    """Surrogates by Elephant's own methods.
+) -> Iterator[SpikeRaster]:
+    """Surrogates by Elephant's own methods, as `surrogates` returns those of this package.
 
     Parameters
     ----------
@@ -76,16 +79,16 @@ def elephant_surrogates(
         At least 1.
     rng : numpy.random.Generator
         Seeds NumPy's and Python's global generators, which Elephant reads; both are restored after.
-    on_grid : {"raise", "round", "keep"}
-        What to do with spikes off the sample grid: refuse them, move them to the nearest sample (where
-        two become one), or return Elephant's trains only.
+    on_grid : {"raise", "round"}
+        What to do with spikes off the sample grid: refuse them, or move them to the nearest sample,
+        where two become one. `elephant_spiketrains` returns Elephant's own trains and counts both.
     **options
         Of the method.
 
     Returns
     -------
-    list of ElephantSurrogate
-        Their rasters keep tables and annotations, with ``surrogate`` added.
+    iterator of SpikeRaster
+        With tables and annotations of the raster, ``surrogate`` and ``surrogate_…`` added.
 
     Raises
     ------
@@ -97,63 +100,57 @@ def elephant_surrogates(
 
     See Also
     --------
-    ann2neo.significance.surrogates.surrogates : the methods of this package, which stay on the grid.
+    ann2neo.surrogates : the methods of this package, which stay on the grid.
 
     Examples
     --------
-    >>> import numpy as np, quantities as pq
-    >>> from ann2neo.exchange.elephant.bridge import elephant_surrogates
+    >>> import numpy as np, quantities as pq, ann2neo as a2n
     >>> active = np.tile([[0], [1], [1], [0], [0]], (20, 1))
     >>> rng = np.random.default_rng(0)
-    >>> (made,) = elephant_surrogates(
+    >>> made = a2n.elephant_surrogates(
     ...     active, "dither_spikes", rng=rng, on_grid="round", dither=3 * pq.ms
     ... )
-    >>> made.n_spikes, made.n_off_grid, made.raster.spike_counts + made.n_collisions
-    (array([39]), array([39]), array([39]))
+    >>> [surrogate.spike_counts for surrogate in made]
+    [array([35])]
     """
-    raster = as_raster(raster)
-    n_surrogates = check_count(n_surrogates, "n_surrogates")
-    make = chosen(SURROGATES, method, "method")
     check_choice(on_grid, "on_grid", ON_GRID)
-    originals = to_spiketrains(raster)
-    with seeded_globals(rng):
-        made = [make(train, n_surrogates, options) for train in originals]
-    said = _said(method, options)
-    return [_surrogate(raster, list(one), originals, said, on_grid) for one in zip(*made, strict=True)]
+    check_choice(method, "method", SURROGATES)
+    made = elephant_spiketrains(raster, method, n_surrogates=n_surrogates, rng=rng, **options)
+    return iter([_keep_on_grid(one, on_grid) for one in made])
 
 
 def elephant_process(
-    raster: Any,
-    n_surrogates: int = 1,
-    *,
-    rng: np.random.Generator,
+    raster: RasterLike,
     process: str = "poisson",
-    on_grid: str = "raise",
+    *,
+    n_surrogates: int = 1,
+    rng: np.random.Generator,
+    on_grid: OnGrid = "raise",
     **options: Any,
-) -> list[ElephantSurrogate]:
+) -> Iterator[SpikeRaster]:
     """Trains of Elephant's stationary point processes, at the rates of a raster's units.
 
     Parameters
     ----------
     raster : SpikeRaster or what `as_raster` takes
-    n_surrogates : int
-        At least 1.
-    rng : numpy.random.Generator
-        As for `elephant_surrogates`.
     process : {"poisson", "gamma", "lognormal", "inverse_gaussian"}
         ``StationaryPoissonProcess`` (`refractory_period`), ``StationaryGammaProcess`` (`shape_factor`),
         ``StationaryLogNormalProcess`` (`sigma`) or ``StationaryInverseGaussianProcess`` (`cv`); all take
         `equilibrium`.
-    on_grid : {"raise", "round", "keep"}
+    n_surrogates : int
+        At least 1.
+    rng : numpy.random.Generator
+        As for `elephant_surrogates`.
+    on_grid : {"raise", "round"}
         As for `elephant_surrogates`. These processes live in continuous time: ``"raise"`` refuses every
-        spike of theirs. ``"round"`` loses ``n_collisions`` of them, of a Poisson process with λ spikes a
+        spike of theirs. ``"round"`` loses some of them, of a Poisson process with λ spikes a
         sample a share of 1 − (1 − exp(−λ)) / λ.
     **options
         Of the process, as Elephant names them.
 
     Returns
     -------
-    list of ElephantSurrogate
+    iterator of SpikeRaster
 
     Raises
     ------
@@ -162,22 +159,72 @@ def elephant_process(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from ann2neo.exchange.elephant.bridge import elephant_process
+    >>> import numpy as np, ann2neo as a2n
     >>> active = np.random.default_rng(0).random((2000, 1)) < 0.5
-    >>> (made,) = elephant_process(active, rng=np.random.default_rng(1), on_grid="round")
-    >>> print(active.sum(), made.n_spikes, made.n_collisions)
-    1007 [1044] [235]
+    >>> rng = np.random.default_rng(1)
+    >>> [made] = a2n.elephant_process(active, rng=rng, on_grid="round")
+    >>> active.sum(), made.spike_counts
+    (np.int64(1007), array([809]))
+    """
+    check_choice(on_grid, "on_grid", ON_GRID)
+    check_choice(process, "process", PROCESSES)
+    made = elephant_spiketrains(raster, process, n_surrogates=n_surrogates, rng=rng, **options)
+    return iter([_keep_on_grid(one, on_grid) for one in made])
+
+
+def elephant_spiketrains(
+    raster: RasterLike, method: str, *, n_surrogates: int = 1, rng: np.random.Generator, **options: Any
+) -> Iterator[ElephantSurrogate]:
+    """What Elephant's surrogates and processes are before they are put on the sample grid.
+
+    Parameters
+    ----------
+    raster : SpikeRaster or what `as_raster` takes
+    method : str
+        A method of `elephant_surrogates` or a process of `elephant_process`.
+    n_surrogates : int
+        At least 1.
+    rng : numpy.random.Generator
+        As for `elephant_surrogates`.
+    **options
+        Of the method or process.
+
+    Returns
+    -------
+    iterator of ElephantSurrogate
+        Trains, the raster with each spike at its nearest sample, and what that moved and lost.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As for `elephant_surrogates`.
+
+    Examples
+    --------
+    >>> import numpy as np, ann2neo as a2n
+    >>> active = np.random.default_rng(0).random((2000, 1)) < 0.5
+    >>> (made,) = a2n.elephant_spiketrains(active, "poisson", rng=np.random.default_rng(1))
+    >>> made.n_spikes, made.n_collisions, made.raster.spike_counts
+    (array([1044]), array([235]), array([809]))
     """
     raster = as_raster(raster)
     n_surrogates = check_count(n_surrogates, "n_surrogates")
-    make = chosen(PROCESSES, process, "process")
-    check_choice(on_grid, "on_grid", ON_GRID)
+    check_choice(method, "method", [*SURROGATES, *PROCESSES])
     originals = to_spiketrains(raster)
     with seeded_globals(rng):
-        made = [generated(make, train, n_surrogates, options) for train in originals]
-    said = _said(process, options)
-    return [_surrogate(raster, list(one), originals, said, on_grid) for one in zip(*made, strict=True)]
+        if method in SURROGATES:
+            made = [SURROGATES[method](train, n_surrogates, options) for train in originals]
+        else:
+            made = [generated(PROCESSES[method], one, n_surrogates, options) for one in originals]
+    said = _said(method, options)
+    return iter([_surrogate(raster, list(one), originals, said) for one in zip(*made, strict=True)])
+
+
+def _keep_on_grid(made: ElephantSurrogate, on_grid: str) -> SpikeRaster:
+    if on_grid == "raise":
+        name = made.raster.annotations["surrogate"]
+        _refuse(name, made.spiketrains, made.n_off_grid, made.n_collisions)
+    return made.raster
 
 
 def _surrogate(
@@ -185,7 +232,6 @@ def _surrogate(
     made: list[neo.SpikeTrain],
     originals: list[neo.SpikeTrain],
     annotations: dict[str, Any],
-    on_grid: str,
 ) -> ElephantSurrogate:
     trains = [_dressed(train, original) for train, original in zip(made, originals, strict=True)]
     words = np.zeros_like(raster.words)
@@ -199,10 +245,8 @@ def _surrogate(
         n_off_grid[unit] = np.count_nonzero(np.abs(places - samples) > OFF_GRID)
         n_collisions[unit] = samples.size - distinct.size
         kernels.set_bits(words[unit], distinct)
-    if on_grid == "raise":
-        _refuse(annotations["surrogate"], trains, n_off_grid, n_collisions)
     counts = np.array([train.size for train in trains])
-    on_samples = None if on_grid == "keep" else _like(raster, words, annotations)
+    on_samples = _like(raster, words, annotations)
     return ElephantSurrogate(on_samples, trains, counts, n_off_grid, n_collisions)
 
 
@@ -228,7 +272,8 @@ def _refuse(
         raise ValueError(
             f"{what} left the sample grid in {wrong.size} of {len(trains)} units: of the "
             f"{trains[unit].size} spikes of unit {trains[unit].name!r}, {n_off_grid[unit]} are off it "
-            f"and {n_collisions[unit]} share a sample with another; use on_grid='round' or 'keep'"
+            f"and {n_collisions[unit]} share a sample with another; use on_grid='round', or "
+            "elephant_spiketrains for the trains"
         )
 
 

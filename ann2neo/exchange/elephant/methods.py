@@ -14,7 +14,7 @@ from elephant import spike_train_generation as generation
 from elephant import spike_train_surrogates as methods
 from elephant.conversion import BinnedSpikeTrain
 
-from ann2neo.spikes.argument_checks import check_choice, check_rng
+from ann2neo.spikes.argument_checks import check_rng
 
 
 @contextmanager
@@ -96,9 +96,3 @@ def generated(
     rate = train.size / (train.t_stop - train.t_start)
     made = process(rate=rate, t_start=train.t_start, t_stop=train.t_stop, **options)
     return made.generate_n_spiketrains(n)
-
-
-def chosen(table: dict[str, Any], name: str, argument: str) -> Callable:
-    """What `table` has under a name."""
-    check_choice(name, argument, table)
-    return table[name]

@@ -86,9 +86,9 @@ class DichotomizedGaussian:
             Of one layer, ``"units"``.
         """
         n_samples = check_count(n_samples, "n_samples")
-        return SpikeRaster(freeze(self.draw_words(n_samples, check_rng(rng))), n_samples)
+        return SpikeRaster(freeze(self.draw_words(n_samples, rng=check_rng(rng))), n_samples)
 
-    def draw_words(self, n_samples: int, rng: np.random.Generator) -> Words:
+    def draw_words(self, n_samples: int, *, rng: np.random.Generator) -> Words:
         """The packed words of `draw`."""
         words = np.zeros((self.n_units, n_words(n_samples)), np.uint64)
         size = max(64, _AT_ONCE // self.n_units)

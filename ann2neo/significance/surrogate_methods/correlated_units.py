@@ -44,6 +44,6 @@ def correlated(raster: SpikeRaster, state: State) -> Draw:
     rng = np.random.default_rng(np.random.SeedSequence(state.tolist()))
 
     def draw() -> Words:
-        return population.draw_words(raster.n_samples, rng)
+        return population.draw_words(raster.n_samples, rng=rng)
 
     return draw

@@ -101,9 +101,9 @@ def test_what_no_gaussian_has_at_once_is_said():
 
 def test_draws_in_pieces_are_whole(monkeypatch):
     made = a2n.fit_dichotomized_gaussian([0.2, 0.6], [[1, 0.2], [0.2, 1]])
-    whole = made.draw_words(1000, np.random.default_rng(1))
+    whole = made.draw_words(1000, rng=np.random.default_rng(1))
     monkeypatch.setattr("ann2neo.significance.populations.dichotomized_gaussian._AT_ONCE", 154)
-    np.testing.assert_array_equal(made.draw_words(1000, np.random.default_rng(1)), whole)
+    np.testing.assert_array_equal(made.draw_words(1000, rng=np.random.default_rng(1)), whole)
     assert a2n.SpikeRaster(freeze(whole), 1000).n_samples == 1000
     assert repr(made) == "DichotomizedGaussian: 2 units, rates 0.2 to 0.6"
 
