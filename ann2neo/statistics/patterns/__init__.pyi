@@ -5,7 +5,6 @@ from .classes import unit_information as unit_information
 from .counts import PatternCounts as PatternCounts
 from .counts import pattern_counts as pattern_counts
 from .entropy import conditional_entropy as conditional_entropy
-from .entropy import is_saturated as is_saturated
 from .entropy import mutual_information as mutual_information
 from .entropy import pattern_coverage as pattern_coverage
 from .entropy import pattern_entropy as pattern_entropy
@@ -14,6 +13,7 @@ from .flips import overfitting_underfitting_indicator as overfitting_underfittin
 from .flips import pattern_distance as pattern_distance
 from .flips import spike_jaccard as spike_jaccard
 from .histogram import PatternHistogram as PatternHistogram
+from .saturation import is_saturated as is_saturated
 from .sets import PatternTurnover as PatternTurnover
 from .sets import jaccard as jaccard
 from .sets import n_patterns as n_patterns

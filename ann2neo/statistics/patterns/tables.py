@@ -15,13 +15,13 @@ from ann2neo.statistics.groups import group_units
 from ann2neo.statistics.patterns.counts import pattern_counts
 from ann2neo.statistics.patterns.entropy import (
     conditional_entropy,
-    is_saturated,
     mutual_information,
     pattern_coverage,
     pattern_entropy,
 )
 from ann2neo.statistics.patterns.flips import mean_distance, same_samples, spikes_in_both
 from ann2neo.statistics.patterns.histogram import PatternHistogram
+from ann2neo.statistics.patterns.saturation import is_saturated
 from ann2neo.statistics.patterns.sets import (
     jaccard,
     n_patterns,
@@ -58,13 +58,13 @@ def summarize_patterns(
         ``entropy``, ``entropy_fraction``, ``entropy_miller_madow``, ``entropy_chao_shen``
             `pattern_entropy`, in bits; the plug-in estimate also as a fraction of its maximum.
         ``coverage``, ``saturated``
-            `pattern_coverage` and `is_saturated`: whether these entropies mean anything.
+            `pattern_coverage` and `is_saturated` of the plug-in entropy.
         ``top_pattern_fraction``, ``pattern_distance``
             As the functions.
         ``silent_fraction``, ``always_on_fraction``
             Fraction of units that fire at no sample (dead) and at every sample.
         ``conditional_entropy``, ``mutual_information``, ``joint_saturated``
-            Of patterns and labels, plug-in, in bits; `is_saturated` of the pairs.
+            Of patterns and labels, plug-in, in bits; `is_saturated` of the mutual information.
 
     Raises
     ------

@@ -1,5 +1,6 @@
 """Entropies of patterns and what they say of labels."""
 
+import itertools
 import math
 from collections import Counter
 
@@ -12,13 +13,13 @@ from sklearn.metrics import mutual_info_score
 
 import ann2neo as a2n
 from ann2neo.statistics.patterns.entropy import (
-    SATURATED_ABOVE,
     conditional_entropy,
-    is_saturated,
     mutual_information,
     pattern_coverage,
     pattern_entropy,
 )
+from ann2neo.statistics.patterns.entropy_estimators import ESTIMATORS, expected_plug_in
+from ann2neo.statistics.patterns.saturation import is_saturated
 from tests.strategies import dense
 
 ALL = ("plug-in", "miller-madow", "chao-shen")
@@ -106,28 +107,130 @@ def test_degenerate_histograms():
     assert [is_saturated(x) for x in (one, alike, different)] == [True, False, True]
 
 
-@settings(max_examples=50)
-@given(st.integers(1, 400), st.data())
-def test_saturation_is_what_distinct_over_n_says(n, data):
-    n_distinct = data.draw(st.integers(1, n))
-    values = np.concatenate([np.arange(n_distinct), np.zeros(n - n_distinct, int)])
-    labels = np.arange(n) % 2
-    found = histogram_of(values, labels)
-    assert is_saturated(found) == (n_distinct / n > 1 - 1 / math.e)
-    pairs = len(set(zip(values.tolist(), labels.tolist(), strict=True)))
-    assert is_saturated(found, joint=True) == (pairs / n > 1 - 1 / math.e)
+def all_samples(p, n):
+    """Counts of every outcome of n samples of a law p, and its probability."""
+    for outcome in itertools.product(range(n + 1), repeat=len(p)):
+        if sum(outcome) == n:
+            yield np.array(outcome), float(stats.multinomial.pmf(outcome, n, p))
 
 
-def test_saturation_threshold_and_what_is_said_of_it():
-    # n samples of n equally likely patterns are just about at the threshold.
+@pytest.mark.parametrize("n", [5, 8])
+def test_biases_by_enumeration(n):
+    # Every outcome of n samples of four patterns, of two units.
+    p = np.array([0.5, 0.25, 0.15, 0.1])
+    true = -np.sum(p * np.log2(p))
+    bias = {
+        name: -true
+        + sum(
+            chance * estimate(counts[counts > 0], 2)
+            for counts, chance in all_samples(p, n)
+            if name != "chao-shen" or (counts > 1).any()
+        )
+        for name, estimate in ESTIMATORS.items()
+    }
+    assert bias["plug-in"] < -0.2
+    for name in ("grassberger", "chao-wang-jost", "miller-madow", "quadratic-extrapolation"):
+        assert abs(bias[name]) < 0.6 * abs(bias["plug-in"]), name
+    # What Grassberger's G is made for.
+    assert abs(bias["grassberger"]) < abs(bias["miller-madow"])
+
+
+def test_grassberger_as_the_paper_defines_it():
+    # G(1) = −γ − log 2, G(2) = 2 − γ − log 2, G(2k + 1) = G(2k), G(2k + 2) = G(2k) + 2 / (2k + 1).
+    g = {1: -np.euler_gamma - math.log(2), 2: 2 - np.euler_gamma - math.log(2)}
+    for c in range(3, 60):
+        g[c] = g[c - 1] if c % 2 else g[c - 2] + 2 / (c - 1)
+    counts = np.array([1, 1, 2, 3, 7, 18, 40, 59])
+    n = counts.sum()
+    expected = (math.log(n) - sum(c * g[c] for c in counts.tolist()) / n) / math.log(2)
+    assert ESTIMATORS["grassberger"](counts, 9) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("n_units", [3, 6])
+def test_james_stein_as_the_paper_defines_it(n_units):
+    counts = np.zeros(2**n_units)
+    counts[:6] = 9, 4, 2, 1, 1, 1
+    n, p = counts.sum(), counts / counts.sum()
+    weight = (1 - np.sum(p**2)) / ((n - 1) * np.sum((1 / p.size - p) ** 2))
+    shrunk = min(1, weight) / p.size + (1 - min(1, weight)) * p
+    expected = -np.sum(shrunk * np.log2(shrunk))
+    found = ESTIMATORS["james-stein"](counts[:6].astype(int), n_units)
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert math.isfinite(ESTIMATORS["james-stein"](counts[:6].astype(int), 4096))
+
+
+def test_extrapolation_takes_parabolas_away():
+    counts = np.array([40, 30, 20, 6, 4])
+    halves = [expected_plug_in(counts, size) for size in (100, 50, 25)]
+    line = np.polynomial.Polynomial.fit([1 / 100, 1 / 50, 1 / 25], halves, 2)
+    assert ESTIMATORS["quadratic-extrapolation"](counts, 4) == pytest.approx(line(0), rel=1e-9)
+    assert math.isnan(ESTIMATORS["quadratic-extrapolation"](np.array([3]), 4))
+
+
+def test_expected_plug_in_by_enumeration():
+    values = [0, 0, 0, 1, 1, 2, 3]
+    counts = np.array([3, 2, 1, 1])
+    found = [
+        ESTIMATORS["plug-in"](np.unique([values[i] for i in chosen], return_counts=True)[1], 2)
+        for chosen in itertools.combinations(range(7), 4)
+    ]
+    assert expected_plug_in(counts, 4) == pytest.approx(np.mean(found), rel=1e-12)
+    assert expected_plug_in(counts, 7) == ESTIMATORS["plug-in"](counts, 2)
+
+
+def one_hot(n, rng):
+    """Ten labels, each of which one unit says, and six units of noise: 3.32 bits."""
+    labels = rng.integers(10, size=n)
+    return np.column_stack([labels[:, None] == np.arange(10), rng.random((n, 6)) < 0.5]), labels
+
+
+@pytest.mark.parametrize("estimator", ["chao-wang-jost", "grassberger"])
+def test_information_of_a_code_and_noise(estimator):
+    active, labels = one_hot(1000, np.random.default_rng(0))
+    found = mutual_information(active, labels, estimator=estimator)
+    assert found == pytest.approx(math.log2(10), abs=0.35)
+
+
+def test_shuffle_corrected_of_nothing():
+    rng = np.random.default_rng(0)
+    active, labels = rng.random((600, 8)) < 0.4, rng.integers(4, size=600)
+    assert mutual_information(active, labels) > 0.5
+    found = mutual_information(active, labels, estimator="shuffle-corrected", rng=rng)
+    assert found == pytest.approx(0, abs=0.12)
+    with pytest.raises(TypeError, match="rng must"):
+        mutual_information(active, labels, estimator="shuffle-corrected")
+
+
+def test_saturation_sees_a_bias_of_a_bit():
+    rng = np.random.default_rng(2)
+    few, p = rng.random((300, 14)) < 0.12, 0.12
+    true = -14 * (p * math.log2(p) + (1 - p) * math.log2(1 - p))
+    assert true - pattern_entropy(few) > 0.7
+    assert is_saturated(few)
+    assert not is_saturated(rng.random((20_000, 6)) < 0.3)
+
+
+def test_saturation_is_of_an_estimator():
+    rng = np.random.default_rng(0)
+    found = histogram_of(rng.integers(0, 100, 400))
+    assert pattern_entropy(found) < math.log2(100) - 0.12
+    assert pattern_entropy(found, estimator="chao-shen") == pytest.approx(math.log2(100), abs=0.08)
+    assert is_saturated(found)
+    assert not is_saturated(found, estimator="chao-shen")
+    assert all(is_saturated(histogram_of(np.arange(300)), estimator=e) for e in ESTIMATORS)
+
+
+def test_saturation_of_the_information():
     rng = np.random.default_rng(0)
     n = 20_000
-    found = histogram_of(rng.integers(n, size=n))
-    assert a2n.patterns.n_patterns(found) / n == pytest.approx(SATURATED_ABOVE, abs=0.01)
-    # Joint histogram at the threshold: 0.75 bits of nothing.
-    found = histogram_of(rng.integers(n // 10, size=n), rng.integers(10, size=n))
-    assert len(found.cells) / n == pytest.approx(SATURATED_ABOVE, abs=0.01)
-    assert mutual_information(found) == pytest.approx(0.75, abs=0.02)
+    many = histogram_of(rng.integers(n // 10, size=n), rng.integers(10, size=n))
+    assert mutual_information(many) == pytest.approx(0.75, abs=0.02)
+    assert is_saturated(many, joint=True)
+    few = histogram_of(rng.integers(16, size=n), rng.integers(4, size=n))
+    assert not is_saturated(few, joint=True)
+    assert not is_saturated(few, joint=True, estimator="chao-wang-jost")
+    with pytest.raises(ValueError, match="tolerance must be a positive number of bits"):
+        is_saturated(few, tolerance=0)
 
 
 @settings(max_examples=40)
