@@ -56,7 +56,7 @@ def ljung_box_test(
     it rejects ten times too often at the level of 0.1 %), a moved gamma law takes its place, with the
     statistic's mean, variance and skewness over permutations of trains of that length (simulated once
     for each number of samples and lags; from 20 pairs on beyond 20,000 samples). With fewer pairs the
-    unit's own samples are permuted, until 50 permutations have a statistic as large as the train's
+    unit's own samples are permuted, until 20 permutations have a statistic as large as the train's
     (Besag and Clifford 1991), at most 20,000 times, or 1,000 where there are many such units. That
     p-value is valid at every rate, length and lag.
 

@@ -31,7 +31,7 @@ _MANY_PAIRS, _SAMPLES_PER_LAG = 100, 1000
 
 # Permutations: until so many have a statistic as large (Besag and Clifford), and at most so many, fewer
 # where many units have to be permuted: _STEPS spikes and words are some 3 to 5 s.
-_ENOUGH, _MOST, _LEAST, _STEPS = 50, 20_000, 1000, 10**9
+_ENOUGH, _MOST, _LEAST, _STEPS = 20, 20_000, 1000, 10**9
 
 _GRID, _DRAWS, _MICROSECONDS = 8, 4000, 1e6
 

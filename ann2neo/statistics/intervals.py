@@ -8,11 +8,13 @@ from ann2neo.spikes import kernels
 from ann2neo.spikes.as_raster import as_raster, as_recording
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
+from ann2neo.statistics import interval_kernels
 from ann2neo.statistics.accumulator import Accumulator
 from ann2neo.statistics.accumulator_checks import check_number
 from ann2neo.statistics.moments import center_products
 
 _ONE = 2.0**-61  # the kernels add up multiples of this
+_CV2, _LV, _LVR = 2, 4, 6  # where the kernels keep each term's sum
 
 
 def isi(raster: RasterLike) -> list[np.ndarray]:
@@ -59,7 +61,12 @@ def cv(raster: RasterLike) -> np.ndarray:
     >>> a2n.cv(np.array([[1], [0], [0], [1], [1]]))
     array([0.5])
     """
-    return _seen(raster).cv()
+    raster = as_recording(raster)
+    if not isinstance(raster, SpikeRaster):
+        return _seen(raster).cv()
+    counts, sums = np.empty(raster.n_units, np.int64), np.empty((raster.n_units, 2), np.int64)
+    interval_kernels.square_sums(raster.words, counts, sums)
+    return _cv(np.maximum(counts - 1, 0), sums[:, 0], sums[:, 1])
 
 
 def cv2(raster: RasterLike) -> np.ndarray:
@@ -80,7 +87,7 @@ def cv2(raster: RasterLike) -> np.ndarray:
     >>> a2n.cv2(np.array([[1], [0], [0], [1], [1]]))
     array([1.])
     """
-    return _seen(raster).cv2()
+    return _mean_of_pairs(raster, _CV2)
 
 
 def lv(raster: RasterLike) -> np.ndarray:
@@ -101,7 +108,7 @@ def lv(raster: RasterLike) -> np.ndarray:
     >>> a2n.lv(np.array([[1], [0], [0], [1], [1]]))
     array([0.75])
     """
-    return _seen(raster).lv()
+    return 3 * _mean_of_pairs(raster, _LV)
 
 
 def lvr(raster: RasterLike, *, R: float = 0.0) -> np.ndarray:  # noqa: N803
@@ -162,23 +169,19 @@ class Intervals(Accumulator):
 
     def cv(self) -> np.ndarray:
         """See `cv`."""
-        total = self._column(0)
-        # n Σd² passes 2^63 from 4·10⁶ samples on.
-        spread = center_products(self._n, self._column(1), total, total)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self._n >= 2, np.sqrt(spread) / total, np.nan)
+        return _cv(self._n, self._column(0), self._column(1))
 
     def cv2(self) -> np.ndarray:
         """See `cv2`."""
-        return self._mean_over_pairs(2)
+        return self._mean_over_pairs(_CV2)
 
     def lv(self) -> np.ndarray:
         """See `lv`."""
-        return 3 * self._mean_over_pairs(4)
+        return 3 * self._mean_over_pairs(_LV)
 
     def lvr(self, refractoriness: float) -> np.ndarray:
         """See `lvr`; `refractoriness` in samples."""
-        return 3 * (self._mean_over_pairs(4) + 4 * refractoriness * self._mean_over_pairs(6))
+        return 3 * (self._mean_over_pairs(_LV) + 4 * refractoriness * self._mean_over_pairs(_LVR))
 
     def _update(self, chunk: SpikeRaster) -> None:
         if self._ends is None or self._sums is None:
@@ -206,11 +209,34 @@ class Intervals(Accumulator):
         return self._sums[:, index]
 
     def _mean_over_pairs(self, index: int) -> np.ndarray:
-        exact = (self._column(index).astype(object) << 32) + self._column(index + 1).astype(object)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mean = exact.astype(float) * _ONE / (self._n - 1)
-        return np.where(self._n >= 2, mean, np.nan)
+        return _mean_over_pairs(self._n, self._column(index), self._column(index + 1))
 
 
 def _seen(raster: RasterLike) -> Intervals:
     return Intervals().update(raster)
+
+
+def _mean_of_pairs(raster: RasterLike, place: int) -> np.ndarray:
+    """Mean of one term over neighboring intervals; of a raster in memory nothing else is added up."""
+    recording = as_recording(raster)
+    if not isinstance(recording, SpikeRaster):
+        return _seen(recording)._mean_over_pairs(place)
+    counts, sums = np.empty(recording.n_units, np.int64), np.empty((recording.n_units, 2), np.int64)
+    interval_kernels.pair_sums(recording.words, place, counts, sums)
+    return _mean_over_pairs(np.maximum(counts - 1, 0), sums[:, 0], sums[:, 1])
+
+
+def _mean_over_pairs(n: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """Of n intervals, from the exact sum in two numbers; NaN for fewer than two."""
+    exact = (high.astype(object) << 32) + low.astype(object)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = exact.astype(float) * _ONE / (n - 1)
+    return np.where(n >= 2, mean, np.nan)
+
+
+def _cv(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """√(n Σd² − (Σd)²) / Σd of n intervals d; NaN for fewer than two."""
+    # n Σd² passes 2^63 from 4·10⁶ samples on.
+    spread = center_products(n, squares, total, total)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(n >= 2, np.sqrt(spread) / total, np.nan)

@@ -86,8 +86,8 @@ def test_permutation_pvalues_by_enumeration():
         ljung_box_test(train[:, None], max_lag=3, rng=np.random.default_rng(seed)).pvalue[0]
         for seed in range(200)
     ]
-    # Each is h / l with h = 50: a relative standard deviation of about √((1 − p) / 50).
-    assert np.mean(found) == pytest.approx(exact, rel=4 * np.sqrt((1 - exact) / 50 / 200) + 0.02)
+    # Each is h / l with h = 20: a relative standard deviation of about √((1 − p) / 20).
+    assert np.mean(found) == pytest.approx(exact, rel=4 * np.sqrt((1 - exact) / 20 / 200) + 0.02)
     assert observed.pvalue[0] == ljung_box_test(~train[:, None], max_lag=3).pvalue[0]
 
 

@@ -196,3 +196,13 @@ def test_accumulator_refuses():
         Intervals().update(three).merge(Intervals(start=3).update(two))
     with pytest.raises(ValueError, match="chunk must have 3 units, as those before; got 2"):
         Intervals().update(three).update(two)
+
+
+@given(dense(max_units=6), st.integers(1, 40))
+def test_alone_as_together(active, spread):
+    # Each statistic has a loop of its own; its sums are those of the loop of all, to the last bit.
+    spaced = np.zeros((len(active) * spread, active.shape[1]), bool)
+    spaced[::spread] = active
+    seen = Intervals().update(spaced)
+    for function in (cv, cv2, lv):
+        np.testing.assert_array_equal(function(spaced), getattr(seen, function.__name__)())

@@ -8,6 +8,9 @@ import numpy as np
 
 from ann2neo.significance.kernels.rng import ONE, below
 
+# Largest lag whose samples on both sides of a place fit into a word.
+_NEAR = 31
+
 
 @numba.njit(nogil=True, cache=True)
 def statistic_of(spikes, n_samples, max_lag):
@@ -24,18 +27,58 @@ def sequential_counts(observed, n_spikes, n_samples, max_lag, enough, most, stat
     Returns the number of those, and of all that were drawn.
     """
     s = (state[0], state[1], state[2], state[3])
-    words = np.zeros((n_samples + 63) >> 6, np.uint64)
+    # A word before and two behind, which stay 0: the samples around any place lie in two words.
+    words = np.zeros(((n_samples + 63) >> 6) + 3, np.uint64)
     spikes = np.empty(n_spikes, np.int64)
     together, ends = np.zeros(max_lag + 1, np.int64), np.zeros(max_lag + 1, np.int64)
     # Equal sums differ in rounding.
     threshold = observed * (1 - 1e-9)
     n_reached, drawn = 0, 0
     while drawn < most and n_reached < enough:
-        s = _draw(n_spikes, n_samples, words, spikes, s)
-        n_reached += _statistic(spikes, n_samples, max_lag, together, ends) >= threshold
+        if max_lag <= _NEAR:
+            s = _draw_pairs(n_spikes, n_samples, max_lag, words, together, ends, s)
+            q = _from_counts(n_spikes, n_samples, max_lag, together, ends)
+        else:
+            s = _draw(n_spikes, n_samples, words, spikes, s)
+            q = _statistic(spikes, n_samples, max_lag, together, ends)
+        n_reached += q >= threshold
         drawn += 1
     state[:] = s
     return n_reached, drawn
+
+
+@numba.njit(nogil=True, cache=True)
+def _draw_pairs(n_spikes, n_samples, max_lag, words, together, ends, s):
+    """Choose spikes, every choice equally likely, and count pairs by looking around each."""
+    together[:] = 0
+    ends[:] = 0
+    words[:] = 0
+    around = (ONE << np.uint64(2 * max_lag + 1)) - ONE
+    chosen = 0
+    while chosen < n_spikes:
+        place, s = below(np.uint64(n_samples), s)
+        t = np.int64(place) + 64
+        bit = ONE << np.uint64(t & 63)
+        if words[t >> 6] & bit:
+            continue
+        first = t - max_lag
+        w, shift = first >> 6, np.uint64(first & 63)
+        near = words[w] >> shift
+        if shift:
+            near |= words[w + 1] << (np.uint64(64) - shift)
+        near &= around
+        while near:
+            lowest = near & (~near + ONE)
+            together[abs(_place(lowest) - max_lag)] += 1
+            near ^= lowest
+        words[t >> 6] |= bit
+        chosen += 1
+        t -= 64
+        if t < max_lag:
+            ends[t + 1] += 1
+        if n_samples - t <= max_lag:
+            ends[n_samples - t] += 1
+    return s
 
 
 @numba.njit(nogil=True, cache=True)
@@ -89,6 +132,12 @@ def _statistic(spikes, n_samples, max_lag, together, ends):
             ends[t + 1] += 1
         if n - t <= max_lag:
             ends[n - t] += 1
+    return _from_counts(k, n, max_lag, together, ends)
+
+
+@numba.njit(nogil=True, cache=True)
+def _from_counts(k, n, max_lag, together, ends):
+    """Q from the pairs at each lag, and the spikes at each distance from either end."""
     total, near_ends = 0.0, 0
     rate = k / n
     variance = k * (1 - rate)

@@ -43,7 +43,7 @@ def is_saturated(
         Whether the estimate from half of the samples, chosen by chance, differs by more than
         `tolerance` on average: exact for the plug-in one, else over 8 fixed choices. Where a bias falls
         as 1 / n, as the plug-in estimate's does in the end, the difference is the bias that is left.
-        True for one sample, and where an estimate is not defined.
+        True where no pattern was seen twice, and where an estimate is not defined.
 
     Raises
     ------
@@ -67,7 +67,8 @@ def is_saturated(
     tolerance = check_number(tolerance, "tolerance", "a positive number of bits", above=0)
     histogram = check_complete(as_histogram(source))
     cells = cells_of(histogram) if joint else _without_labels(histogram)
-    if histogram.n_samples < 2:
+    if (histogram.counts == 1).all():
+        # Nothing was seen twice: what an estimate says then, it brought along.
         return True
     half = histogram.n_samples // 2
     if estimator == "plug-in":
