@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 def is_array(value: Any) -> bool:
     """Whether a value has an axis, which is that of the samples."""
+    if getattr(value, "is_nested", False) is True:
+        return True  # a tensor of torch whose shape cannot be asked for
     return hasattr(value, "shape") and hasattr(value, "__getitem__") and _n_axes(value) > 0
 
 

@@ -104,6 +104,12 @@ class TorchObservation:
             arrangement.arrange(tensor, n_samples)
             for arrangement, tensor in zip(prepared.arrangements, tensors, strict=True)
         ]
+        for site, tensor in zip(self.sites, found, strict=True):
+            if len(tensor) != n_samples:
+                raise ValueError(
+                    f"layer {site.name!r} cannot be recorded: it gave {len(tensor)} rows for {n_samples}"
+                    " samples, and one for each in the trial: experts, for example, see some rows alone"
+                )
         self._check_first(found)
         return [hand_over(tensor) for tensor in found]
 

@@ -74,6 +74,8 @@ class _Finder:
         ends = [v for tensor in returned if (v := self._flow.find(tensor)) is not None]
         self._ends = set(ends)
         self._output = _find_output_stage(self._flow, ends)
+        # What is computed beside and returned nowhere lies before no output.
+        self._returned = set(self._flow.walk_back(ends))
         self._spikes = self._find_spikes()
         # What an activation function takes or makes stands in the raster under the function's name.
         active = [call for call in self._calls if self._name_activation(call) != "linear"]
@@ -113,7 +115,7 @@ class _Finder:
         return [
             (
                 dataclasses.replace(
-                    place, is_hidden=tap.value is not None and tap.value not in self._ends
+                    place, is_hidden=tap.value in self._returned and tap.value not in self._ends
                 ),
                 tap,
             )
@@ -190,7 +192,7 @@ class _Finder:
             shape=arrangement.shape_sample(seen.shape),
             channel_axis=arrangement.find_axis(seen.channel_axis),
             side=side,
-            is_hidden=seen.value is not None and seen.value not in self._output,
+            is_hidden=seen.value in self._returned and seen.value not in self._output,
             weights=self._flow.list_weights(seen.value),
             reason=reason,
         )

@@ -6,10 +6,12 @@ import random
 import threading
 from collections import deque
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from ann2neo.recording.torch.calls import unwrap
@@ -69,6 +71,19 @@ class Snapshot:
         for module, _ in self._scripted:
             module.training = False
 
+    def has_moved(self) -> bool:
+        """Whether anything is another than it was, but for modes and generators."""
+        tensors = (
+            (not tensor.is_inference() and tensor._version != version) or _find_memory(tensor) != memory
+            for tensor, version, memory, _ in self._tensors.values()
+        )
+        return (
+            any(_differs(own, before, _SETTLED) for own, before in self._attributes)
+            or any(_differs(container, before) for container, before in self._containers)
+            or any(not _hold_same(array, value) for array, value in self._arrays)
+            or any(tensors)
+        )
+
     def put_back(self) -> None:
         """Everything as it was."""
         for own, before in self._attributes:
@@ -78,7 +93,7 @@ class Snapshot:
         for container, before in self._containers:
             _put_back(container, before)
         for array, value in self._arrays:
-            if not np.array_equal(array, value, equal_nan=array.dtype.kind in "fc"):
+            if not _hold_same(array, value):
                 array[...] = value
         for generator, state in self._generators:
             _set_state(generator, state)
@@ -138,6 +153,8 @@ class Snapshot:
 
 _ATOMS = (str, bytes, int, float, complex, bool, type(None), type, torch.dtype, torch.device, torch.Size)
 _PLAIN = (list, set, deque)
+_SETTLED = frozenset(["training", "forward", "_compiled_call_impl"])
+"""Attributes of modules that `Snapshot.settle` changes."""
 _FOREIGN = frozenset(["logging", "threading", "_thread", "inspect", "functools", "weakref"])
 
 
@@ -152,19 +169,29 @@ def _settle(module: Any) -> None:
         own["training"] = False
 
 
-def _put_back(now: Any, before: Any) -> None:
+def _differs(now: Any, before: Any, ignored: AbstractSet[str] = frozenset()) -> bool:
+    """Whether a container holds other objects than before; of a dict, but for some keys."""
     if isinstance(now, dict):
-        if len(now) == len(before) and all(now.get(key) is value for key, value in before.items()):
-            return
-        now.clear()
+        return len(now) != len(before) or any(
+            now.get(key) is not value for key, value in before.items() if key not in ignored
+        )
+    if isinstance(now, set):
+        return bool(now != before)
+    return len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True))
+
+
+def _put_back(now: Any, before: Any) -> None:
+    if not _differs(now, before):
+        return
+    now.clear()
+    if isinstance(now, dict | set):
         now.update(before)
-    elif isinstance(now, set):
-        if now != before:
-            now.clear()
-            now.update(before)
-    elif len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True)):
-        now.clear()
+    else:
         now.extend(before)
+
+
+def _hold_same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
+    return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
 
 
 def _put_back_tensor(tensor: Any, version: int, memory: int, value: Any) -> None:

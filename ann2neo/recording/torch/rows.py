@@ -107,11 +107,6 @@ def find_arrangement(shown: Sequence[Shown]) -> Arrangement | str:
     return DEPENDENT
 
 
-def has_arrangement(shown: Sequence[Shown]) -> bool:
-    """Whether there is one."""
-    return isinstance(find_arrangement(shown), Arrangement)
-
-
 def _bears_out(arrangement: Arrangement, base: Shown, run: Shown) -> bool:
     rows = arrangement.arrange(base.tensor, len(base.rows))
     # The same sample has the same row in both, wherever it comes.

@@ -16,18 +16,22 @@ from ann2neo.recording.torch.inputs import describe_inputs, find_distinct, place
 from ann2neo.recording.torch.keeper import Keeper, TraceKeeper, run
 from ann2neo.recording.torch.layers import Tap, find_places
 from ann2neo.recording.torch.restoration import Chance, Snapshot
-from ann2neo.recording.torch.rows import Shown, agree, has_arrangement
+from ann2neo.recording.torch.rows import Shown, agree
 from ann2neo.recording.torch.tensors import tensors_in
 from ann2neo.recording.torch.weights import name_network
 
 _N_TRIED = 4
+_UNSTEADY = (
+    "it gives other values each time the same sample is shown, so that the network keeps something from "
+    "run to run that is none of its attributes"
+)
 
 
 class Trials:
     """Runs a network on a few samples of a batch, and says what it found out by the way.
 
-    `rows` are these samples. `draws`: the network draws random numbers. `moves`: what it keeps from run
-    to run changes its layers. `overwritten` are the
+    `rows` are these samples. `draws`: the network draws random numbers. `moves`: it changes what it
+    keeps from run to run. `overwritten` are the
     taps of tensors that change after they were returned.
     """
 
@@ -82,17 +86,12 @@ class Trials:
         # The traced run is the first, unless the network is to start from where it was found each time.
         traced, self._traced = self._traced, None
         base = None if traced is None or self.draws or self.n_batch == 1 else traced.read(taps)
-        shown = self._show(runs, taps, restore=self.draws, base=base)
+        shown = self._show(runs, taps, restore=self.draws or self.moves, base=base)
         if self.n_batch == 1:
-            self.moves = not self.draws and not all(_is_repeated(found) for found in shown)
-            return shown
-        proven = [has_arrangement(found) for found in shown]
-        if all(proven) or self.draws:
-            return shown
-        again = self._show(runs, taps, restore=True)
-        pairs = zip(again, proven, strict=True)
-        self.moves = any(has_arrangement(found) and not before for found, before in pairs)
-        return again if self.moves else shown
+            for tap, found in zip(taps, shown, strict=True):
+                if not self.draws and not _is_repeated(found):
+                    raise ValueError(f"layer {tap.key[1]!r} cannot be recorded: {_UNSTEADY}")
+        return shown
 
     def _show(
         self,
@@ -167,6 +166,7 @@ class Trials:
             self._calls.drop()
         self._traced = kept
         self.draws = not chance.equals(self._start)
+        self.moves = self._found.has_moved()
         return trial, returned
 
     def _reset(self) -> None:
