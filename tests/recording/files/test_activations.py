@@ -288,6 +288,8 @@ class TestRefused:
     @pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.h5", "a.zarr.zip", "a.pt", "a.mat", "a.txt"])
     @pytest.mark.parametrize("content", [b"", b"not what it says", b"PK\x03\x04 neither"])
     def test_foreign_files(self, tmp_path, name, content):
+        if name.endswith(".pt"):
+            pytest.importorskip("torch", reason="the torch extra is not installed")
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=rf"{name} (cannot be read as|has no array)"):
             dense(tmp_path / name)
