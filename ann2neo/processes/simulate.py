@@ -6,14 +6,17 @@ import numpy as np
 
 from ann2neo.processes.fit import ProcessFit
 from ann2neo.processes.kernels import draw_trains
+from ann2neo.significance.kernels import surrogates as draws
 from ann2neo.significance.kernels.rng import random_state
 from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.typing import Ints
+from ann2neo.spikes.typing import Ints, Words
 from ann2neo.spikes.words import freeze, n_words
 
 ANY_LENGTH = ("bernoulli", "markov", "renewal")
 """Models whose probabilities do not depend on which sample is shown."""
+
+_WHOLE = 2**53
 
 
 def simulate(fit: ProcessFit, n_samples: int | None = None, *, rng: np.random.Generator) -> SpikeRaster:
@@ -69,10 +72,15 @@ def simulate(fit: ProcessFit, n_samples: int | None = None, *, rng: np.random.Ge
     )
 
 
-def draw_words(fit: ProcessFit, codes: Ints, state: np.ndarray) -> np.ndarray:
+def draw_words(fit: ProcessFit, codes: Ints, state: Words) -> Words:
     """Words of trains drawn by the fitted probabilities."""
-    history = fit.model.cells.history
+    cells, history = fit.model.cells, fit.model.cells.history
     words = np.zeros((fit.n_units, n_words(codes.size)), np.uint64)
+    if cells.n_cells == 1:
+        # One probability for all samples: 64 of them at a time, of a fraction of whole numbers.
+        counts = np.rint(fit.estimate.probability * _WHOLE).astype(np.uint64)
+        draws.bernoulli(counts, np.array([_WHOLE], np.uint64), codes.size, codes.size, state, words)
+        return words
     draw_trains(
         np.ascontiguousarray(fit.estimate.probability),
         codes,
