@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
@@ -12,10 +11,16 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.significance.combine import adjust_within_layers
-from ann2neo.significance.kernels.fano_permutation import window_sums
 from ann2neo.significance.kernels.rng import random_state
 from ann2neo.significance.result import TestResult
 from ann2neo.significance.statistic_arguments import ALTERNATIVES, describe_function, evaluate_statistic
+from ann2neo.significance.surrogate_laws.joint_adjustment import TIE, max_t, min_p
+from ann2neo.significance.surrogate_laws.null_values import (
+    draw_fano_factors,
+    find_fano_options,
+    null_values_of,
+)
+from ann2neo.significance.surrogate_laws.sequential import draw_until_clear
 from ann2neo.significance.surrogate_methods.table import METHODS
 from ann2neo.significance.surrogates import draw_surrogates
 from ann2neo.spikes.argument_checks import check_choice, check_count
@@ -25,15 +30,10 @@ from ann2neo.spikes.files.stored_raster import StoredRaster
 from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
-from ann2neo.statistics.fano import fano_from_sums, fanofactor
 
 Statistic = Callable[[SpikeRaster], Any]
 
-TIE = 100 * np.finfo(float).eps
-"""Relative to the observed value: closer than this is equal, since equal sums differ in rounding."""
-
-_DRAWN_AT_ONCE = 2**26
-"""Window counts, between two looks at the progress bar: about half a second."""
+_JOINT = {"max-t": max_t, "min-p": min_p}
 
 
 def surrogate_test(
@@ -45,7 +45,8 @@ def surrogate_test(
     n_surrogates: int = 1000,
     alternative: str = "two-sided",
     whole_layer: bool = False,
-    adjust: Literal["benjamini-hochberg", "max-t"] = "benjamini-hochberg",
+    adjust: Literal["benjamini-hochberg", "max-t", "min-p"] = "benjamini-hochberg",
+    stop_at: int | None = None,
     progress: bool = True,
     **options: Any,
 ) -> TestResult:
@@ -67,12 +68,18 @@ def surrogate_test(
     whole_layer : bool
         Test the mean of the statistic over all units of the raster, undefined units left out, instead of
         each unit; one layer is ``raster.select(layer=…)``.
-    adjust : {"benjamini-hochberg", "max-t"}
+    adjust : {"benjamini-hochberg", "max-t", "min-p"}
         How ``pvalue_adjusted`` allows for the number of units: among the units of a layer by Benjamini
-        and Hochberg, or over all by Westfall and Young's max-T, which bounds the probability of any
-        false rejection, keeps the dependence between units where surrogates do
-        (``"sample_permutation"``) and finds single units with few surrogates; it holds all values,
-        8 bytes per unit and surrogate.
+        and Hochberg, or over all by Westfall and Young's max-T or min-P, which bound the probability of
+        any false rejection and keep the dependence between units where surrogates do
+        (``"sample_permutation"``). max-T finds single units with few surrogates; min-P gives units whose
+        values have different laws the same chance, and needs as many surrogates as Benjamini and
+        Hochberg. Both hold all values, 8 bytes per unit and surrogate.
+    stop_at : int, optional
+        Adaptive numbers of surrogates, of which `n_surrogates` is then the most: units that have been
+        reached or passed by this many on each side looked at get no more. 10 to 20 save most of the work
+        where most units are unremarkable. Not with max-T and min-P, which take all units together, nor
+        for a statistic of a unit that changes with the other units.
     progress : bool
         Show a progress bar on runs of over a second.
     **options
@@ -83,7 +90,8 @@ def surrogate_test(
     TestResult
         ``statistic`` is the observed value. Of the n surrogates whose statistic is defined, # have a
         value at least as large as the observed one (``"greater"``) or at most as large (``"less"``);
-        ``pvalue`` is (1 + #) / (1 + n), and for ``"two-sided"`` twice the smaller of both, at most 1.
+        ``pvalue`` is (1 + #) / (1 + n), or `stop_at` over the number drawn when so many were found, and
+        for ``"two-sided"`` twice the smaller of both, at most 1.
         Differences of up to 100 units of rounding count as equal. Columns: ``null_mean`` and
         ``null_sd`` (ddof=1, NaN for fewer than two surrogates), ``n_defined`` (n), ``pvalue_adjusted``
         (see `adjust`). A unit whose observed value is NaN, or is defined for no
@@ -142,30 +150,38 @@ def surrogate_test(
     """
     n_surrogates = check_count(n_surrogates, "n_surrogates")
     check_choice(alternative, "alternative", ALTERNATIVES)
-    check_choice(adjust, "adjust", ("benjamini-hochberg", "max-t"))
+    check_choice(adjust, "adjust", ("benjamini-hochberg", *_JOINT))
+    if stop_at is not None:
+        stop_at = _check_stop_at(stop_at, adjust, whole_layer)
     state = random_state(rng)
-    fano = _fano_options(statistic) if method == "permutation" and not options else None
+    fano = find_fano_options(statistic) if method == "permutation" and not options else None
     # What needs no surrogate rasters needs no raster in memory either.
     raster = as_raster(raster) if fano is None else as_recording(raster)
     if isinstance(raster, SpikeRaster):
         rasters = draw_surrogates(raster, method, n_surrogates, state, options)
     returned = evaluate_statistic(statistic, raster, "statistic")
+    if stop_at is not None:
+        draw = functools.partial(_draw_some, statistic, method, options, state, fano)
+        return _test_until_clear(
+            as_raster(raster), statistic, returned, draw, method, n_surrogates, stop_at, alternative,
+            options, progress,
+        )  # fmt: skip
     if fano is not None:
-        null_values = _fano_values(raster, n_surrogates, state, **fano)
+        null_values = draw_fano_factors(raster, n_surrogates, state, **fano)
     else:
-        null_values = _null_values(rasters, statistic, returned.shape)
+        null_values = null_values_of(rasters, statistic, returned.shape)
     kept: list[np.ndarray] = []
     law = _Law(_rows(returned[np.newaxis], whole_layer)[0])
     with ProgressBar(n_surrogates, f"{method} surrogates", progress=progress) as bar:
         for values in null_values:
             law.update(_rows(values, whole_layer))
-            if adjust == "max-t":
+            if adjust in _JOINT:
                 kept.append(_rows(values, whole_layer))
             bar.update(len(values))
     pvalue = law.pvalue(alternative)
     rows = raster.units if returned.ndim and not whole_layer else _one_row(raster)
-    if adjust == "max-t":
-        adjusted = _max_t(law.observed, np.concatenate(kept), alternative)
+    if adjust in _JOINT:
+        adjusted = _JOINT[adjust](law.observed, np.concatenate(kept), alternative)
     else:
         _warn_of_floor(pvalue, rows, n_surrogates, alternative)
         adjusted = adjust_within_layers(pvalue, rows)
@@ -186,25 +202,70 @@ def surrogate_test(
     )
 
 
-def _max_t(observed: np.ndarray, values: np.ndarray, alternative: str) -> np.ndarray:
-    """Westfall and Young's single-step max-T: how often the largest deviation of any unit is as large.
+def _check_stop_at(stop_at: int, adjust: str, whole_layer: bool) -> int:
+    stop_at = int(check_count(stop_at, "stop_at"))
+    if adjust in _JOINT or whole_layer:
+        raise ValueError(
+            f"stop_at must be None with adjust={adjust!r} and whole_layer={whole_layer}: units that "
+            "stop would be missing from what is taken of all of them"
+        )
+    return stop_at
 
-    Deviations are standardized by mean and standard deviation over raster and surrogates together, so
-    that under the null every row is as good as any other.
-    """
-    rows = np.vstack([observed, values])
-    defined = ~np.isnan(rows)
-    n = np.maximum(defined.sum(axis=0), 1)
-    mean = np.where(defined, rows, 0).sum(axis=0) / n
-    centered = np.where(defined, rows - mean, 0)
-    sd = np.sqrt((centered**2).sum(axis=0) / n)
-    # Where nothing varies nothing deviates; what is left is rounding.
-    varies = sd > TIE * np.abs(mean)
-    scores = np.where(varies, centered / np.where(varies, sd, 1), 0)
-    scores = {"two-sided": np.abs(scores), "greater": scores, "less": -scores}[alternative]
-    largest = np.where(defined, scores, -np.inf).max(axis=1)
-    reached = (largest[:, np.newaxis] >= scores[0] * (1 - TIE)).mean(axis=0)
-    return np.where(np.isnan(observed), np.nan, reached)
+
+def _draw_some(
+    statistic: Statistic,
+    method: str,
+    options: dict[str, Any],
+    state: np.ndarray,
+    fano: dict[str, int] | None,
+    part: SpikeRaster,
+    size: int,
+) -> Iterator[np.ndarray]:
+    """Values of these units over so many surrogates more."""
+    if fano is not None:
+        return draw_fano_factors(part, size, state, **fano)
+    return null_values_of(
+        draw_surrogates(part, method, size, state, options), statistic, (part.n_units,)
+    )
+
+
+def _test_until_clear(
+    raster: SpikeRaster,
+    statistic: Statistic,
+    returned: np.ndarray,
+    draw: Any,
+    method: str,
+    n_surrogates: int,
+    stop_at: int,
+    alternative: str,
+    options: dict[str, Any],
+    progress: bool,
+) -> TestResult:
+    """`surrogate_test` with adaptive numbers of surrogates."""
+    if returned.ndim == 0:
+        raise ValueError("stop_at must be None for a statistic that is one number for all units")
+    margin = np.where(np.isfinite(returned), TIE * np.abs(returned), 0)
+    observed = returned, returned - margin, returned + margin
+    with ProgressBar(n_surrogates, f"{method} surrogates", progress=progress) as bar:
+        pvalue, n_defined = draw_until_clear(
+            raster, statistic, observed, draw, n_surrogates, stop_at, alternative, bar
+        )
+    _warn_of_floor(pvalue, raster.units, n_surrogates, alternative)
+    return TestResult(
+        returned,
+        pvalue,
+        METHODS[method].null,
+        f"{describe_function(statistic)} against {method} surrogates, as many as it takes",
+        {
+            "method": method,
+            "n_surrogates": n_surrogates,
+            "stop_at": stop_at,
+            "alternative": alternative,
+            **options,
+        },
+        raster.units,
+        {"n_defined": n_defined, "pvalue_adjusted": adjust_within_layers(pvalue, raster.units)},
+    )
 
 
 def _warn_of_floor(pvalue: np.ndarray, rows: pd.DataFrame, n_surrogates: int, alternative: str) -> None:
@@ -266,50 +327,6 @@ class _Law:
             "null_sd": np.where(self.n_defined > 1, sd, np.nan),
             "n_defined": self.n_defined,
         }
-
-
-def _null_values(
-    rasters: Iterator[SpikeRaster], statistic: Statistic, shape: tuple[int, ...]
-) -> Iterator[np.ndarray]:
-    """Values over surrogates, one at a time, shape (1, …)."""
-    for surrogate in rasters:
-        # What the statistic has to say was said for the raster itself.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            values = evaluate_statistic(statistic, surrogate, "statistic")
-        if values.shape != shape:
-            raise ValueError(
-                f"statistic must return one shape, got {shape} for the raster and {values.shape} for a "
-                "surrogate"
-            )
-        yield values[np.newaxis]
-
-
-def _fano_options(statistic: Statistic) -> dict[str, int] | None:
-    """Window and ddof if the statistic is this package's Fano factor, else None."""
-    function, keywords = statistic, {}
-    if isinstance(statistic, functools.partial) and not statistic.args:
-        function, keywords = statistic.func, statistic.keywords
-    if function is not fanofactor:
-        return None
-    bound = inspect.signature(fanofactor).bind(None, **keywords)
-    bound.apply_defaults()
-    return {name: bound.arguments[name] for name in ("window", "ddof")}
-
-
-def _fano_values(
-    raster: SpikeRaster | StoredRaster, n_surrogates: int, state: np.ndarray, *, window: int, ddof: int
-) -> Iterator[np.ndarray]:
-    """Fano factors of random permutations, by their window counts alone."""
-    counts, n_samples = raster.spike_counts, raster.n_samples
-    n_windows = n_samples // window
-    # Beside its windows a draw costs about as much as a hundred of them.
-    at_once = max(1, _DRAWN_AT_ONCE // ((n_windows + 100) * raster.n_units))
-    for start in range(0, n_surrogates, at_once):
-        shape = (min(at_once, n_surrogates - start), raster.n_units)
-        sums, squares = np.empty(shape, np.int64), np.empty(shape, np.int64)
-        window_sums(counts, n_samples, int(window), state, sums, squares)
-        yield fano_from_sums(sums, squares, n_windows, ddof)
 
 
 def _rows(values: np.ndarray, whole_layer: bool) -> np.ndarray:

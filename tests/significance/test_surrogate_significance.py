@@ -12,12 +12,10 @@ from scipy import stats
 
 from ann2neo import SpikeRaster
 from ann2neo.significance.combine import adjust_pvalues
+from ann2neo.significance.surrogate_laws.joint_adjustment import min_p
+from ann2neo.significance.surrogate_laws.null_values import draw_fano_factors, find_fano_options
 from ann2neo.significance.surrogate_methods.table import METHODS
-from ann2neo.significance.surrogate_significance import (
-    _fano_options,
-    _fano_values,
-    surrogate_test,
-)
+from ann2neo.significance.surrogate_significance import surrogate_test
 from ann2neo.significance.surrogates import surrogates
 from ann2neo.statistics.fano import fanofactor
 from ann2neo.statistics.intervals import cv, isi
@@ -287,18 +285,21 @@ def test_methods_separate_their_nulls():
 
 class TestFanoShortcut:
     def test_is_taken_for_this_packages_fano_factor_only(self):
-        assert _fano_options(fanofactor) == {"window": 100, "ddof": 0}
-        assert _fano_options(functools.partial(fanofactor, window=7, ddof=1)) == {"window": 7, "ddof": 1}
-        assert _fano_options(functools.partial(fanofactor, [[1]])) is None
-        assert _fano_options(lambda raster: fanofactor(raster)) is None
-        assert _fano_options(pairs) is None
+        assert find_fano_options(fanofactor) == {"window": 100, "ddof": 0}
+        assert find_fano_options(functools.partial(fanofactor, window=7, ddof=1)) == {
+            "window": 7,
+            "ddof": 1,
+        }
+        assert find_fano_options(functools.partial(fanofactor, [[1]])) is None
+        assert find_fano_options(lambda raster: fanofactor(raster)) is None
+        assert find_fano_options(pairs) is None
 
     @pytest.mark.parametrize(("n", "window", "ddof"), [(600, 20, 0), (610, 50, 1), (90, 40, 0)])
     def test_law_is_that_of_surrogates(self, n, window, ddof):
         rate = np.array([0.02, 0.1, 0.5, 0.97])
         raster = SpikeRaster.from_dense(generator(n).random((n, 4)) < rate)
         state = np.arange(1, 5, dtype=np.uint64)
-        values = np.vstack(list(_fano_values(raster, 1500, state, window=window, ddof=ddof)))
+        values = np.vstack(list(draw_fano_factors(raster, 1500, state, window=window, ddof=ddof)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             drawn = surrogates(raster, "permutation", n_surrogates=1500, rng=generator(1))
@@ -512,3 +513,89 @@ def test_max_t_finds_single_units_and_holds_its_level():
     active[:3000, 7], active[3000:, 7] = rng.random(3000) < 0.1, rng.random(3000) < 0.6
     found = surrogate_test(active, fanofactor, rng=rng, n_surrogates=199, adjust="max-t", progress=False)
     assert np.flatnonzero(found.columns["pvalue_adjusted"] <= 0.05).tolist() == [7]
+
+
+def test_min_p_as_written():
+    rng = np.random.default_rng(0)
+    observed, values = rng.integers(5, size=4).astype(float), rng.integers(5, size=(30, 4)).astype(float)
+    rows = np.vstack([observed, values])
+    greater = (rows[None] >= rows[:, None]).mean(axis=1)
+    less = (rows[None] <= rows[:, None]).mean(axis=1)
+    for alternative, p in (
+        ("greater", greater),
+        ("less", less),
+        ("two-sided", np.minimum(1, 2 * np.minimum(greater, less))),
+    ):  # fmt: skip
+        expected = (p.min(axis=1)[:, None] <= p[0] + 1e-12).mean(axis=0)
+        np.testing.assert_allclose(min_p(observed, values, alternative), expected, rtol=1e-12)
+    observed[1] = np.nan
+    assert np.isnan(min_p(observed, values, "greater")).tolist() == [False, True, False, False]
+
+
+def test_min_p_holds_its_level_and_finds_a_unit():
+    rng, n_layers, rejected = np.random.default_rng(3), 60, 0
+    for _ in range(n_layers):
+        active = rng.random((600, 20)) < np.linspace(0.02, 0.6, 20)
+        found = surrogate_test(
+            active, fanofactor, rng=rng, n_surrogates=399, adjust="min-p", progress=False
+        )
+        rejected += np.nanmin(found.columns["pvalue_adjusted"]) <= 0.05
+    assert rejected <= stats.binom.ppf(0.9995, n_layers, 0.05)
+    active = rng.random((6000, 16)) < 0.3
+    active[:3000, 7], active[3000:, 7] = rng.random(3000) < 0.1, rng.random(3000) < 0.6
+    found = surrogate_test(active, fanofactor, rng=rng, n_surrogates=999, adjust="min-p", progress=False)
+    assert np.flatnonzero(found.columns["pvalue_adjusted"] <= 0.05).tolist() == [7]
+
+
+@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
+def test_stopping_early_holds_the_level(alternative):
+    rng = np.random.default_rng(4)
+    active = rng.random((600, 500)) < 0.3
+    found = surrogate_test(
+        active,
+        fanofactor,
+        rng=rng,
+        n_surrogates=999,
+        stop_at=10,
+        alternative=alternative,
+        progress=False,
+    )
+    for level in (0.05, 0.01):
+        assert np.sum(found.pvalue <= level) <= stats.binom.ppf(0.9995, 500, level)
+    whole = surrogate_test(
+        active, fanofactor, rng=rng, n_surrogates=999, alternative=alternative, progress=False
+    )
+    assert np.corrcoef(found.pvalue, whole.pvalue)[0, 1] > 0.9
+    assert found.columns["n_defined"].mean() < 500
+
+
+def test_stopping_early_goes_on_where_it_matters():
+    rng = np.random.default_rng(5)
+    active = rng.random((2000, 30)) < 0.3
+    active[:1000, 7], active[1000:, 7] = rng.random(1000) < 0.1, rng.random(1000) < 0.6
+    active[:, 8] = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found = surrogate_test(
+            active, cv, method="permutation", rng=rng, n_surrogates=2000, stop_at=10, progress=False
+        )
+    assert found.pvalue[7] == pytest.approx(2 / 2001)
+    assert found.columns["n_defined"][7] == 2000
+    assert np.isnan(found.pvalue[8])
+    assert np.median(found.columns["n_defined"]) < 300
+    h, drawn = 10, found.columns["n_defined"]
+    assert (found.pvalue[:7] >= 2 * h / drawn[:7] - 1e-12).all()
+
+
+def test_stopping_early_needs_units_by_themselves():
+    active = np.random.default_rng(0).random((400, 9)) < 0.3
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="stop_at must be None for a statistic of a unit that changes"):
+        surrogate_test(
+            active, lambda r: firing_rate(r) - firing_rate(r).mean() + cv(r),
+            rng=rng, stop_at=3, progress=False,
+        )  # fmt: skip
+    with pytest.raises(ValueError, match="stop_at must be None with adjust='max-t'"):
+        surrogate_test(active, cv, rng=rng, stop_at=3, adjust="max-t")
+    with pytest.raises(ValueError, match="is one number for all units"):
+        surrogate_test(active, lambda r: float(r.spike_counts.sum()), rng=rng, stop_at=3)

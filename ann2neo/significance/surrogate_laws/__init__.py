@@ -1,0 +1,1 @@
+"""What `surrogate_test` makes of a statistic's values over surrogates."""
