@@ -161,7 +161,7 @@ def _train(
     """Train and return the accuracy on the training labels."""
     import keras
 
-    class Shuffled(keras.utils.PyDataset):
+    class Shuffled(keras.utils.PyDataset):  # type: ignore[misc]
         """Batches in another order each pass, drawn from `rng`: Keras' own shuffling takes no seed."""
 
         def __init__(self) -> None:

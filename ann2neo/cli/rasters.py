@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -112,7 +112,7 @@ def plot(
     check_target(out, overwrite=overwrite)
     figures = needed("matplotlib.figure", extra="plot")
     raster = read_file(file, segment, sampling_period, isolated)
-    draw = {
+    draw: dict[str, Callable[[SpikeRaster, Any], Any]] = {
         "raster": plot_raster,
         "rates": plot_rates,
         "fano": lambda raster, ax: plot_fano(raster, ax, window=window),

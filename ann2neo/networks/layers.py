@@ -9,7 +9,7 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable("ann2neo")
-class ScalarShift(keras.layers.Layer):
+class ScalarShift(keras.layers.Layer):  # type: ignore[misc]
     """Adds a number that is learned, 0 at first; with `scaled` multiplies by another, 1 at first.
 
     The scalars of Zhang et al., "Fixup initialization: residual learning without normalization" (ICLR
@@ -40,7 +40,7 @@ class ScalarShift(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("ann2neo")
-class ChannelPadding(keras.layers.Layer):
+class ChannelPadding(keras.layers.Layer):  # type: ignore[misc]
     """Adds channels of zeros behind the last axis, until there are `channels`."""
 
     def __init__(self, channels: int, **options: Any) -> None:

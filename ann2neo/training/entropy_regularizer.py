@@ -17,7 +17,7 @@ _KERAS_DIVIDES = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 14)
 
 
 @keras.saving.register_keras_serializable("ann2neo")
-class PatternEntropyRegularizer(keras.regularizers.Regularizer):
+class PatternEntropyRegularizer(keras.regularizers.Regularizer):  # type: ignore[misc]
     """Experimental: the entropy of a batch's activation patterns as a loss, with a surrogate gradient.
 
     For ``activity_regularizer=`` of a Keras layer, which then adds strength · H to the loss: H is the

@@ -46,7 +46,7 @@ def _compiled(network: Any, plan: Plan) -> Any:
     variables = network.trainable_variables
     optimizer.build(variables)
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]
     def trained(inputs: Any, labels: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables:

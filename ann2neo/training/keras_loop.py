@@ -27,7 +27,7 @@ def train_by_fit(
     )
 
 
-class _Batches(keras.utils.PyDataset):
+class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """The training samples, in an order that is set before each pass."""
 
     def __init__(self, plan: Plan) -> None:
@@ -44,7 +44,7 @@ class _Batches(keras.utils.PyDataset):
         return self._plan.x[chosen], self._plan.y[chosen]
 
 
-class _Order(keras.callbacks.Callback):
+class _Order(keras.callbacks.Callback):  # type: ignore[misc]
     """Draws the order of a pass when it begins; the data set's own hooks are called more often."""
 
     def __init__(self, batches: _Batches, rng: np.random.Generator) -> None:
@@ -56,7 +56,7 @@ class _Order(keras.callbacks.Callback):
         self._batches.order = self._rng.permutation(len(self._batches.order))
 
 
-class _Report(keras.callbacks.Callback):
+class _Report(keras.callbacks.Callback):  # type: ignore[misc]
     """Hands each pass to `Passes`, and stops where it says so."""
 
     def __init__(self, plan: Plan, passes: Passes) -> None:

@@ -16,7 +16,7 @@ from ann2neo.spikes.argument_checks import check_count
 
 
 @keras.saving.register_keras_serializable("ann2neo")
-class TriangularRate(keras.optimizers.schedules.LearningRateSchedule):
+class TriangularRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
     """A learning rate that goes up and down between two bounds in straight lines.
 
     Parameters
@@ -64,7 +64,7 @@ class TriangularRate(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable("ann2neo")
-class OneCycleRate(keras.optimizers.schedules.LearningRateSchedule):
+class OneCycleRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
     """A learning rate that rises once, falls as far, and ends far below where it started.
 
     Parameters

@@ -35,39 +35,43 @@ def seeded_globals(rng: np.random.Generator) -> Iterator[None]:
         random.setstate(before[1])
 
 
-def _direct(function: Callable) -> Callable:
+def _direct(function: Callable[..., Any]) -> Callable[..., Any]:
     """A method of Elephant's that takes a train, options and ``n_surrogates``."""
     return lambda train, n, options: function(train, n_surrogates=n, **options)
 
 
 def _joint_isi(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> list[neo.SpikeTrain]:
-    return methods.JointISI(train, **options).dithering(n)
+    made: list[neo.SpikeTrain] = methods.JointISI(train, **options).dithering(n)
+    return made
 
 
 def _isi(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> list[neo.SpikeTrain]:
-    return methods.JointISI(train, isi_dithering=True, **options).dithering(n)
+    made: list[neo.SpikeTrain] = methods.JointISI(train, isi_dithering=True, **options).dithering(n)
+    return made
 
 
 def _bin_shuffling(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> list[neo.SpikeTrain]:
     # Only the binned variant stays on the grid; Elephant's door, surrogates(), refuses binned trains.
-    # From a matrix, a sample a millisecond: Elephant's binning of times warns of rounding, fails on it
+    # From a matrix, a sample per millisecond: Elephant's binning of times warns of rounding, fails on it
     # at some sampling periods, and raises for a train without spikes. Shuffling knows nothing of time.
     period = float((1 / train.sampling_rate).rescale(pq.ms))
-    active = np.zeros((1, round(float(train.t_stop) / period)), bool)
-    active[0, np.rint(train.magnitude / period).astype(int)] = True
+    start = float(train.t_start.rescale(pq.ms))
+    active = np.zeros((1, round((float(train.t_stop.rescale(pq.ms)) - start) / period)), bool)
+    active[0, np.rint((train.rescale(pq.ms).magnitude - start) / period).astype(int)] = True
     binned = BinnedSpikeTrain(active, bin_size=1 * pq.ms, t_start=0 * pq.ms)
     shuffled = methods.bin_shuffling(binned, n_surrogates=n, **options)
-    times = (np.flatnonzero(one.to_bool_array()[0]) * period for one in shuffled)
-    return [neo.SpikeTrain(t, units=pq.ms, t_stop=train.t_stop) for t in times]
+    times = (start + np.flatnonzero(one.to_bool_array()[0]) * period for one in shuffled)
+    return [neo.SpikeTrain(t, units=pq.ms, t_start=start, t_stop=train.t_stop) for t in times]
 
 
 def _trial_shifting(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> list[neo.SpikeTrain]:
     options = dict(options)
     dither = options.pop("dither", None)
-    return methods.surrogates(train, n, "trial_shifting", dt=dither, **options)
+    made: list[neo.SpikeTrain] = methods.surrogates(train, n, "trial_shifting", dt=dither, **options)
+    return made
 
 
-SURROGATES: dict[str, Callable] = {
+SURROGATES: dict[str, Callable[..., Any]] = {
     "dither_spikes": _direct(methods.dither_spikes),
     "dither_spike_train": _direct(methods.dither_spike_train),
     "jitter_spikes": _direct(methods.jitter_spikes),
@@ -80,7 +84,7 @@ SURROGATES: dict[str, Callable] = {
 }
 """Method → function of a train, a number of surrogates and options."""
 
-PROCESSES = {
+PROCESSES: dict[str, Callable[..., Any]] = {
     "poisson": generation.StationaryPoissonProcess,
     "gamma": generation.StationaryGammaProcess,
     "lognormal": generation.StationaryLogNormalProcess,
@@ -90,9 +94,10 @@ PROCESSES = {
 
 
 def generated(
-    process: Callable, train: neo.SpikeTrain, n: int, options: dict[str, Any]
+    process: Callable[..., Any], train: neo.SpikeTrain, n: int, options: dict[str, Any]
 ) -> list[neo.SpikeTrain]:
     """Trains of a process at the rate and over the span of `train`."""
     rate = train.size / (train.t_stop - train.t_start)
-    made = process(rate=rate, t_start=train.t_start, t_stop=train.t_stop, **options)
-    return made.generate_n_spiketrains(n)
+    source = process(rate=rate, t_start=train.t_start, t_stop=train.t_stop, **options)
+    made: list[neo.SpikeTrain] = source.generate_n_spiketrains(n)
+    return made

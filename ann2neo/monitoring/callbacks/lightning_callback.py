@@ -15,7 +15,7 @@ _Callback: Any = needed("lightning.pytorch", extra="lightning").Callback
 _KEYS = ["step", "training_epoch", "probe", "layer"]
 
 
-class LightningMonitorCallback(Looks, _Callback):
+class LightningMonitorCallback(Looks, _Callback):  # type: ignore[misc]
     """Has a monitor look at the network that Lightning trains: before training and on a schedule.
 
     Training goes on exactly as without it: the weights come out the same, bit for bit.

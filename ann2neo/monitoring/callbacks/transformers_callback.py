@@ -13,7 +13,7 @@ from ann2neo.monitoring.callbacks.looks import Looks, MonitorLike
 _Callback: Any = needed("transformers", extra="transformers").TrainerCallback
 
 
-class TransformersMonitorCallback(Looks, _Callback):
+class TransformersMonitorCallback(Looks, _Callback):  # type: ignore[misc]
     """Has a monitor look at the network that ``transformers.Trainer`` trains.
 
     Before training and then on a schedule. Training goes on exactly as without it: the weights come out

@@ -218,7 +218,8 @@ def _layers_of(looks: pd.DataFrame) -> pd.DataFrame:
             layers[f"{column}_end"] = end[column].to_numpy()
     for column in ("training_accuracy", "test_accuracy"):
         layers[column] = end[column].to_numpy()
-    return layers
+    found: pd.DataFrame = layers
+    return found
 
 
 def _moments(steps: np.ndarray, n_passes: int) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -62,18 +62,18 @@ _WHOLE = ["width", "seed", "step", "training_epoch", "unit_index", "blocks", "de
 _FLAGS = ["saturated", "joint_saturated", "exact"]
 
 
-class StoredSpikes(Mapping[tuple, "SpikeRaster"]):
+class StoredSpikes(Mapping[tuple[Any, ...], "SpikeRaster"]):
     """The rasters that a study kept, read when asked for."""
 
-    def __init__(self, files: Mapping[tuple, Path]) -> None:
+    def __init__(self, files: Mapping[tuple[Any, ...], Path]) -> None:
         self._files = dict(files)
 
-    def __getitem__(self, key: tuple) -> SpikeRaster:
+    def __getitem__(self, key: tuple[Any, ...]) -> SpikeRaster:
         from ann2neo.spikes.raster import SpikeRaster
 
         return SpikeRaster.load(self._files[key])
 
-    def __iter__(self) -> Iterator[tuple]:
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
         return iter(self._files)
 
     def __len__(self) -> int:
@@ -129,7 +129,7 @@ class Results:
     patterns: pd.DataFrame = field(default_factory=lambda: _empty(PATTERNS))
     processes: pd.DataFrame = field(default_factory=lambda: _empty(PROCESS))
     simulated: pd.DataFrame = field(default_factory=lambda: _empty(SIMULATED))
-    spikes: Mapping[tuple, SpikeRaster] = field(default_factory=dict)
+    spikes: Mapping[tuple[Any, ...], SpikeRaster] = field(default_factory=dict)
     cells: pd.DataFrame = field(default_factory=lambda: _empty(CELLS))
     versions: tuple[dict[str, str], ...] = ()
 
@@ -198,12 +198,12 @@ class Results:
 
 def gather_results(study: Study, out: Path) -> Results:
     """The results of the cells of a study that are there, in the study's order."""
-    indicators: list[dict] = []
+    indicators: list[dict[str, Any]] = []
     units: list[pd.DataFrame] = []
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in _TABLES}
-    spikes: dict[tuple, Path] = {}
-    states: list[dict] = []
-    versions: list[dict] = []
+    spikes: dict[tuple[Any, ...], Path] = {}
+    states: list[dict[str, Any]] = []
+    versions: list[dict[str, Any]] = []
     for cell in study.cells():
         folder = locate_cell(cell, out)
         state = cell_files.read_state(folder)
@@ -244,7 +244,7 @@ def _concat(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     return _set_types(pd.concat(tables, ignore_index=True)) if tables else _empty(columns)
 
 
-def _tables(file: Path, place: dict) -> list[pd.DataFrame]:
+def _tables(file: Path, place: dict[str, Any]) -> list[pd.DataFrame]:
     """A cell's own table with the cell's place before it, in a list; an empty one if there is none."""
     if not file.is_file():
         return []

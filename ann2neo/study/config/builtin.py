@@ -25,7 +25,8 @@ def builtin_studies() -> list[str]:
 
 def builtin_text(name: str) -> str:
     """The TOML of one of them."""
-    return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
+    text: str = (_folder() / f"{name}.toml").read_text(encoding="utf-8")
+    return text
 
 
 def _folder() -> Any:

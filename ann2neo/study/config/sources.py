@@ -37,14 +37,15 @@ def load_function(place: str, key: str) -> Callable[..., Any]:
     if not {"", str(Path.cwd())} & set(sys.path):
         sys.path.append(str(Path.cwd()))
     try:
-        function = getattr(importlib.import_module(module), name)
+        function: Any = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ValueError(
             f"{key} must be a function that can be imported, got {place}: {error}"
         ) from error
     if not callable(function):
         raise ValueError(f"{key} must be a function, but {place} is {function!r:.60}")
-    return function
+    found: Callable[..., Any] = function
+    return found
 
 
 def short_name(source: str) -> str:

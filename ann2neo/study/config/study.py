@@ -342,7 +342,8 @@ class Study:
             for key, part in _LISTS.items():
                 if key in table:
                     table[key] = from_tables(part, table[key], key)
-            return from_table(cls, table, "")
+            study: Study = from_table(cls, table, "")
+            return study
         except (TypeError, ValueError) as error:
             raise type(error)(f"{file}: {error}") from error
 

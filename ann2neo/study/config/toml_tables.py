@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 
-def from_tables(part: type, tables: Any, key: str) -> tuple:
+def from_tables(part: type, tables: Any, key: str) -> tuple[Any, ...]:
     """A dataclass from each of a list of tables."""
     if not isinstance(tables, list):
         raise TypeError(f"{key} must be written as [[{key}]], got {tables!r:.80}")
@@ -42,7 +42,7 @@ def from_table(part: Any, table: Any, where: str) -> Any:
         raise type(error)(f"{at}{error}") from error
 
 
-def _is_required(wanted: dataclasses.Field) -> bool:
+def _is_required(wanted: dataclasses.Field[Any]) -> bool:
     missing = dataclasses.MISSING
     return wanted.default is missing and wanted.default_factory is missing
 

@@ -60,7 +60,8 @@ def draw_figure2(results: Results, *, rng: np.random.Generator) -> Figure | None
         row[2].set_title("spikes counted; Poisson mean, 95 %", fontsize=9, loc="left")
     for axis in axes[-1]:
         axis.set_xlabel("sample")
-    return figure
+    drawn: Figure = figure
+    return drawn
 
 
 def draw_figure5(results: Results) -> Figure | None:
@@ -101,7 +102,8 @@ def draw_figure5(results: Results) -> Figure | None:
     for axis in axes[-1]:
         axis.set_xlabel("batches trained")
     _course_legend(figure, courses)
-    return figure
+    drawn: Figure = figure
+    return drawn
 
 
 def _trains(results: Results) -> tuple[str, dict[str, np.ndarray]]:

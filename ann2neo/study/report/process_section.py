@@ -91,13 +91,13 @@ def _model_table(found: pd.DataFrame) -> Markup:
     return make_table(_EACH, [heads("", *columns.values())], rows)
 
 
-def _heading(place: tuple) -> Markup:
+def _heading(place: tuple[Any, ...]) -> Markup:
     network, width, dataset, split, order, condition = place
     small = f"{full_name(str(network))} {width} {full_name(str(dataset))} {split}, {order} order"
     return Markup(f"{element('span', condition)}<br>{element('small', small)}")
 
 
-def _cell(said: dict, model: str, measure: str) -> Markup:
+def _cell(said: dict[Any, Any], model: str, measure: str) -> Markup:
     row: Any = said.get((model, measure, ""))
     if row is None:
         return element("td", "–")
