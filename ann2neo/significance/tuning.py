@@ -6,11 +6,11 @@ import dataclasses
 
 import numpy as np
 import numpy.typing as npt
-from tqdm.auto import tqdm
 
 from ann2neo.significance.combine import adjust_pvalues
 from ann2neo.significance.result import TestResult
 from ann2neo.spikes.argument_checks import check_count, check_rng
+from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.typing import Floats, Ints, RasterLike
 from ann2neo.statistics.units.class_counts import ClassCounts, Labels
 from ann2neo.statistics.units.tuning import Tuning
@@ -162,11 +162,13 @@ def _compare(
     # n I = Σ f(k_c) + f(n_c − k_c) − Σ f(n_c) − f(k) − f(n − k) + f(n), of which the first changes.
     fixed = terms[n_samples] - terms[n].sum() - terms[total] - terms[n_samples - total]
     pvalue, null_mean = np.full((2, found.n_units), np.nan)
-    for unit in tqdm(range(found.n_units), delay=1, disable=not progress):
-        if 0 < total[unit] < n_samples:
-            null = _class_sums(_draw(spikes[:, unit], sizes, rng, n_surrogates), n, terms)
-            pvalue[unit] = (1 + np.count_nonzero(null >= observed[unit])) / (1 + n_surrogates)
-            null_mean[unit] = (null.mean() + fixed[unit]) / (one * n_samples)
+    with ProgressBar(found.n_units, "units", progress=progress) as bar:
+        for unit in range(found.n_units):
+            if 0 < total[unit] < n_samples:
+                null = _class_sums(_draw(spikes[:, unit], sizes, rng, n_surrogates), n, terms)
+                pvalue[unit] = (1 + np.count_nonzero(null >= observed[unit])) / (1 + n_surrogates)
+                null_mean[unit] = (null.mean() + fixed[unit]) / (one * n_samples)
+            bar.update(1)
     return pvalue, np.maximum(null_mean, 0)
 
 

@@ -110,8 +110,9 @@ def poisson_gain(rates: Floats) -> Floats:
     Examples
     --------
     >>> import numpy as np
-    >>> poisson_gain(np.array([0.01, 0.5])).round(4)
-    array([-0.0001, -0.2214])
+    >>> from ann2neo.study.cells.process_cell import poisson_gain
+    >>> poisson_gain(np.array([0.1, 0.5])).round(4)
+    array([-0.0075, -0.2213])
     """
     from scipy.special import xlogy
 

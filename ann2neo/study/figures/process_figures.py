@@ -98,7 +98,7 @@ def draw_models(processes: pd.DataFrame) -> Figure:
         gains.plot(dots, [row] * len(dots), "o", color=pick_color(condition), ms=4, alpha=0.6)
     gains.set(xlabel="bits per sample by the class", yticks=range(len(conditions)), yticklabels=[])
     for axis in axes[0]:
-        axis.invert_yaxis()
+        axis.set_ylim(len(conditions) - 0.5, -0.5)
         axis.spines[["top", "right"]].set_visible(False)
     place_below(figure, [Patch(color=_MODELS[model], label=model) for model in models])
     return figure
@@ -126,6 +126,8 @@ def draw_populations(simulated: pd.DataFrame) -> Figure:
             place = conditions.index(row["condition"]) - 0.4 + 0.8 * step
             color = _POPULATIONS[row["population"]]
             axis.plot([place, place], [row["least"], row["most"]], "-", color=color, lw=3)
+            # A range may be too narrow to be seen.
+            axis.plot(place, row["simulated"], ".", color=color, ms=5)
             axis.plot(place, row["observed"], "_", color="black", ms=5, mew=1.2)
         axis.set_ylabel(
             quantity.replace(" factor", "\nfactor").replace("pattern ", "pattern\n"), fontsize=8
