@@ -49,7 +49,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Activity:
-    """What Elephant says of one network, a value a unit."""
+    """What Elephant says of one network, a value per unit."""
 
     firing_rate: np.ndarray
     fano_factor: np.ndarray
@@ -67,7 +67,7 @@ def run(out: Path, *, seed: int = 0, progress: bool = True) -> tuple[pd.DataFram
     Returns
     -------
     table : pandas.DataFrame
-        A row a network.
+        A row per network.
     files : list of Path
         What was written.
     """

@@ -186,7 +186,7 @@ correlation = correlation_coefficient(binned)
 
 active = binned.to_bool_array()
 digit_shown = epoch.labels.astype(int)
-# a row a unit, a column a digit
+# a row per unit, a column per digit
 tuning = np.stack([active[:, digit_shown == digit].mean(axis=1) for digit in range(10)], axis=1)
 signal_correlation = np.corrcoef(tuning)
 

@@ -112,7 +112,7 @@ figure, axes = plt.subplots(figsize=(5.5, 4), layout="constrained")
 axes.axhline(1, color="#d55e00", label="Poisson process: 1")
 axes.plot([0, 1], [1, 0], color="black", label="independent samples: 1 − rate")
 axes.plot(rate, fano, "o", color="#0072b2", markersize=4, label="hidden unit")
-axes.set(xlabel="firing rate (spikes a sample)", ylabel="Fano factor", xlim=(0, 1), ylim=(0, 1.6))
+axes.set(xlabel="firing rate (spikes per sample)", ylabel="Fano factor", xlim=(0, 1), ylim=(0, 1.6))
 axes.legend(frameon=False)
 
 # %% [markdown]
@@ -149,7 +149,7 @@ for name, result in (("Poisson", poisson), ("Bernoulli", bernoulli)):
 # ## A surrogate test
 #
 # The same question for any statistic, without a formula: shuffle each unit's samples a thousand times
-# and see where the observed value lies. `surrogate_test` takes any function that gives a value a unit.
+# and see where the observed value lies. `surrogate_test` takes any function that gives a value per unit.
 # For the Fano factor under permutation it knows a short cut, with the same law.
 
 # %%

@@ -113,7 +113,7 @@ rasters["Generalizing"]
 # %% [markdown]
 # ## Compare
 #
-# `summarize` gives the paper's indicators, a row a layer: the mean firing rate over units, how much
+# `summarize` gives the paper's indicators, a row per layer: the mean firing rate over units, how much
 # it varies between them, the mean Fano factor of the counts in windows of samples. Of the default
 # windows, of 100 samples, 600 images fill only six, few for a variance: we take windows of 20.
 
@@ -182,7 +182,7 @@ plt.show()
 #
 # `ann2neo study run mnist-mlp --out DIR` trains the paper's multilayer perceptrons of 64 and 512
 # hidden units on MNIST, with two seeds, and ends in a report. That takes more than an hour, so what it
-# gave comes along: a row a network, condition and split. `tables` puts it beside the published
+# gave comes along: a row per network, condition and split. `tables` puts it beside the published
 # numbers, with the difference.
 #
 # Memorizing stopped when the training accuracy reached the published one at width 64; at width 512 at

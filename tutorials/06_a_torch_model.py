@@ -75,7 +75,7 @@ a2n.record(network, x_test, layers="all").layers
 # ## Watch it learn
 #
 # An `ActivityMonitor` works in any training loop. Each look at the network shows it the same images,
-# in inference mode, and keeps one bit a unit and image.
+# in inference mode, and keeps one bit per unit and image.
 
 # %%
 monitor = ActivityMonitor({"test": x_test[:200]}, layers=["act", "relu"])

@@ -178,8 +178,8 @@ pattern_figures.draw_pattern_maps(early)
 # %% [markdown]
 # ## Settling
 #
-# The overlap with the final patterns, a line a layer. The staircase is that of the widths: 8, 16 and 32
-# channels.
+# The overlap with the final patterns, a line per layer. The staircase is that of the widths: 8, 16 and
+# 32 channels.
 
 # %%
 pattern_figures.draw_settling(courses)

@@ -66,7 +66,7 @@ def report(
 
     results = Results.load(folder)
     if len(results.cells):
-        results.save(folder)
+        results.save(folder, overwrite=True)
     _say(results)
     _write_report(results, folder)
 
@@ -107,7 +107,7 @@ def _say(results: Results) -> None:
 
 
 def _condition_table(results: Results) -> Table:
-    """A row a network, data set and condition."""
+    """A row per network, data set and condition."""
     from ann2neo.study.analysis.number_format import format_significant
     from ann2neo.study.analysis.paper_order import select_split
 

@@ -123,7 +123,7 @@ class ActivityMonitor(Monitor):
         Returns
         -------
         pandas.DataFrame
-            A row a step, probe and layer, in this order. Columns:
+            A row per step, probe and layer, in this order. Columns:
 
             ``step``
                 Batches trained; 0 is the network before training.

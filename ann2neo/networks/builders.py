@@ -104,7 +104,7 @@ def densenet121(
     Raises
     ------
     ValueError
-        If images are smaller than 32 × 32, or not in three colours for ImageNet's weights.
+        If images are smaller than 32 × 32, or not in three colors for ImageNet's weights.
     FileNotFoundError
         If there is no file at the path.
 

@@ -203,7 +203,7 @@ def _add_interval_pair(sums, before, after, times):
     _add_exactly(sums, 6, relative * relative / total, times)
 
 
-# Pairs of neighbouring intervals shorter than this are counted in a table and evaluated once a kind:
+# Pairs of neighboring intervals shorter than this are counted in a table and evaluated once per kind:
 # nearly all of them, but for units that hardly fire.
 _SHORT = 32
 _NONE = np.uint64(2**63)
@@ -216,7 +216,7 @@ def interval_sums(words, start, ends, sums):
     Goes on where an earlier call stopped. `ends` (n_units, 5), int64: number of spikes, first spike,
     first interval, last spike, last interval; `start` is the first sample's place. `sums` (n_units, 8),
     int64: Σd, Σd², and exact sums, two numbers each, of 2|d'−d|/(d'+d), ((d'−d)/(d'+d))² and
-    ((d'−d)/(d'+d))²/(d'+d) over neighbouring intervals d, d'.
+    ((d'−d)/(d'+d))²/(d'+d) over neighboring intervals d, d'.
     """
     # Two tables in turn: adding twice to one place, the second time waits for the first.
     pairs = np.zeros((2, _SHORT * _SHORT), np.int64)

@@ -21,7 +21,7 @@ STEPS = [0, 2, 3, 7]
 PROGRAM = Path(__file__).with_name("snapshots_killed_program.py")
 
 
-@pytest.fixture(scope="module", params=[None, LABELS], ids=["plain", "labelled"])
+@pytest.fixture(scope="module", params=[None, LABELS], ids=["plain", "labeled"])
 def kept(tmp_path_factory, request):
     """A folder of snapshots, the table of the run that made it, and the model."""
     path, model = tmp_path_factory.mktemp("run") / "snapshots", convolutional()
@@ -106,7 +106,7 @@ def test_labels_that_are_damaged_or_older_than_labels(tmp_path):
     with pytest.raises(ValueError, match=r"labels\.npz is damaged: .*No such file"):
         monitoring.Snapshots(path)
     about = json.loads((path / "snapshots.json").read_text())
-    del about["labelled"]
+    del about["labeled"]
     (path / "snapshots.json").write_text(json.dumps(about))
     found = monitoring.Snapshots(path).replay(**options)
     names = ["conditional_entropy", "mutual_information", "joint_saturated"]

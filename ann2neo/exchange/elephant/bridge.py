@@ -34,7 +34,7 @@ class ElephantSurrogate:
     raster : SpikeRaster
         Each spike at its nearest sample.
     spiketrains : list of neo.SpikeTrain
-        What Elephant made, a train a unit, in milliseconds, with the names and annotations of
+        What Elephant made, a train per unit, in milliseconds, with the names and annotations of
         `to_spiketrains`, which Elephant drops.
     n_spikes : array of int, shape (n_units,)
         Spikes in Elephant's trains. Some methods lose spikes at the ends: compare with the raster's.

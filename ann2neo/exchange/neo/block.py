@@ -115,7 +115,7 @@ def to_block(rasters: Any) -> neo.Block:
     -------
     neo.Block
         A Segment a recording with its spike trains and an Epoch ``"samples"``: one interval a sample,
-        labelled where labels are known, the sample table in ``array_annotations``. A Group a layer.
+        labeled where labels are known, the sample table in ``array_annotations``. A Group per layer.
         The raster's annotations are the Segment's, with an underscore where they are named like an
         argument of `neo.Segment` (``name_``, ``index_``, …). The Block's annotation ``"ann2neo"`` holds
         the configuration as JSON, from which `from_block` gives back an equal raster.

@@ -162,7 +162,7 @@ def _n_samples(path: Path, times: Any, observed: Ranges | None, period: float) -
 
 
 def _foreign_units(group: Any, n_units: int) -> pd.DataFrame:
-    """Columns of one plain value a unit; the row ids too, where they are not just 0, 1, …"""
+    """Columns of one plain value per unit; the row ids too, where they are not just 0, 1, …"""
     check_string = needed("h5py", extra="nwb").check_string_dtype
     columns = {
         name: _values(find_dataset(group, name))

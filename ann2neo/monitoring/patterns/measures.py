@@ -114,11 +114,11 @@ def measure(now: Moment, references: Mapping[str, Moment | None]) -> list[Any]:
 
 
 def pattern_table(
-    rows: Iterable[tuple[Any, ...]], references: Iterable[str], *, labelled: bool
+    rows: Iterable[tuple[Any, ...]], references: Iterable[str], *, labeled: bool
 ) -> pd.DataFrame:
     """Rows of keys and measures; the comparisons' columns end in the reference's name."""
     kinds = {"step": "int64", "training_epoch": "Int64", "probe": "str", "layer": "str"}
-    kinds |= _columns(labelled)
+    kinds |= _columns(labeled)
     for reference in references:
         kinds |= dict.fromkeys((f"{name}_{reference}" for name in COMPARISON_COLUMNS), "float64")
     columns = list(zip(*rows, strict=True)) or [()] * len(kinds)
@@ -130,6 +130,6 @@ def pattern_table(
     )
 
 
-def _columns(labelled: bool) -> dict[str, str]:
+def _columns(labeled: bool) -> dict[str, str]:
     """Names and kinds of the columns that are of one moment."""
-    return PATTERN_COLUMNS | LABEL_COLUMNS if labelled else PATTERN_COLUMNS
+    return PATTERN_COLUMNS | LABEL_COLUMNS if labeled else PATTERN_COLUMNS

@@ -134,7 +134,7 @@ class PatternMonitor(Monitor):
             ``flip_rate_previous`` to ``vanished_previous``
                 Likewise, of the look before and this one; NaN at the first.
         """
-        return pattern_table(self._rows, ("initial", "previous"), labelled=bool(self._coded))
+        return pattern_table(self._rows, ("initial", "previous"), labeled=bool(self._coded))
 
     def _choose(self, network: Any) -> Any:
         by_kind = isinstance(self._asked, str) and self._asked == "rectifiers"

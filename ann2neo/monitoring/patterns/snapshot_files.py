@@ -54,7 +54,7 @@ class SnapshotWriter:
             "format_version": FORMAT_VERSION,
             "n_samples": dict(n_samples),
             "by_channel": by_channel,
-            "labelled": bool(labels),
+            "labeled": bool(labels),
             "sites": [asdict(replace(s, shape=shape)) for s, shape in zip(sites, shapes, strict=True)],
         }
         self._n_probes = len(n_samples)

@@ -78,7 +78,7 @@ class Snapshots:
         self.probes = list(self._n_samples)
         self.layers = [site.name for site in self._sites]
         # Folders from before monitors took labels do not say that they have none.
-        self._labels = self._load_labels() if about.get("labelled", False) else {}
+        self._labels = self._load_labels() if about.get("labeled", False) else {}
         self._coded = {probe: encode(labels) for probe, labels in self._labels.items()}
 
     def raster(self, step: int, layer: str, probe: str) -> SpikeRaster:
@@ -143,7 +143,7 @@ class Snapshots:
                 }
                 rows.append((step, training_epoch, *key, *measure(moment, against)))
             previous = now
-        return pattern_table(rows, map(str, chosen), labelled=bool(self._labels))
+        return pattern_table(rows, map(str, chosen), labeled=bool(self._labels))
 
     def _resolve(self, references: list[str | int]) -> dict[str | int, int]:
         """The step of each reference, but for the previous one."""

@@ -61,7 +61,7 @@ class Tap:
 
 
 def find_places(trial: Trial, returned: Sequence[Any], n_samples: int) -> list[tuple[Place, Tap]]:
-    """All places of a trial run, in the order of the calls, labelled so that each is told apart."""
+    """All places of a trial run, in the order of the calls, labeled so that each is told apart."""
     return _Finder(trial, returned, n_samples).find()
 
 

@@ -66,7 +66,7 @@ def label_suspicion(raster: RasterLike, labels: str | npt.ArrayLike = "label") -
 
     See Also
     --------
-    nearest_patterns : what the most similar samples are labelled.
+    nearest_patterns : what the most similar samples are labeled.
 
     Notes
     -----

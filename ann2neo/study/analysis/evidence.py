@@ -217,7 +217,7 @@ def change_points(results: Results) -> Finding | None:
 
 
 def _wide(frame: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """A row a network trained by itself, a column a condition."""
+    """A row per network trained by itself, a column per condition."""
     return unstack(frame.set_index([*LAYER, "condition"])[quantity].astype(float), "condition")
 
 
@@ -235,7 +235,7 @@ def _condition_tests(results: Results) -> pd.DataFrame:
 
 
 def _distances(results: Results, tests: pd.DataFrame) -> tuple[str, pd.DataFrame]:
-    """How far conditions are apart: a column a pair, by KS distance, or by mean rates without units."""
+    """How far conditions are apart, a column per pair: KS distance, or mean rates without units."""
     if len(tests):
         return "KS distance", unstack(tests.set_index([*LAYER, "a", "b"])["statistic"], ["a", "b"])
     difference = _wide(select_split(select_measured(results)), "firing_rate")

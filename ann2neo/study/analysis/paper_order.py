@@ -68,7 +68,7 @@ def select_measured(results: Results) -> pd.DataFrame:
 
 
 def select_split(indicators: pd.DataFrame) -> pd.DataFrame:
-    """A row a cell: of the training split, or of the first split where the study has no other."""
+    """A row per cell: of the training split, or of the first split where the study has no other."""
     splits = set(indicators["split"])
     return indicators[indicators["split"] == min(splits, key=_place("split"), default="train")]
 

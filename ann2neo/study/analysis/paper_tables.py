@@ -38,7 +38,7 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     -------
     dict of str to pandas.DataFrame
         ``"accuracy"``
-            The paper's table 1. A row a network, width, data set and split (the training and the
+            The paper's table 1. A row per network, width, data set and split (the training and the
             validation part of the training data); columns of three levels: condition; quantity
             (``accuracy_percent``); ``mean`` over seeds, ``sd`` (ddof=1, NaN with one seed), ``n``
             seeds, ``published``, ``difference`` of mean and published, ``flag`` of the published number
@@ -49,11 +49,11 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
         ``"fano"``
             Table 5, ``fanofactor``.
         ``"ks"``
-            The tests of table 2 between conditions: a row a network, width, data set and split; column
+            The tests of table 2 between conditions: a row per network, width, data set and split; column
             levels: pair of conditions; ``distance``, mean over seeds; ``pvalue``, the smallest over
             seeds; ``alike``, seeds whose p-value is at least 0.05; ``n`` seeds.
         ``"ks_splits"``
-            The same between training and test data: a row a network, width and data set, a column a
+            The same between training and test data: a row per network, width and data set, a column a
             condition, also with ``mean_difference``, the largest difference of the mean rates in size
             over seeds.
 

@@ -38,7 +38,7 @@ def describe_layers(patterns: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     patterns : pandas.DataFrame
-        `Results.patterns`: a row a look and layer.
+        `Results.patterns`: a row per look and layer.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def find_in_patterns(layers: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a finding, data set, probe and network, or pair of networks: ``finding``, ``dataset``,
+        A row per finding, data set, probe and network, or pair of networks: ``finding``, ``dataset``,
         ``probe``, ``network``, ``compared_with``, ``value``, ``low``, ``high``, ``n``. Each trained
         network gives one number, its layers together:
 
@@ -167,7 +167,7 @@ def find_in_patterns(layers: pd.DataFrame) -> pd.DataFrame:
 
 
 def average_over_seeds(numbers: pd.DataFrame) -> pd.DataFrame:
-    """Means with 95 % intervals by Student's t, of a row a finding and seed.
+    """Means with 95 % intervals by Student's t, of a row per finding and seed.
 
     Parameters
     ----------

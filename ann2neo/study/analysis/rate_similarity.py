@@ -23,13 +23,13 @@ def compare_conditions(units: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     units : pandas.DataFrame
-        Of a study's results, a row a unit: ``network``, ``width``, ``dataset``, ``condition``,
+        Of a study's results, a row per unit: ``network``, ``width``, ``dataset``, ``condition``,
         ``seed``, ``split``, ``firing_rate``.
 
     Returns
     -------
     pandas.DataFrame
-        A row a network trained (``network``, ``width``, ``dataset``, ``seed``), ``split`` and pair of
+        A row per network trained (``network``, ``width``, ``dataset``, ``seed``), ``split`` and pair of
         conditions ``a``, ``b`` that it has: ``statistic``, the largest distance of the distribution
         functions; ``pvalue``, two-sided; ``mean_difference`` of the rates, b − a; ``n_units``, the
         smaller number of units.
@@ -64,7 +64,7 @@ def compare_splits(units: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a network trained and ``condition``, with ``a`` = "train", ``b`` = "test" and the columns
+        A row per network trained and ``condition``, with ``a`` = "train", ``b`` = "test" and the columns
         of `compare_conditions`.
 
     Notes

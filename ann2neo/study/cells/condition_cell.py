@@ -1,4 +1,4 @@
-"""A cell that trains a network under a condition and records what its units do."""
+"""A cell that trains per network under a condition and records what its units do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cell that trains a network and follows the activation patterns of all its rectifiers."""
+"""A cell that trains per network and follows the activation patterns of all its rectifiers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _N_EVEN = 10
 
 
 def run(work: Work) -> list[dict[str, Any]]:
-    """Train, and write ``patterns.csv``, a row a look and layer."""
+    """Train, and write ``patterns.csv``, a row per look and layer."""
     import keras
 
     from ann2neo.training.training_run import train

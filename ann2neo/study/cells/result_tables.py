@@ -1,8 +1,7 @@
-"""What a study found, as tables: a row a cell and data split, a row a unit, a row a step of training."""
+"""What a study found, as tables: a row per cell and data split, per unit, per step of training."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ann2neo.extras import needed
+from ann2neo.spikes.files.whole_file import check_target, write_whole
 from ann2neo.study.cells import cell_files as cell_files
 from ann2neo.study.config.cell import locate_cell
 from ann2neo.study.config.study import Study
@@ -93,15 +93,15 @@ class Results:
     study : Study or None
         None where only the tables are at hand.
     indicators : pandas.DataFrame
-        A row a condition cell and split: the columns of ``results.csv``. ``status`` is ``"ok"``,
+        A row per condition cell and split: the columns of ``results.csv``. ``status`` is ``"ok"``,
         ``"failed"`` or ``"diverged"``; what is not defined is NaN, texts are empty.
     units : pandas.DataFrame
-        A row a unit: ``network``, ``width``, ``dataset``, ``condition``, ``seed``, ``split``,
+        A row per unit: ``network``, ``width``, ``dataset``, ``condition``, ``seed``, ``split``,
         ``unit_index``, ``firing_rate``, ``fanofactor``.
     switch : pandas.DataFrame
         A row a monitored step of the training whose labels become random midway.
     patterns : pandas.DataFrame
-        A row a look and layer of the networks whose activation patterns were followed: ``blocks`` a
+        A row per look and layer of the networks whose activation patterns were followed: ``blocks`` a
         stage, ``depth`` of the layer from 1, accuracies (in training: the mean over the last
         pass), and the columns of
         `ann2neo.monitoring.Snapshots.replay`.
@@ -117,7 +117,7 @@ class Results:
     spikes : mapping of (network, width, dataset, condition, seed, split) to SpikeRaster
         The first samples of each recording.
     cells : pandas.DataFrame
-        A row a cell of any kind: ``status``, ``error``, ``seconds``.
+        A row per cell of any kind: ``status``, ``error``, ``seconds``.
     versions : tuple of dict
         Of Python and packages that cells were run with, each combination once.
     """
@@ -172,14 +172,27 @@ class Results:
             else _read_csv(folder / "simulated.csv", SIMULATED, optional=True),
         )
 
-    def save(self, out: str | Path) -> None:
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write ``results.csv``, ``.parquet``, ``units.parquet`` and the tables of other kinds of cells.
 
         Of these, and of ``switch.csv``, ``patterns.csv``, ``process.csv`` and ``simulated.csv``, those
-        that have rows; files of their names are replaced.
+        that have rows.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder they are written to.
+        overwrite : bool
+            Replace files of their names.
+
+        Raises
+        ------
+        FileExistsError
+            If there is one of them and `overwrite` is False; nothing is written then.
+        FileNotFoundError
+            If the folder does not exist.
         """
         needed("pyarrow", extra="study")
-        out = Path(out)
         tables = {
             "results.csv": self.indicators,
             "results.parquet": self.indicators,
@@ -189,11 +202,15 @@ class Results:
             "process.csv": self.processes,
             "simulated.csv": self.simulated,
         }
-        for name, table in tables.items():
-            as_csv = functools.partial(table.to_csv, index=False)
-            if len(table):
-                write = as_csv if name.endswith(".csv") else table.to_parquet
-                cell_files.write_whole(out / name, write)
+        files = {Path(path) / name: table for name, table in tables.items() if len(table)}
+        for file in files:
+            check_target(file, overwrite=overwrite)
+        for file, table in files.items():
+            with write_whole(file, overwrite=overwrite) as part:
+                if file.suffix == ".csv":
+                    table.to_csv(part, index=False)
+                else:
+                    table.to_parquet(part)
 
 
 def gather_results(study: Study, out: Path) -> Results:

@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from ann2neo.extras import needed
+from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.study.cells import cell_files as cell_files
 from ann2neo.study.cells.cell_files import KINDS, State
 from ann2neo.study.cells.needs import check_needs
@@ -92,9 +93,8 @@ def run(
         ended = _find_ended(study, out) if resume else {}
         _check_settings(study, out, ended)
         (out / "cells").mkdir(exist_ok=True)
-        cell_files.write_whole(
-            out / "study.toml", lambda path: path.write_text(study.to_toml(), encoding="utf-8")
-        )
+        with write_whole(out / "study.toml", overwrite=True) as path:
+            path.write_text(study.to_toml(), encoding="utf-8")
         for kind in KINDS:
             for part in (out / "cells").glob(f".{kind}-*"):
                 shutil.rmtree(part, ignore_errors=True)
@@ -105,7 +105,7 @@ def run(
         with Progress(study, todo, shown=progress) as bar:
             _Run(study, out, data, bar).all(todo, workers)
         results = gather_results(study, out)
-        results.save(out)
+        results.save(out, overwrite=True)
     return results
 
 

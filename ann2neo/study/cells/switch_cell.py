@@ -1,4 +1,4 @@
-"""A cell that trains a network on the true labels, then on random ones, and watches its units."""
+"""A cell that trains per network on the true labels, then on random ones, and watches its units."""
 
 from __future__ import annotations
 

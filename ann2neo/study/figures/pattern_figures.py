@@ -104,7 +104,7 @@ def draw_pattern_figures(results: Results) -> dict[str, Figure]:
 def draw_pattern_maps(patterns: pd.DataFrame) -> Figure:
     """Layers by steps: entropy, and weighted Jaccard index to the initial and the final patterns.
 
-    A column a kind of network, of those whose number of blocks is nearest to three; means over seeds.
+    A column per kind of network, of those whose number of blocks is nearest to three; means over seeds.
 
     Parameters
     ----------
@@ -137,8 +137,8 @@ def draw_pattern_maps(patterns: pd.DataFrame) -> Figure:
 def draw_entropy_by_depth(layers: pd.DataFrame) -> Figure:
     """Entropy against relative depth: early, after half of the training and at its end.
 
-    A row a kind of network, of those with several numbers of blocks a stage, where there are any; a line
-    a number of blocks, mean ± standard deviation (ddof=1) over seeds.
+    A row per kind of network, of those with several numbers of blocks per stage, if any; a line
+    per number of blocks, mean ± standard deviation (ddof=1) over seeds.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def draw_entropy_by_depth(layers: pd.DataFrame) -> Figure:
 
 
 def draw_settling(patterns: pd.DataFrame) -> Figure:
-    """Weighted Jaccard index to the final patterns, a line a layer, a panel a network.
+    """Weighted Jaccard index to the final patterns, a line per layer, a panel per network.
 
     Parameters
     ----------

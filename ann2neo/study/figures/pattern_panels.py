@@ -48,7 +48,7 @@ def label_outside(axes: Any, n: int, xlabel: str, ylabel: str) -> None:
 
 
 def average_looks(looks: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """Mean over seeds, a row a step and a column a depth."""
+    """Mean over seeds, a row per step and a column per depth."""
     means = looks.groupby(["step", "depth"])[quantity].mean()
     return means.reset_index().pivot(index="step", columns="depth", values=quantity)  # noqa: PD010
 

@@ -25,8 +25,8 @@ _WIDTHS = ["#08306b", "#2171b5", "#4292c6", "#8ebfe0"]
 def draw_figure2(results: Results, *, rng: np.random.Generator) -> Figure | None:
     """Trains of one network beside Poisson processes of the same mean rate.
 
-    A row a condition of the first network that has spikes, which the title names: observed trains of up
-    to 64 units; as many simulated Poisson processes with their mean rate; the spikes of each observed
+    A row per condition of the first network that has spikes, which the title names: observed trains of
+    up to 64 units; as many simulated Poisson processes with their mean rate; the spikes of each observed
     unit counted over time, with the mean and the band that holds 95 % of such processes at each moment.
 
     Parameters
@@ -67,7 +67,7 @@ def draw_figure2(results: Results, *, rng: np.random.Generator) -> Figure | None
 def draw_figure5(results: Results) -> Figure | None:
     """Mean firing rate while training, first on true labels, then on random ones.
 
-    A row a network and data set: the whole course, and the switch of labels enlarged. A line a width
+    A row per network and data set: the whole course, and the switch of labels enlarged. A line per width
     (mean over seeds): full on training data, dotted on test data.
 
     Returns

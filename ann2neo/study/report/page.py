@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ann2neo.spikes.files.whole_file import check_target, write_whole
 from ann2neo.spikes.html import Markup, element
 from ann2neo.study.analysis.hypotheses import judge_hypotheses
 from ann2neo.study.analysis.paper_order import LAYER, full_name, is_broken
 from ann2neo.study.analysis.published import QUANTITIES, read_published
-from ann2neo.study.cells.cell_files import list_versions, write_whole
+from ann2neo.study.cells.cell_files import list_versions
 from ann2neo.study.figures.paper_figures import CAPTIONS, draw_figures
 from ann2neo.study.report.html import embed_figure, heads, make_table, text
 from ann2neo.study.report.hypothesis_section import write_hypotheses
@@ -73,10 +74,10 @@ def write_report(results: Results, path: str | Path, *, overwrite: bool = False)
     path = Path(path)
     if path.suffix != ".html":
         raise ValueError(f"path must end in .html, got {str(path)!r}")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; pass overwrite=True to replace it")
+    check_target(path, overwrite=overwrite)
     page = _page(results)
-    write_whole(path, lambda part: part.write_text(page, encoding="utf-8"))
+    with write_whole(path, overwrite=overwrite) as part:
+        part.write_text(page, encoding="utf-8")
     return path
 
 

@@ -97,7 +97,7 @@ def _accuracies(layers: pd.DataFrame) -> dict[Any, float]:
 
 
 def _table(caption: str, found: pd.DataFrame, accuracies: Mapping[Any, float] | None) -> Markup:
-    """A row a network or pair, a column a finding."""
+    """A row per network or pair, a column per finding."""
     groups = {
         name: {finding: head for finding, head in of_group.items() if finding in set(found["finding"])}
         for name, of_group in _GROUPS.items()

@@ -54,7 +54,7 @@ def write_processes(results: Results) -> Markup:
     """Pictures, models and populations as tables, and what they say of the paper's second hypothesis."""
     heading = element("h2", "Models of the process")
     if not len(results.processes):
-        return Markup(heading + element("p", "No network whose units were modelled has numbers."))
+        return Markup(heading + element("p", "No network whose units were modeled has numbers."))
     parts = [heading, element("p", _READING)]
     for name, figure in draw_process_figures(results).items():
         caption = next(text for key, text in CAPTIONS.items() if name.startswith(key))

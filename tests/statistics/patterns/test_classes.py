@@ -10,14 +10,14 @@ import ann2neo as a2n
 
 
 @pytest.fixture
-def labelled():
+def labeled():
     rng = np.random.default_rng(3)
     labels = rng.integers(4, size=90)
     return rng.random((90, 66)) < np.linspace(0.1, 0.9, 4)[labels][:, None], labels
 
 
-def test_separation_is_over_pairs(labelled):
-    active, labels = labelled
+def test_separation_is_over_pairs(labeled):
+    active, labels = labeled
     pairs = list(itertools.combinations(range(90), 2))
     distances = np.array([(active[i] != active[j]).mean() for i, j in pairs])
     alike = np.array([labels[i] == labels[j] for i, j in pairs])
@@ -26,8 +26,8 @@ def test_separation_is_over_pairs(labelled):
     assert expected > 0.1
 
 
-def test_information_is_scikit_learns(labelled):
-    active, labels = labelled
+def test_information_is_scikit_learns(labeled):
+    active, labels = labeled
     expected = [mutual_info_score(unit, labels) / np.log(2) for unit in active.T]
     np.testing.assert_allclose(a2n.patterns.unit_information(active, labels), expected, atol=1e-12)
 

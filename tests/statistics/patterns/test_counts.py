@@ -40,7 +40,7 @@ def as_counter(found):
     return Counter(dict(zip(map(tuple, found.to_dense().tolist()), found.counts.tolist(), strict=True)))
 
 
-def labelled_counter(found):
+def labeled_counter(found):
     patterns = found.to_dense().tolist()
     return Counter({(tuple(patterns[a]), found.labels[b]): c for a, b, c in found.cells.tolist()})
 
@@ -65,7 +65,7 @@ def test_each_layer_by_brute_force(raster):
     if "label" in raster.samples:
         labels = raster.samples["label"].tolist()
         joint = pattern_counts(raster, None, labels="label")["all"]
-        assert labelled_counter(joint) == Counter(zip(map(tuple, active.tolist()), labels, strict=True))
+        assert labeled_counter(joint) == Counter(zip(map(tuple, active.tolist()), labels, strict=True))
         assert as_counter(joint) == brute_force(active)
 
 
@@ -255,13 +255,13 @@ def test_what_does_not_add_up():
     for options in ({"fingerprint": True}, {"max_patterns": 9}):
         with pytest.raises(ValueError, match=f"histograms must agree in {next(iter(options))}"):
             three.merge(pattern_counts(np.eye(3), **options)["units"])
-    labelled = pattern_counts(np.eye(3), labels=[0, 1, 1])["units"]
+    labeled = pattern_counts(np.eye(3), labels=[0, 1, 1])["units"]
     with pytest.raises(ValueError, match="histograms must both have labels or both have none"):
-        labelled.merge(three)
+        labeled.merge(three)
     with pytest.raises(ValueError, match="histograms must both have labels or both have none"):
         PatternCounts().update(np.eye(9)).update(np.eye(9)[:1], labels=[0])
     with pytest.raises(ValueError, match=r"labels must be of one kind, got 0 \(int64\) and 'a'"):
-        labelled.merge(pattern_counts(np.eye(3), labels=list("aab"))["units"])
+        labeled.merge(pattern_counts(np.eye(3), labels=list("aab"))["units"])
     with pytest.raises(ValueError, match=r"chunk must have the units \{'units': 3\}, as those before"):
         PatternCounts().update(np.eye(3)).update(np.eye(4))
     with pytest.raises(ValueError, match="later must have 3 units"):

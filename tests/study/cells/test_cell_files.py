@@ -150,19 +150,3 @@ def test_state_round_trips(tmp_path):
     assert cell_files.read_state(tmp_path) == state
     assert state.versions["numpy"] == np.__version__
     assert cell_files.read_state(tmp_path / "none") is None
-
-
-def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path):
-    path = tmp_path / "table.csv"
-    path.write_text("old")
-
-    def broken(part):
-        part.write_text("half")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        cell_files.write_whole(path, broken)
-    assert path.read_text() == "old"
-    cell_files.write_whole(path, lambda part: part.write_text("new"))
-    assert path.read_text() == "new"
-    assert list(tmp_path.iterdir()) == [path]

@@ -83,7 +83,7 @@ def test_models_and_populations_of_each_split_and_order(out):
     assert len(results.simulated) == 2 * 2 * 2 * 3 * len(QUANTITIES)
     inside = results.simulated.set_index("quantity")
     assert (inside["least"] <= inside["simulated"]).all()
-    results.save(out)
+    results.save(out, overwrite=True)
     for name in ("process.csv", "simulated.csv"):
         assert (out / name).is_file()
 

@@ -79,7 +79,7 @@ def test_versions_once_each_and_none_of_older_cells(out):
 def test_saved_results_load_to_the_same_tables(out, tmp_path_factory):
     results = Results.load(out)
     folder = tmp_path_factory.mktemp("saved")
-    results.save(folder)
+    results.save(folder, overwrite=True)
     (folder / "study.toml").write_text(STUDY.to_toml())
     again = Results.load(folder)
     pd.testing.assert_frame_equal(again.indicators, results.indicators)
@@ -112,3 +112,25 @@ def test_what_is_no_study_is_refused(tmp_path):
     (tmp_path / "results.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match="not a table of a study: it has no column study, network"):
         Results.load(tmp_path)
+
+
+def test_tables_are_replaced_only_when_told_and_when_whole(out, tmp_path_factory, monkeypatch):
+    folder = tmp_path_factory.mktemp("saved")
+    results = Results.load(out)
+    (folder / "results.csv").write_text("old")
+    with pytest.raises(FileExistsError, match=r"results.csv exists; pass overwrite=True"):
+        results.save(folder)
+    assert list(folder.iterdir()) == [folder / "results.csv"]
+
+    def broken(table, path, **options):
+        path.write_text("half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", broken)
+    with pytest.raises(OSError, match="disk full"):
+        results.save(folder, overwrite=True)
+    monkeypatch.undo()
+    assert (folder / "results.csv").read_text() == "old"
+    assert list(folder.iterdir()) == [folder / "results.csv"]
+    results.save(folder, overwrite=True)
+    assert (folder / "results.csv").read_text() != "old"
