@@ -27,7 +27,15 @@ pytestmark = pytest.mark.xdist_group("docs")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    for module in ("sphinx", "myst_nb", "numpydoc", "pydata_sphinx_theme", "keras", "torch"):
+    for module in (
+        "sphinx",
+        "myst_nb",
+        "numpydoc",
+        "pydata_sphinx_theme",
+        "keras",
+        "torch",
+        "transformers",
+    ):
         pytest.importorskip(module, reason="the extra docs, or what tutorials need, is not installed")
     out = tmp_path_factory.mktemp("site")
     result = subprocess.run(

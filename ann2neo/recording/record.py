@@ -100,10 +100,13 @@ def record(
         ``inputs`` or ``(inputs, labels)``, in the order of the data set: do not shuffle them. Torch
         networks are given floats in their own precision, other numbers as int64, and all of it on
         their own device.
-    layers : "last_hidden", "all", str, layer, or list of str and layers
-        ``"last_hidden"``: the last layer with an activation function before the network's output.
-        ``"all"``: every layer with weights or an activation function, without embeddings and
-        normalizations; these, and any other layer that the network calls, can be named. Inner layers
+    layers : "last_hidden", "all", "activations", str, layer, class, predicate, or list of these
+        ``"last_hidden"``: the last layer with an activation function before the network's output; the
+        annotation ``last_hidden`` says which. ``"all"``: every layer with weights or an activation
+        function, without embeddings and normalizations; these, and any other layer that the network
+        calls, can be named. ``"activations"``: rectifiers and their relatives, and spikes. A pattern
+        takes each layer that fits, ``"encoder.*.mlp.act"``; ``"name:input"`` is what a layer reads; a
+        predicate is asked about each row of `ann2neo.list_layers`, which lists all names. Inner layers
         of nested models are called ``"outer.inner"``, or ``"inner"`` if no other is; the uses of a
         shared layer ``"shared:0"``, ``"shared:1"``, together ``"shared"``; several outputs of one layer
         ``"lstm[0]"``, ``"lstm[1]"``. Activations given as a dict are layers by name, default all.
@@ -113,7 +116,8 @@ def record(
         inside `samples`, if any: beside the inputs, or their entry ``"labels"`` or ``"label"``. False
         leaves these out.
     threshold : float, array of shape (n_units,), dict a layer, or callable
-        A unit is active where its activation is greater, compared in the network's own precision. A
+        A unit is active where its activation is greater, compared in the network's own precision; see
+        `ann2neo.unit_quantiles` for a level per unit. A
         callable takes activations (n_samples, n_units) of one layer, which it must not change, and
         returns what broadcasts to them; it must look at each sample by itself. An array or callable
         holds for each layer. The annotation ``threshold`` says the number; else there is a column
@@ -174,7 +178,9 @@ def record(
     Warns
     -----
     UserWarning
-        If a layer cannot be silent at this threshold, as a sigmoid at 0.
+        If a layer cannot be silent at this threshold, as a sigmoid at 0; if ``"all"`` or a pattern
+        leaves layers out that cannot be recorded, each named with the reason; if the order of samples
+        may be another and cannot be checked.
 
     Notes
     -----

@@ -21,7 +21,7 @@ from ann2neo.recording.keras.inputs import takes_input as takes_input
 from ann2neo.recording.keras.layers import make_site
 from ann2neo.recording.keras.memory import Memory, Paths, forget_tensors, recall
 from ann2neo.recording.keras.noise import switch_on_noise as switch_on_noise
-from ann2neo.recording.keras.restoration import keep_unchanged
+from ann2neo.recording.keras.restoration import Moving, keep_unchanged
 from ann2neo.recording.keras.running import Taps, make_runner, make_standing_runs
 from ann2neo.recording.keras.trial import try_network
 from ann2neo.recording.keras.weights import check_weights, hash_weights
@@ -61,7 +61,7 @@ class KerasObservation:
 def observe(network: Any, inputs: Any, layers: Any) -> Iterator[KerasObservation]:
     """See `ann2neo.recording.adapters.Adapter`."""
     _check_built(network)
-    with lock(network), keep_unchanged(network):
+    with lock(network), keep_unchanged(network, attributes=False):
         check_weights(network)
         paths = find_paths(network)
         memory = recall(network, paths)
@@ -80,7 +80,7 @@ def observe(network: Any, inputs: Any, layers: Any) -> Iterator[KerasObservation
         graphs = None
         if memory is not None:
             graphs = memory.graphs.setdefault(tuple(place.label for place in places), {})
-        run = make_runner(network, Taps(places), graphs)
+        run = _put_back_between(make_runner(network, Taps(places), graphs), Moving(network), annotations)
 
         yield KerasObservation(
             [make_site(place, paths) for place in places],
@@ -89,6 +89,19 @@ def observe(network: Any, inputs: Any, layers: Any) -> Iterator[KerasObservation
             lambda batch: run(as_inputs(network, batch)),
             lambda batches: _stand(network, places, batches),
         )
+
+
+def _put_back_between(
+    run: Callable[[Any], Activations], moving: Moving, annotations: dict[str, Any]
+) -> Callable[[Any], Activations]:
+    def run_alone(batch: Any) -> Activations:
+        with moving.one_batch():
+            found = run(batch)
+        if moving.moved:
+            annotations["state"] = "put back before each batch"
+        return found
+
+    return run_alone
 
 
 def list_places(network: Any, inputs: Any) -> list[Place]:
@@ -118,7 +131,8 @@ def _find_places(network: Any, inputs: Any, paths: Paths, memory: Memory | None)
 
 
 def _stand(network: Any, places: list[Place], batches: list[Any]) -> Look:
-    runs = make_standing_runs(network, places, [as_inputs(network, batch) for batch in batches])
+    with keep_unchanged(network):  # tracing runs the model's own code
+        runs = make_standing_runs(network, places, [as_inputs(network, batch) for batch in batches])
 
     def look(take: Take) -> None:
         for run in runs:

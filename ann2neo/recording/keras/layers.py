@@ -22,6 +22,7 @@ from ann2neo.recording.keras.dataflow import Dataflow
 from ann2neo.recording.observation import Site
 from ann2neo.recording.places import Place, Side
 
+_COMPOSITE = "a composite: the layers inside stand for it"
 _MOVING = frozenset(["Permute", "Transpose", "Swapaxes", "Moveaxis", "Rot90"])
 
 
@@ -112,8 +113,11 @@ def _shape(tensor: Any) -> tuple[int, ...] | None:
 def _find_roles(calls: Sequence[Call]) -> list[_Role]:
     roles: list[_Role] = []
     inner: dict[int, Any] = {}
-    for call in calls:
-        roles.append(_find_role(call, inner))
+    for number, call in enumerate(calls):
+        role = _find_role(call, inner)
+        if role.reason == _COMPOSITE and _is_linear_sum(call, calls[:number], roles, set(inner)):
+            role = _Role("linear", True, "")
+        roles.append(role)
         # Held by the calls, so that no other tensor has its id.
         inner.update({id(tensor): tensor for tensor in call.made})
     return roles
@@ -124,16 +128,28 @@ def _find_role(call: Call, inner: Mapping[int, Any]) -> _Role:
     layer = call.layer
     composite = has_inside(layer)
     if composite and not computes_itself(call, set(inner)):
-        return _Role("linear", False, "a composite: the layers inside stand for it")
+        return _Role("linear", False, _COMPOSITE)
     given = list(inner.values())[-1:] if composite else call.given
     activation = name_by_values(call, name_activation(layer), given)
     if activation != "linear":
         return _Role(activation, True, "")
     if composite:
         own = bool(layer._trainable_variables)
-        return _Role("linear", own, "" if own else "a composite: the layers inside stand for it")
+        return _Role("linear", own, "" if own else _COMPOSITE)
     reason = _find_reason(call)
     return _Role("linear", not reason, reason)
+
+
+def _is_linear_sum(call: Call, before: Sequence[Call], roles: Sequence[_Role], inner: set[int]) -> bool:
+    """Whether a composite layer makes something of its own from layers with weights and no activation
+    functions, as a low-rank adapter and what it adapts: then it is one layer, too."""
+    if isinstance(call.layer, keras.Model) or not computes_itself(call, inner):
+        return False
+    members = {id(layer) for layer in call.layer._flatten_layers(include_self=False)}
+    own = [(c, role) for c, role in zip(before, roles, strict=False) if id(c.layer) in members]
+    weighted = [c for c, _ in own if c.layer.weights]
+    linear = all(role.activation == "linear" for _, role in own)
+    return linear and bool(weighted) and all(map(_is_weighted, weighted))
 
 
 def _find_reason(call: Call) -> str:

@@ -92,6 +92,8 @@ def _find_doubt(step: Any) -> str:
     kind = type(step).__name__
     if kind in ("_RandomDataset", "_DirectedInterleaveDataset"):
         return "this tf.data.Dataset draws from several sources, or by random numbers"
+    if "Interleave" in kind:
+        return "this tf.data.Dataset takes its samples from several sources in turn (interleave)"
     for op in _list_ops(step):
         if "Shuffle" in op and (op.endswith("Dataset") or "Dataset" in op or op in _DRAWN):
             return f"a function of this tf.data.Dataset shuffles ({op})"

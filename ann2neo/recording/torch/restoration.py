@@ -6,14 +6,13 @@ import random
 import threading
 from collections import deque
 from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from ann2neo.recording.containers import differs, hold_same, put_back
 from ann2neo.recording.torch.calls import unwrap
 from ann2neo.recording.torch.weights import iterate_tensors
 
@@ -78,22 +77,22 @@ class Snapshot:
             for tensor, version, memory, _ in self._tensors.values()
         )
         return (
-            any(_differs(own, before, _SETTLED) for own, before in self._attributes)
-            or any(_differs(container, before) for container, before in self._containers)
-            or any(not _hold_same(array, value) for array, value in self._arrays)
+            any(differs(own, before, _SETTLED) for own, before in self._attributes)
+            or any(differs(container, before) for container, before in self._containers)
+            or any(not hold_same(array, value) for array, value in self._arrays)
             or any(tensors)
         )
 
     def put_back(self) -> None:
         """Everything as it was."""
         for own, before in self._attributes:
-            _put_back(own, before)
+            put_back(own, before)
         for module, training in self._scripted:
             module.training = training
         for container, before in self._containers:
-            _put_back(container, before)
+            put_back(container, before)
         for array, value in self._arrays:
-            if not _hold_same(array, value):
+            if not hold_same(array, value):
                 array[...] = value
         for generator, state in self._generators:
             _set_state(generator, state)
@@ -167,31 +166,6 @@ def _settle(module: Any) -> None:
     elif module.training:
         # Not by `eval`, which networks override: to merge weights, for example.
         own["training"] = False
-
-
-def _differs(now: Any, before: Any, ignored: AbstractSet[str] = frozenset()) -> bool:
-    """Whether a container holds other objects than before; of a dict, but for some keys."""
-    if isinstance(now, dict):
-        return len(now) != len(before) or any(
-            now.get(key) is not value for key, value in before.items() if key not in ignored
-        )
-    if isinstance(now, set):
-        return bool(now != before)
-    return len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True))
-
-
-def _put_back(now: Any, before: Any) -> None:
-    if not _differs(now, before):
-        return
-    now.clear()
-    if isinstance(now, dict | set):
-        now.update(before)
-    else:
-        now.extend(before)
-
-
-def _hold_same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
-    return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
 
 
 def _put_back_tensor(tensor: Any, version: int, memory: int, value: Any) -> None:

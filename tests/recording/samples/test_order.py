@@ -279,3 +279,10 @@ def jagged(*rows):
 def test_samples_that_are_not_dense(model, samples, message):
     with pytest.raises(TypeError, match=message):
         a2n.record(model, samples(), layers="h")
+
+
+def test_interleaved_sources_are_doubted_aloud(model):
+    rows = tf.data.Dataset.from_tensor_slices(BITS)
+    turned = rows.interleave(lambda row: tf.data.Dataset.from_tensors(row), cycle_length=2)
+    with pytest.warns(UserWarning, match=r"several sources in turn \(interleave\)"):
+        assert a2n.record(model, turned.batch(8)).n_samples == N

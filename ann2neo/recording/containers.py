@@ -1,0 +1,43 @@
+"""What dicts, lists, sets and arrays hold: whether that changed, and how to put it back."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def differs(now: Any, before: Any, ignored: AbstractSet[str] = frozenset()) -> bool:
+    """Whether a container holds other objects than before; of a dict, but for some keys."""
+    if isinstance(now, dict):
+        return now.keys() - ignored != before.keys() - ignored or any(
+            now.get(key) is not value for key, value in before.items() if key not in ignored
+        )
+    if isinstance(now, set):
+        return bool(now != before)
+    return len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True))
+
+
+def put_back(now: Any, before: Any) -> None:
+    """A container holds what it held before, if it does not already."""
+    if not differs(now, before):
+        return
+    # Past what classes derived from these make of it, such as Keras' tracking.
+    if isinstance(now, dict):
+        dict.clear(now)
+        dict.update(now, before)
+    elif isinstance(now, set):
+        set.clear(now)
+        set.update(now, before)
+    elif isinstance(now, list):
+        list.__setitem__(now, slice(None), before)
+    else:
+        now.clear()
+        now.extend(before)
+
+
+def hold_same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
+    """Whether two arrays are equal, NaN to NaN."""
+    return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
