@@ -54,3 +54,10 @@ def test_what_it_points_to_is_there():
     ):
         # Without a network only what lies here can be checked.
         assert target.startswith("https://") or (root / target).exists(), target
+
+
+def test_it_lists_all_tutorials():
+    files = sorted((Path(__file__).parents[1] / "tutorials").glob("*.py"))
+    assert re.findall(r"^\d+\. `tutorials/([^`]+)`", README, re.MULTILINE) == [
+        file.name for file in files
+    ]
