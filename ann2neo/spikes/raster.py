@@ -13,6 +13,7 @@ import pandas as pd
 
 from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import as_bits, as_indices, check_count, check_period
+from ann2neo.spikes.progress import track
 from ann2neo.spikes.raster_tables import LazyTable
 from ann2neo.spikes.typing import Bits, Ints, Words
 from ann2neo.spikes.words import WORD, freeze, is_frozen, n_words
@@ -295,7 +296,7 @@ class SpikeRaster:
             annotations={**self._annotations, **annotations},
         )
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+    def save(self, path: str | Path, *, overwrite: bool = False, progress: bool = True) -> Path:
         """Write the raster to a Zarr store, whole or not at all.
 
         Parameters
@@ -304,6 +305,8 @@ class SpikeRaster:
             Zarr directory to make, or a single file if the name ends in ``.zip``.
         overwrite : bool
             Replace what is there.
+        progress : bool
+            Show a progress bar on runs of over a second.
 
         Returns
         -------
@@ -330,7 +333,7 @@ class SpikeRaster:
         from ann2neo.spikes.files.store import StoreWriter
 
         with StoreWriter(path, self.n_units, overwrite=overwrite) as writer:
-            for start in range(0, self._words.shape[1], writer.block):
+            for start in track(range(0, self._words.shape[1], writer.block), "write", progress=progress):
                 writer.write(self._words[:, start : start + writer.block])
             writer.finish(
                 self._n_samples, self._units, self._samples, self._sampling_period, self._annotations

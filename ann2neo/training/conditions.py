@@ -143,4 +143,4 @@ CONDITIONS = {
     condition.name: condition
     for condition in (RANDOM, GENERALIZING, MEM_RETRAIN_LAST, MEM_RETRAIN_ALL, MEM_RANDOM_LAST)
 }
-"""The paper's five conditions by name, in the order of its tables."""
+"""The paper's five conditions by name; those that others start from come first."""
