@@ -10,6 +10,7 @@ from typing import Any
 from ann2neo.exchange.errors import MismatchError
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import TimeLike
 
 CONFIGURATION = "ann2neo"
 """Name of the attribute, annotation or data set that holds the text."""
@@ -69,7 +70,7 @@ def _read(
     return described
 
 
-def known_period(given: float | None, stored: float, where: str) -> float:
+def known_period(given: TimeLike | None, stored: float, where: str) -> float:
     """The sampling period that is stored, if the one given does not contradict it."""
     if given is not None and not math.isclose(check_period(given), stored, rel_tol=1e-9):
         raise MismatchError(f"sampling_period is {stored} s in this {where}, got {given}")

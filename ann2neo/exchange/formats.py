@@ -16,7 +16,7 @@ from ann2neo.spikes.files.file_kinds import name_kind
 from ann2neo.spikes.files.paths import as_path
 from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.typing import PathLikeStr, RasterLike
+from ann2neo.spikes.typing import PathLikeStr, RasterLike, TimeLike
 
 
 def find_format(path: PathLikeStr) -> str | None:
@@ -41,7 +41,7 @@ def load(
     format: str | None = None,
     *,
     segment: int | str | None = None,
-    sampling_period: float | None = None,
+    sampling_period: TimeLike | None = None,
     isolated: bool = False,
 ) -> SpikeRaster:
     """Read a raster from a file of any format that holds one.
@@ -135,7 +135,7 @@ def save(
     return written
 
 
-def read_store(path: PathLikeStr, *, sampling_period: float | None = None) -> SpikeRaster:
+def read_store(path: PathLikeStr, *, sampling_period: TimeLike | None = None) -> SpikeRaster:
     """Read a raster's own Zarr store."""
     return as_raster(SpikeRaster.load(Path(path)), sampling_period=sampling_period)
 

@@ -118,6 +118,32 @@ class SampleGrid:
             )
         return samples
 
+    def bins(
+        self, times: npt.NDArray[Any], name: str, precision: float, *, clip: bool
+    ) -> tuple[npt.NDArray[np.int64], tuple[int, int]]:
+        """Bins of spikes, each once; how many shared one with another, and how many lie after the last.
+
+        A spike on the edge of two bins is in the later one.
+
+        Raises
+        ------
+        ValueError
+            If spikes share a bin and `clip` is False, or one is NaN or before the first bin.
+        """
+        places = (times - self.start) / self.period
+        bins = np.floor(places + OFF_GRID + precision * np.abs(times) / self.period)
+        if not np.all(bins >= 0):
+            raise MismatchError(f"train {name} has a spike at {times[~(bins >= 0)][0]} {self.unit}")
+        inside = bins[bins < self.n_samples].astype(np.int64)
+        distinct = np.unique(inside)
+        shared = inside.size - distinct.size
+        if shared and not clip:
+            raise MismatchError(
+                f"train {name} has {shared} spikes in bins of {self.period:g} {self.unit} that hold an "
+                "earlier one; a raster holds one: pass binary='clip' to as_raster, or a smaller bin_size"
+            )
+        return distinct, (shared, bins.size - inside.size)
+
     def _check_precision(self, slack: float, name: str) -> None:
         if slack > _MOST_SLACK:
             raise MismatchError(

@@ -12,14 +12,14 @@ from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.files.isolation import run_isolated
 from ann2neo.spikes.files.paths import find_path
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.typing import PathLikeStr
+from ann2neo.spikes.typing import PathLikeStr, TimeLike
 
 ISOLATED = "ann2neo.exchange.isolated:copy_spikes"
 """What reads in the other process."""
 
 
 def read_isolated(
-    path: PathLikeStr, format: str, *, sampling_period: float | None = None, **options: Any
+    path: PathLikeStr, format: str, *, sampling_period: TimeLike | None = None, **options: Any
 ) -> SpikeRaster:
     """What the reader of a format gives, without its code running in this process.
 

@@ -9,13 +9,17 @@ from typing import Any
 
 import neo
 import numpy as np
+import quantities as pq
 
 from ann2neo.exchange.neo.block import chosen_segment, raster_from_neo, to_block
 from ann2neo.exchange.neo.segments import SAMPLES
+from ann2neo.exchange.neo.train_metadata import ATTRIBUTES
 from ann2neo.exchange.recordings import named_recordings, printable, storable
 from ann2neo.extras import needed
+from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import TimeLike
 
 CARRIED = "ann2neo_carried"
 """Annotation of the Block in the file that holds, as JSON, the columns that NixIO does not take."""
@@ -99,7 +103,7 @@ def write_nix(source: Any, path: str | Path, *, overwrite: bool = False) -> Path
 
 
 def read_nix(
-    path: str | Path, segment: int | str | None = None, *, sampling_period: float | None = None
+    path: str | Path, segment: int | str | None = None, *, sampling_period: TimeLike | None = None
 ) -> SpikeRaster:
     """A recording in a NIX file.
 
@@ -109,8 +113,8 @@ def read_nix(
         File that `write_nix` or Neo's NixIO wrote.
     segment : int or str, optional
         Which Segment, by index or name; needed if there are several.
-    sampling_period : float, optional
-        Seconds a sample stands for. Files of `write_nix` know it, others need it: NixIO drops it.
+    sampling_period : float or quantities.Quantity, optional
+        Seconds per sample. Files of `write_nix` know it, others need it: NixIO drops it.
 
     Returns
     -------
@@ -143,7 +147,8 @@ def read_nix(
             _put_back(one, carried.get(one.name, {}))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: its annotation {CARRIED!r}: {error!r}") from error
-    return raster_from_neo(chosen_segment(block, segment), sampling_period=sampling_period)
+    period = None if sampling_period is None else check_period(sampling_period)
+    return raster_from_neo(chosen_segment(block, segment), sampling_period=period)
 
 
 def _read_block(path: Path) -> neo.Block:
@@ -185,19 +190,29 @@ def _take_out(segment: neo.Segment) -> dict[str, Any]:
     segment.annotations = {k: v for k, v in segment.annotations.items() if _fits(k, v)}
     trains, (samples,) = segment.spiketrains, segment.epochs
     samples.labels = np.array([printable(label) for label in samples.labels])
-    units = {
-        key: [train.annotations[key] for train in trains]
+    taken = [
+        key
         for key in trains[0].annotations
         if not all(_fits(key, train.annotations[key]) for train in trains)
-    }
+    ]
+    units = dict(_plain_column(key, [train.annotations[key] for train in trains]) for key in taken)
     for train in trains:
-        train.name = printable(train.name)
-        train.annotations = {k: v for k, v in train.annotations.items() if k not in units}
+        for attribute in ATTRIBUTES:
+            text = getattr(train, attribute)
+            setattr(train, attribute, None if text is None else printable(text))
+        train.annotations = {k: v for k, v in train.annotations.items() if k not in taken}
     columns = {key: values.tolist() for key, values in samples.array_annotations.items()}
     columns = {key: values for key, values in columns.items() if not _fits(key, values)}
     for key in columns:
         del samples.array_annotations[key]
     return {"units": units, "samples": columns}
+
+
+def _plain_column(key: str, values: list[Any]) -> tuple[str, list[Any]]:
+    """A column as JSON takes it; of quantities, the unit is in its name."""
+    if not isinstance(values[0], pq.Quantity):
+        return key, values
+    return f"{key} ({values[0].dimensionality.string})", [float(value.magnitude) for value in values]
 
 
 def _put_back(segment: neo.Segment, carried: dict[str, Any]) -> None:
@@ -216,6 +231,9 @@ def _fits(key: str, value: Any) -> bool:
     # "." is HDF5's name of the group itself.
     if key == "." or "/" in key or not storable(key) or key in _NIX_NAMES:
         return False
+    if isinstance(value, pq.Quantity):
+        # NixIO's own spelling of composed units is read as text.
+        return value.dimensionality.string.isalpha()
     values = value if isinstance(value, list) else [value]
     if len({type(one) for one in values}) > 1 or any(one is None for one in values):
         return False

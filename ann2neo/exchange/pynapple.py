@@ -15,7 +15,8 @@ from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.typing import RasterLike
+from ann2neo.spikes.raster_tables import T_START
+from ann2neo.spikes.typing import RasterLike, TimeLike
 from ann2neo.spikes.words import freeze, n_words
 
 _IF_OUTSIDE = (
@@ -30,9 +31,9 @@ class PynappleRecording(NamedTuple):
     Parameters
     ----------
     units : pynapple.TsGroup
-        A `Ts` a unit, keys 0, 1, …; the unit table as metadata.
+        A `Ts` per unit, keys 0, 1, …; the unit table as metadata.
     samples : pynapple.IntervalSet
-        An interval a sample, the sample table as metadata.
+        An interval per sample, the sample table as metadata.
     labels : pynapple.Tsd or None
         The label shown, at the start of each sample; None for recordings without labels.
     """
@@ -53,9 +54,10 @@ def to_pynapple(raster: RasterLike) -> PynappleRecording:
     -------
     PynappleRecording
         Sample ``k`` spikes at ``k * sampling_period`` seconds; the time support is from 0 to
-        ``n_samples * sampling_period``. The interval of a sample ends with the last float64 before the
-        next one, since pynapple shortens intervals that touch by a microsecond. Labels that are text
-        become their places in ``np.unique`` of them; the text is in the metadata ``label``. The unit
+        ``n_samples * sampling_period``; if the raster has the annotation ``t_start``, from there on. The
+        interval of a sample ends with the last float64 before the next one, since pynapple shortens
+        intervals that touch by a microsecond. Labels that are text become their places in
+        ``np.unique`` of them; the text is in the metadata ``label``. The unit
         column ``rate``, a name that pynapple keeps for itself, becomes ``rate_``.
 
     Raises
@@ -79,10 +81,12 @@ def to_pynapple(raster: RasterLike) -> PynappleRecording:
     nap = needed("pynapple", extra="pynapple")
     raster = as_raster(raster)
     period = raster.sampling_period
-    edges = np.arange(raster.n_samples + 1) * period
-    span = nap.IntervalSet(0, edges[-1])
+    start = raster.annotations.get(T_START, 0.0)
+    start = start if isinstance(start, float) else 0.0
+    edges = start + np.arange(raster.n_samples + 1) * period
+    span = nap.IntervalSet(edges[0], edges[-1])
     trains = {
-        unit: nap.Ts(t=raster.spike_indices(unit) * period, time_support=span)
+        unit: nap.Ts(t=start + raster.spike_indices(unit) * period, time_support=span)
         for unit in range(raster.n_units)
     }
     table = raster.samples
@@ -102,7 +106,7 @@ def to_pynapple(raster: RasterLike) -> PynappleRecording:
 
 
 def from_pynapple(
-    units: Any, samples: Any = None, *, sampling_period: float, annotations: Any = None
+    units: Any, samples: Any = None, *, sampling_period: TimeLike, annotations: Any = None
 ) -> SpikeRaster:
     """The raster of a TsGroup.
 
@@ -111,11 +115,11 @@ def from_pynapple(
     units : pynapple.TsGroup
         Its time support is one interval, a whole number of samples long.
     samples : pynapple.IntervalSet, optional
-        An interval a sample, whose metadata become the sample table.
-    sampling_period : float
-        Seconds a sample stands for.
+        An interval per sample, whose metadata become the sample table.
+    sampling_period : float or quantities.Quantity
+        Seconds per sample.
     annotations : mapping, optional
-        Of the raster.
+        Of the raster. Default: where the time support begins, as ``t_start``, unless at 0.
 
     Returns
     -------
@@ -144,6 +148,7 @@ def from_pynapple(
         raise TypeError(f"units must be a pynapple.TsGroup, got a {type(units).__name__}")
     period = check_period(sampling_period)
     grid = _grid(units.time_support, period)
+    said = {T_START: grid.start} if grid.start else None
     words = np.zeros((len(units), n_words(grid.n_samples)), np.uint64)
     for row, key in zip(words, units.keys(), strict=True):
         times = np.asarray(units[key].index, np.float64)
@@ -154,7 +159,7 @@ def from_pynapple(
         unit_table(_columns(units, leave_out="rate").rename(columns=_unescaped)),
         None if samples is None else _sample_table(samples, grid, nap),
         sampling_period=period,
-        annotations=annotations,
+        annotations=said if annotations is None else annotations,
     )
 
 

@@ -15,7 +15,7 @@ from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_count, check_period
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.typing import RasterLike
+from ann2neo.spikes.typing import RasterLike, TimeLike
 from ann2neo.spikes.words import freeze, n_words
 
 
@@ -71,7 +71,7 @@ def from_spikeinterface(
     *,
     n_samples: int | None = None,
     samples: pd.DataFrame | None = None,
-    sampling_period: float | None = None,
+    sampling_period: TimeLike | None = None,
 ) -> SpikeRaster:
     """The raster of a sorting.
 
@@ -84,8 +84,8 @@ def from_spikeinterface(
         `to_spikeinterface` noted down.
     samples : pandas.DataFrame, optional
         The sample table, which a sorting cannot hold.
-    sampling_period : float, optional
-        Seconds a frame stands for. Default: noted down, or ``1 / sampling_frequency``.
+    sampling_period : float or quantities.Quantity, optional
+        Seconds per frame. Default: noted down, or ``1 / sampling_frequency``.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def from_spikeinterface(
     )
 
 
-def raster_from_spikeinterface(source: Any, *, sampling_period: float | None = None) -> SpikeRaster:
+def raster_from_spikeinterface(source: Any, *, sampling_period: TimeLike | None = None) -> SpikeRaster:
     """What `as_raster` calls for a sorting."""
     return from_spikeinterface(source, sampling_period=sampling_period)
 

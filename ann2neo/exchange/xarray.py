@@ -26,7 +26,7 @@ from ann2neo.spikes.files.hdf5_checks import check_hdf5
 from ann2neo.spikes.files.paths import as_path, find_path
 from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.typing import PathLikeStr, RasterLike
+from ann2neo.spikes.typing import PathLikeStr, RasterLike, TimeLike
 
 _CHECKSUM = f"ann2neo_{CHECKSUM}"
 """Attribute of the file with the checksum of its raster."""
@@ -45,7 +45,7 @@ def to_xarray(raster: RasterLike) -> Any:
     Returns
     -------
     xarray.DataArray
-        ``spikes``, boolean, with dimensions ``sample`` and ``unit``: a byte a sample and unit. Columns
+        ``spikes``, boolean, with dimensions ``sample`` and ``unit``: a byte per sample and unit. Columns
         of both tables are coordinates; spaces and slashes in their names, which NetCDF has no place
         for, become underscores, and a column of samples named like one of units gets one more.
         ``attrs`` hold ``sampling_period`` in seconds and, as JSON in ``"ann2neo"``, the annotations.
@@ -83,7 +83,7 @@ def to_xarray(raster: RasterLike) -> Any:
     )
 
 
-def from_xarray(array: Any, *, sampling_period: float | None = None) -> SpikeRaster:
+def from_xarray(array: Any, *, sampling_period: TimeLike | None = None) -> SpikeRaster:
     """The raster in a DataArray; ``from_xarray(to_xarray(raster)) == raster``.
 
     Parameters
@@ -93,8 +93,8 @@ def from_xarray(array: Any, *, sampling_period: float | None = None) -> SpikeRas
         ``neuroid``, in either order. Coordinates along these become columns of the tables where a table
         can hold them; levels of a MultiIndex count as coordinates. Unless they say so, units are one
         layer, ``"units"``, and are counted within their layer.
-    sampling_period : float, optional
-        Seconds a sample stands for. Default: ``attrs["sampling_period"]``, or 0.001.
+    sampling_period : float or quantities.Quantity, optional
+        Seconds per sample. Default: ``attrs["sampling_period"]``, or 0.001.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def from_xarray(array: Any, *, sampling_period: float | None = None) -> SpikeRas
     )
 
 
-def raster_from_xarray(source: Any, *, sampling_period: float | None = None) -> SpikeRaster:
+def raster_from_xarray(source: Any, *, sampling_period: TimeLike | None = None) -> SpikeRaster:
     """What `as_raster` calls for a DataArray."""
     return from_xarray(source, sampling_period=sampling_period)
 
@@ -190,7 +190,7 @@ def read_netcdf(
     path: PathLikeStr,
     *,
     variable: str | None = None,
-    sampling_period: float | None = None,
+    sampling_period: TimeLike | None = None,
     isolated: bool = False,
 ) -> SpikeRaster:
     """Read a raster from a NetCDF file; see `from_xarray`.

@@ -24,6 +24,7 @@ from ann2neo.recording.samples.showing import (
 from ann2neo.spikes.argument_checks import check_count, check_period, check_rng
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.raster_tables import check_annotations
+from ann2neo.spikes.typing import TimeLike
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -76,7 +77,7 @@ def record(
     trials: int = 1,
     stochastic: bool = False,
     augment: Augment | None = None,
-    sampling_period: float = 0.001,
+    sampling_period: TimeLike = 0.001,
     dataset_split: str | None = None,
     annotations: Mapping[str, Any] | None = None,
     first_sample: int = 0,
@@ -145,7 +146,7 @@ def record(
         Called as ``augment(inputs, rng)`` with each batch of inputs; returns what is shown in its place,
         as many samples in the same order.
     sampling_period : float
-        Seconds a sample stands for.
+        Seconds per sample, or a time with its unit.
     dataset_split : str, optional
         Column ``dataset_split`` of the sample table, for example ``"test"``.
     annotations : mapping, optional

@@ -48,17 +48,38 @@ def check_rng(rng: Any) -> np.random.Generator:
     return rng
 
 
-def check_period(value: Any) -> float:
-    """`value` as a positive, finite number of seconds."""
+def as_seconds(value: Any, name: str) -> Any:
+    """A time of the package quantities (not imported on this floor) in seconds; others as they are.
+
+    Raises
+    ------
+    ValueError
+        If it is a quantity of something else, or several.
+    """
+    if not hasattr(value, "rescale"):
+        return value
+    try:
+        seconds, factor = (float((1.0 * one).rescale("s").magnitude) for one in (value, value.units))
+        # 1.1 / 1000, not 1.1 * 0.001, is the number nearest to 0.0011.
+        per_second = round(1 / factor)
+        exact = per_second > 1 and math.isclose(per_second * factor, 1.0, rel_tol=1e-12)
+        return float(value.magnitude) / per_second if exact else seconds
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} must be one time, got {value!r:.80}") from error
+
+
+def check_period(value: Any, name: str = "sampling_period") -> float:
+    """`value` as a positive, finite number of seconds; also a time of the package quantities."""
+    given, value = value, as_seconds(value, name)
     number = (int, float, np.integer, np.floating)
     if isinstance(value, bool) or not isinstance(value, number):
-        raise TypeError(f"sampling_period must be a number of seconds, got {value!r:.80}")
+        raise TypeError(f"{name} must be a number of seconds or a time with a unit, got {given!r:.80}")
     try:
         period = float(value)
     except OverflowError:
         period = math.inf
     if not (math.isfinite(period) and period > 0):
-        raise ValueError(f"sampling_period must be positive and finite, in seconds, got {value!r:.80}")
+        raise ValueError(f"{name} must be positive and finite, in seconds, got {given!r:.80}")
     return period
 
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import math
 import warnings
 from collections.abc import Callable
 from os import PathLike
-from typing import cast
+from typing import Any, Literal, cast
 
-import numpy as np
-
-from ann2neo.spikes.argument_checks import check_period
+from ann2neo.spikes.argument_checks import check_choice, check_period
 from ann2neo.spikes.callers import find_stacklevel
+from ann2neo.spikes.dense_sources import as_dense
 from ann2neo.spikes.files.stored_raster import StoredRaster, open_raster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.typing import RasterLike
+from ann2neo.spikes.typing import RasterLike, TimeLike
 
 _LARGE = 10**9
 
 CONVERTERS = {
+    "elephant": "ann2neo.exchange.elephant.objects:raster_from_elephant",
     "neo": "ann2neo.exchange.neo.block:raster_from_neo",
+    "pandas": "ann2neo.spikes.dense_sources:raster_from_frame",
     "pynapple": "ann2neo.exchange.pynapple:raster_from_pynapple",
     "spikeinterface": "ann2neo.exchange.spikeinterface:raster_from_spikeinterface",
     "xarray": "ann2neo.exchange.xarray:raster_from_xarray",
@@ -30,6 +32,9 @@ CONVERTERS = {
 GROUP = "ann2neo.converters"
 """Entry points by which other packages add lines to this table: named by the module, called as
 ``function(source, sampling_period=None or seconds)``."""
+
+_BINNED = ("elephant", "neo")
+"""Of these modules are trains of spike times, which `bin_size`, `binary` and `t_stop_spikes` are for."""
 
 
 def as_recording(source: RasterLike) -> SpikeRaster | StoredRaster:
@@ -45,20 +50,40 @@ def as_recording(source: RasterLike) -> SpikeRaster | StoredRaster:
     return as_raster(source)
 
 
-def as_raster(source: RasterLike, *, sampling_period: float | None = None) -> SpikeRaster:
+def as_raster(
+    source: RasterLike,
+    *,
+    sampling_period: TimeLike | None = None,
+    bin_size: TimeLike | None = None,
+    binary: Literal["raise", "clip"] = "raise",
+    t_stop_spikes: Literal["raise", "drop", "keep"] = "raise",
+) -> SpikeRaster:
     """Anything that holds spike trains on a sample grid, as a `SpikeRaster`.
 
     Parameters
     ----------
     source : SpikeRaster, StoredRaster, path, neo.Block, neo.Segment, list of neo.SpikeTrain, or array
         A StoredRaster, or a path that `open_raster` takes, is loaded whole, with a warning if that takes
-        more than a gigabyte. An array is boolean or of 0 and 1, shape (n_samples, n_units). Also what
-        `to_pynapple`, `to_spikeinterface` and `to_xarray` return, and objects of these kinds that others
-        made: see `from_pynapple`, `from_spikeinterface` and `from_xarray`.
-    sampling_period : float, optional
-        Seconds a sample stands for. A raster, and a Block or Segment that this package made, know it;
-        other trains say it by their ``sampling_rate``, unless that is neo's default of 1 Hz. Arrays
-        default to 0.001.
+        more than a gigabyte. An array is boolean or of 0 and 1, shape (n_samples, n_units); so are a
+        tensor of torch, TensorFlow or JAX and a pandas DataFrame, whose column labels become a column of
+        the unit table. Also Elephant's ``BinnedSpikeTrain`` and ``Trials`` (one trial after the other,
+        with a column ``trial`` in the sample table), what `to_pynapple`, `to_spikeinterface` and
+        `to_xarray` return, and objects of these kinds that others made: see `from_pynapple`,
+        `from_spikeinterface` and `from_xarray`.
+    sampling_period : float or quantities.Quantity, optional
+        Seconds per sample. A raster, and a Block or Segment that this package made, know it; other
+        trains say it by their ``sampling_rate``, unless that is neo's default of 1 Hz. Arrays default to
+        0.001.
+    bin_size : float or quantities.Quantity, optional
+        For trains of Neo and Elephant whose times lie on no grid: make bins of so many seconds, from
+        ``t_start`` on, the raster's samples. A spike on the edge of two bins belongs to the later one.
+        Spikes after the last whole bin are left out, with a warning that says how many.
+    binary : {"raise", "clip"}
+        Whether several spikes of a unit in one bin are an error or become one; how many did is the
+        raster's annotation ``n_spikes_clipped``, and a warning.
+    t_stop_spikes : {"raise", "drop", "keep"}
+        What to do with spikes at ``t_stop``, which lies one sample beyond the last: refuse them, leave
+        them out, or add a sample for them.
 
     Returns
     -------
@@ -70,12 +95,20 @@ def as_raster(source: RasterLike, *, sampling_period: float | None = None) -> Sp
         If nothing here knows how to read the object.
     ValueError
         If a spike lies off the sample grid (the message names unit and time), the trains differ in
-        span, or the sampling period is unknown or contradicts the source's own.
+        span, the sampling period is unknown or contradicts the source's own, or an option is given to a
+        source that it is not for.
+
+    Warns
+    -----
+    UserWarning
+        If something that comes with the trains has no place in a raster; the message names it.
 
     Notes
     -----
-    Samples count from the start of the trains: sample 0 begins at their ``t_start``, which a raster does
-    not keep. What is made of a raster starts at 0.
+    Samples count from the start of the trains: sample 0 begins at their ``t_start``, which is the
+    annotation ``t_start``, in seconds, unless it is 0. Names, descriptions and annotations of trains are
+    columns of the unit table; an annotation with a physical unit is a column whose name ends in it,
+    ``depth (um)``. `to_block` turns them back.
 
     Examples
     --------
@@ -83,28 +116,49 @@ def as_raster(source: RasterLike, *, sampling_period: float | None = None) -> Sp
     >>> a2n.as_raster(np.eye(4, dtype=bool)).n_units
     4
     """
-    if sampling_period is not None:
-        sampling_period = check_period(sampling_period)
+    period = None if sampling_period is None else check_period(sampling_period)
+    options = _check_options(bin_size, binary, t_stop_spikes)
+    if "bin_size" in options and period is not None:
+        raise ValueError("pass sampling_period, for times on a grid, or bin_size, for others, not both")
     if isinstance(source, (StoredRaster, str, PathLike)):
         source = _load(as_recording(source))
+    roots = _module_roots(source)
+    if options and not set(roots) & set(_BINNED):
+        raise ValueError(
+            f"{', '.join(options)} must be left out but for spike times of Neo or Elephant, got a "
+            f"{type(source).__name__}"
+        )
     if isinstance(source, SpikeRaster):
-        if sampling_period not in (None, source.sampling_period):
+        if period is not None and not math.isclose(period, source.sampling_period, rel_tol=1e-9):
             raise ValueError(
                 f"sampling_period is {source.sampling_period} s in this raster, got {sampling_period}"
             )
         return source
-    roots = _module_roots(source)
     if convert := _find_converter(roots):
-        found = convert(source, sampling_period=sampling_period)
+        found = convert(source, sampling_period=period, **options)
         if not isinstance(found, SpikeRaster):
             raise TypeError(f"the converter of {roots[0]} must return a SpikeRaster, got {found!r:.80}")
         return found
-    if isinstance(source, np.ndarray) or (isinstance(source, list) and source):
-        return SpikeRaster.from_dense(source, sampling_period=sampling_period or 0.001)
+    if hasattr(source, "__array__") or (isinstance(source, list) and source):
+        return SpikeRaster.from_dense(as_dense(source), sampling_period=period or 0.001)
     raise TypeError(
         "expected a SpikeRaster, a neo.Block, Segment or list of SpikeTrain, or a boolean array of "
         f"shape (n_samples, n_units); got {source!r:.80} ({type(source).__name__})"
     )
+
+
+def _check_options(bin_size: Any, binary: str, t_stop_spikes: str) -> dict[str, Any]:
+    """Those that are said."""
+    check_choice(binary, "binary", ("raise", "clip"))
+    check_choice(t_stop_spikes, "t_stop_spikes", ("raise", "drop", "keep"))
+    options: dict[str, Any] = {}
+    if bin_size is not None:
+        options["bin_size"] = check_period(bin_size, "bin_size")
+    if binary != "raise":
+        options["binary"] = binary
+    if t_stop_spikes != "raise":
+        options["t_stop_spikes"] = t_stop_spikes
+    return options
 
 
 def _load(stored: SpikeRaster | StoredRaster) -> SpikeRaster:

@@ -61,8 +61,8 @@ def concat(
                 f"{raster.sampling_period} s"
             )
         if annotations is None:
-            _check_same_annotations(first.annotations, raster.annotations)
-    kept = first.annotations if annotations is None else annotations
+            _check_same_annotations(*(_drop_start(one.annotations, over) for one in (first, raster)))
+    kept = _join_annotations(rasters, over) if annotations is None else annotations
     return (_over_layers if over == "layers" else _over_samples)(rasters, kept)
 
 
@@ -106,6 +106,27 @@ def _over_samples(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) ->
         sampling_period=first.sampling_period,
         annotations=annotations,
     )
+
+
+def _drop_start(annotations: Mapping[str, Any], over: str) -> Mapping[str, Any]:
+    """Without ``t_start``, which stretches of a recording each have their own of."""
+    if over == "layers":
+        return annotations
+    return {key: value for key, value in annotations.items() if key != raster_tables.T_START}
+
+
+def _join_annotations(rasters: Sequence[SpikeRaster], over: str) -> Mapping[str, Any]:
+    """Those of the first; its ``t_start`` only where each part begins when the one before ends."""
+    first = rasters[0].annotations
+    start = first.get(raster_tables.T_START)
+    if over == "layers" or not isinstance(start, float):
+        return _drop_start(first, over)
+    for raster in rasters:
+        said = raster.annotations.get(raster_tables.T_START)
+        if not isinstance(said, float) or abs(said - start) > 1e-6 * raster.sampling_period:
+            return _drop_start(first, over)
+        start += raster.n_samples * raster.sampling_period
+    return first
 
 
 def _check_same_annotations(a: Mapping[str, Any], b: Mapping[str, Any]) -> None:

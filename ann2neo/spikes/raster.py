@@ -15,7 +15,7 @@ from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import as_bits, as_indices, check_count, check_period
 from ann2neo.spikes.progress import track
 from ann2neo.spikes.raster_tables import LazyTable
-from ann2neo.spikes.typing import Bits, Ints, Words
+from ann2neo.spikes.typing import Bits, Ints, TimeLike, Words
 from ann2neo.spikes.words import WORD, freeze, is_frozen, n_words
 
 
@@ -42,7 +42,7 @@ class SpikeRaster:
         A row per sample, with the column ``sample_index`` (int, place in the data set) and where
         known ``label`` and ``dataset_split``. Default: ``sample_index`` 0, 1, …
     sampling_period : float
-        Seconds a sample stands for, positive.
+        Seconds per sample, positive, or a time with its unit (quantities).
     annotations : mapping, optional
         Flat description of the recording: str keys; str, bool, int, finite float, None or flat lists
         of these.
@@ -86,7 +86,7 @@ class SpikeRaster:
         units: pd.DataFrame | LazyTable | None = None,
         samples: pd.DataFrame | LazyTable | None = None,
         *,
-        sampling_period: float = 0.001,
+        sampling_period: TimeLike = 0.001,
         annotations: Mapping[str, Any] | None = None,
     ) -> None:
         n_samples = check_count(n_samples, "n_samples")
@@ -141,7 +141,7 @@ class SpikeRaster:
 
     @property
     def sampling_period(self) -> float:
-        """Seconds a sample stands for."""
+        """Seconds per sample."""
         return self._sampling_period
 
     @property
@@ -167,7 +167,7 @@ class SpikeRaster:
         units: pd.DataFrame | None = None,
         samples: pd.DataFrame | None = None,
         *,
-        sampling_period: float = 0.001,
+        sampling_period: TimeLike = 0.001,
         annotations: Mapping[str, Any] | None = None,
     ) -> SpikeRaster:
         """Pack a boolean array.
@@ -259,10 +259,12 @@ class SpikeRaster:
             chosen = chosen[as_indices(units, chosen.size, "units")]
         words = self._words if chosen.size == self.n_units and units is None else self._words[chosen]
         n_samples, sample_table = self.n_samples, self._sample_table
+        annotations = self._annotations
         if samples is not None:
             order = as_indices(samples, self.n_samples, "samples")
             n_samples = order.size
             sample_table = raster_tables.take_rows(self._sample_table, order)
+            annotations = raster_tables.shift_start(annotations, order, self._sampling_period)
             gathered = np.empty((len(words), n_words(n_samples)), np.uint64)
             kernels.gather(words, order, gathered)
             words = gathered
@@ -272,7 +274,7 @@ class SpikeRaster:
             raster_tables.take_rows(self._unit_table, chosen),
             sample_table,
             sampling_period=self._sampling_period,
-            annotations=self._annotations,
+            annotations=annotations,
         )
 
     def _units_of_layers(self, layer: str | Sequence[str] | None) -> Ints:

@@ -29,6 +29,9 @@ SAMPLES = {"sample_index": "int"}
 _TEXT = pd.Series([], dtype="str").dtype
 """pandas' own type of text, whichever this version prefers; object in the oldest."""
 
+T_START = "t_start"
+"""Annotation that says when sample 0 began, in seconds, where a recording does not begin at 0."""
+
 _KINDS = {"i": "int", "f": "float", "b": "bool", "O": "str"}
 
 
@@ -165,6 +168,22 @@ def check_annotations(annotations: Mapping[str, Any] | None) -> Mapping[str, Any
             raise TypeError(f"annotations keys must be non-empty str, got {key!r}")
         plain[key] = _plain(value, key)
     return MappingProxyType(plain)
+
+
+def shift_start(
+    annotations: Mapping[str, Any], samples: range | npt.NDArray[np.int64], period: float
+) -> Mapping[str, Any]:
+    """Annotations of some samples of a recording: its ``t_start``, if it says one, is that of the first.
+
+    Samples that are no stretch of it have no common ``t_start``.
+    """
+    start = annotations.get(T_START)
+    if not isinstance(start, float) or not len(samples):
+        return annotations
+    first = int(samples[0])
+    if isinstance(samples, range) or np.array_equal(samples, np.arange(first, first + len(samples))):
+        return {**annotations, T_START: start + first * period}
+    return {key: value for key, value in annotations.items() if key != T_START}
 
 
 def copy_annotations(annotations: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -42,6 +42,16 @@ class SpikeTrainLike(Protocol):
         """When it ends."""
 
 
+class QuantityLike(Protocol):
+    """A time of the package quantities."""
+
+    def rescale(self, units: Any) -> Any:
+        """The same time in another unit."""
+
+
+TimeLike: TypeAlias = float | QuantityLike
+"""A number of seconds, or a time with its unit."""
+
 Bits: TypeAlias = npt.NDArray[np.bool_]
 Words: TypeAlias = npt.NDArray[np.uint64]
 Floats: TypeAlias = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ from typing import Any
 def check_number(value: Any, name: str, domain: str, *, above: float | None = None) -> float:
     """`value` as a finite float of at least 0, or larger than `above`.
 
-    A quantity with a unit is refused: as a float, 5 ms would pass for 5 seconds.
+    A quantity with a unit is refused, since as a float 5 ms would pass for 5 seconds: see `as_seconds`.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {domain}, got {value!r:.80}")

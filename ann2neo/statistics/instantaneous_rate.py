@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import signal, special
 
+from ann2neo.spikes.argument_checks import as_seconds
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import unpack_samples
-from ann2neo.spikes.typing import RasterLike
+from ann2neo.spikes.typing import RasterLike, TimeLike
 from ann2neo.statistics.accumulator_checks import check_number
 
 _VALUES_AT_ONCE = 2**21
@@ -51,7 +52,7 @@ KERNELS = tuple(_SHAPES)
 def instantaneous_rate(
     raster: RasterLike,
     kernel: str,
-    bandwidth: float,
+    bandwidth: TimeLike,
     *,
     cutoff: float = 5.0,
     center_kernel: bool = True,
@@ -65,8 +66,8 @@ def instantaneous_rate(
     kernel : {"rectangular", "triangular", "epanechnikovlike", "gaussian", "laplacian", "exponential", \
 "alpha"}
         Those of ``elephant.kernels``; the last two look back only, but for `center_kernel`.
-    bandwidth : float
-        Standard deviation of the kernel (Elephant's sigma) in seconds, positive.
+    bandwidth : float or quantities.Quantity
+        Standard deviation of the kernel (Elephant's sigma), positive; numbers are seconds.
     cutoff : float
         Kernels end this many standard deviations on either side of their center. At least 3; for
         rectangular √3, triangular √6, epanechnikovlike √5.
@@ -111,10 +112,11 @@ def instantaneous_rate(
     shape = _check_shape(kernel, cutoff)
     if border_correction and kernel != "gaussian":
         raise ValueError(f"border_correction must be False but for the gaussian kernel, got {kernel!r}")
-    bandwidth = check_number(bandwidth, "bandwidth", "a positive number of seconds", above=0)
+    said = as_seconds(bandwidth, "bandwidth")
+    width = check_number(said, "bandwidth", "a positive number of seconds", above=0)
     raster = as_raster(raster)
-    sigma = bandwidth / raster.sampling_period
-    weights = _weights(shape, sigma, cutoff, center_kernel, raster.n_samples) / bandwidth
+    sigma = width / raster.sampling_period
+    weights = _weights(shape, sigma, cutoff, center_kernel, raster.n_samples) / width
     rates = np.empty((raster.n_units, raster.n_samples))
     at_once = max(1, _VALUES_AT_ONCE // raster.n_samples)
     for first in range(0, raster.n_units, at_once):

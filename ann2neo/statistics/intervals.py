@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ann2neo.spikes import kernels
+from ann2neo.spikes.argument_checks import as_seconds
 from ann2neo.spikes.as_raster import as_raster, as_recording
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.typing import RasterLike
+from ann2neo.spikes.typing import RasterLike, TimeLike
 from ann2neo.statistics import interval_kernels
 from ann2neo.statistics.accumulator import Accumulator
 from ann2neo.statistics.accumulator_checks import check_number
@@ -111,7 +112,7 @@ def lv(raster: RasterLike) -> np.ndarray:
     return 3 * _mean_of_pairs(raster, _LV)
 
 
-def lvr(raster: RasterLike, *, R: float = 0.0) -> np.ndarray:  # noqa: N803
+def lvr(raster: RasterLike, *, R: TimeLike = 0.0) -> np.ndarray:  # noqa: N803
     """Revised local variation, which allows for a refractory period `R` (Shinomoto et al. 2009).
 
     3 × the mean of ((d' − d) / (d' + d))² (1 + 4R / (d' + d)).
@@ -119,9 +120,9 @@ def lvr(raster: RasterLike, *, R: float = 0.0) -> np.ndarray:  # noqa: N803
     Parameters
     ----------
     raster : SpikeRaster or what `as_raster` takes
-    R : float
-        Refractoriness constant in seconds, at least 0. Elephant's default of 5 ms suits neurons; the
-        units of a network have no refractory period, hence 0, where this is `lv`.
+    R : float or quantities.Quantity
+        Refractoriness constant, at least 0; numbers are seconds. Elephant's default of 5 ms suits
+        neurons; the units of a network have no refractory period, hence 0, where this is `lv`.
 
     Returns
     -------
@@ -134,7 +135,7 @@ def lvr(raster: RasterLike, *, R: float = 0.0) -> np.ndarray:  # noqa: N803
     >>> a2n.lvr(np.array([[1], [0], [0], [1], [1]]), R=0.001)
     array([1.5])
     """
-    refractoriness = check_number(R, "R", "a finite number of seconds, at least 0")
+    refractoriness = check_number(as_seconds(R, "R"), "R", "a finite number of seconds, at least 0")
     raster = as_recording(raster)
     return _seen(raster).lvr(refractoriness / raster.sampling_period)
 

@@ -84,7 +84,9 @@ def test_sampling_period_out_of_range(period):
     "period", ["0.001", True, np.True_, None, [1], 1j, np.complex128(1), decimal.Decimal(1)]
 )
 def test_sampling_period_of_wrong_type(period):
-    with pytest.raises(TypeError, match=r"sampling_period must be a number of seconds, got "):
+    with pytest.raises(
+        TypeError, match=r"sampling_period must be a number of seconds or a time with a unit, got "
+    ):
         SpikeRaster(WORDS, 3, sampling_period=period)
 
 

@@ -151,7 +151,8 @@ def test_refuses():
             "bandwidth must be a positive number of seconds, got inf",
         ),
         (("gaussian", "a"), {}, TypeError, "bandwidth must be a positive number of seconds, got 'a'"),
-        (("gaussian", 5 * pq.ms), {}, TypeError, "bandwidth must be a positive number of seconds"),
+        (("gaussian", 5 * pq.mV), {}, ValueError, "bandwidth must be one time, got "),
+        (("gaussian", -5 * pq.ms), {}, ValueError, "bandwidth must be a positive number of seconds"),
         (
             ("gaussian", 0.01),
             {"cutoff": 2.9},

@@ -143,7 +143,7 @@ def elephant_process(
         As for `elephant_surrogates`.
     on_grid : {"raise", "round"}
         As for `elephant_surrogates`. These processes live in continuous time: ``"raise"`` refuses every
-        spike of theirs. ``"round"`` loses some of them, of a Poisson process with λ spikes a
+        spike of theirs. ``"round"`` loses some of them, of a Poisson process with λ spikes per
         sample a share of 1 − (1 − exp(−λ)) / λ.
     **options
         Of the process, as Elephant names them.
@@ -238,7 +238,7 @@ def _surrogate(
     n_off_grid, n_collisions = np.zeros((2, raster.n_units), np.int64)
     dt = raster.sampling_period * 1000
     for unit, train in enumerate(trains):
-        places = train.magnitude / dt
+        places = (train.magnitude - float(train.t_start.magnitude)) / dt
         # Elephant leaves spikes at t_stop, half a sample or more from the last one.
         samples = np.clip(np.rint(places), 0, raster.n_samples - 1).astype(np.int64)
         distinct = np.unique(samples)
@@ -259,6 +259,8 @@ def _dressed(train: neo.SpikeTrain, original: neo.SpikeTrain) -> neo.SpikeTrain:
         t_stop=original.t_stop,
         sampling_rate=original.sampling_rate,
         name=original.name,
+        description=original.description,
+        file_origin=original.file_origin,
         **original.annotations,
     )
 

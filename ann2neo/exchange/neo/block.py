@@ -8,31 +8,34 @@ from typing import Any
 
 import neo
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import quantities as pq
 
 from ann2neo.exchange.columns import plain_array
 from ann2neo.exchange.configuration import CONFIGURATION, configuration_of_all, description
+from ann2neo.exchange.neo.segment_metadata import ABOUT, write_about
 from ann2neo.exchange.neo.segments import (
     SAMPLE_ARGUMENTS,
     SAMPLES,
     SEGMENT_ARGUMENTS,
-    TRAIN_ARGUMENTS,
     configuration_of,
     from_segment,
-    neo_keys,
 )
-from ann2neo.exchange.neo.trains import from_trains
+from ann2neo.exchange.neo.train_metadata import neo_keys, write_units
+from ann2neo.exchange.neo.trains import Binning, from_trains
 from ann2neo.exchange.neo.trials import join_trials, split_trials
 from ann2neo.spikes import kernels
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.raster_tables import T_START
+from ann2neo.spikes.typing import RasterLike
 
 _BLOCK = 2**20
 """Spikes that share one array: a single train that is kept keeps no more than some 8 MB with it."""
 
 
-def to_spiketrains(raster: Any) -> list[neo.SpikeTrain]:
+def to_spiketrains(raster: RasterLike) -> list[neo.SpikeTrain]:
     """Spike trains of a raster, a plain list as Elephant takes it.
 
     Parameters
@@ -42,10 +45,13 @@ def to_spiketrains(raster: Any) -> list[neo.SpikeTrain]:
     Returns
     -------
     list of neo.SpikeTrain
-        One a unit, named ``layer/unit_index``, annotated with the row of the unit table. Times are
-        float64 milliseconds: sample ``k`` spikes at ``k * sampling_period``, the train runs from 0 to
-        ``n_samples * sampling_period`` and has ``sampling_rate = 1 / sampling_period``. A column named
-        like an argument of `neo.SpikeTrain` (``name``, ``units``, …) gets an underscore: ``name_``.
+        One per unit, annotated with the row of the unit table. Its columns ``name``, ``description`` and
+        ``file_origin`` are the trains' own; without such a column the name is ``layer/unit_index``. A
+        column of real numbers whose name ends in a physical unit, ``depth (um)``, becomes a quantity.
+        Times are float64 milliseconds: sample ``k`` spikes at ``k * sampling_period``, the train runs
+        from 0 to ``n_samples * sampling_period`` and has ``sampling_rate = 1 / sampling_period``; if the
+        raster has the annotation ``t_start``, in seconds, from there on. Any other column named like an
+        argument of `neo.SpikeTrain` (``units``, …) gets an underscore: ``units_``.
 
     Examples
     --------
@@ -56,13 +62,18 @@ def to_spiketrains(raster: Any) -> list[neo.SpikeTrain]:
     """
     raster = as_raster(raster)
     dt = raster.sampling_period * 1000
-    units = raster.units
-    records = units.rename(columns=neo_keys(units, TRAIN_ARGUMENTS)).to_dict("records")
+    attributes, records = write_units(raster.units)
     trains: list[neo.SpikeTrain] = []
     counts = raster.spike_counts
     for block in _blocks(counts):
-        trains += _train_block(raster, block, counts, dt, records)
+        trains += _train_block(raster, block, counts, dt, attributes, records)
     return trains
+
+
+def start_of(raster: SpikeRaster) -> float:
+    """When the recording began, in ms: what `as_raster` kept of the trains it was made of."""
+    said = raster.annotations.get(T_START)
+    return 1000.0 * said if isinstance(said, float) else 0.0
 
 
 def _blocks(counts: np.ndarray) -> Iterator[range]:
@@ -73,7 +84,12 @@ def _blocks(counts: np.ndarray) -> Iterator[range]:
 
 
 def _train_block(
-    raster: SpikeRaster, units: range, counts: np.ndarray, dt: float, records: list[dict[str, Any]]
+    raster: SpikeRaster,
+    units: range,
+    counts: npt.NDArray[np.int64],
+    dt: float,
+    attributes: list[dict[str, Any]],
+    records: list[dict[str, Any]],
 ) -> list[neo.SpikeTrain]:
     """Trains of some units as slices of one: Neo checks units and range once, not once a train, which
     is ten times as fast. What slices share is made each train's own."""
@@ -81,32 +97,35 @@ def _train_block(
     times = np.empty(edges[-1])
     for unit, first, last in zip(units, edges[:-1], edges[1:], strict=True):
         kernels.spike_indices(raster.words[unit], times[first:last])
+    start = start_of(raster)
+    times = times * dt if dt != 1.0 else times
     whole = neo.SpikeTrain(
-        times * dt if dt != 1.0 else times,
-        t_start=0.0,
-        t_stop=raster.n_samples * dt,
+        times + start if start else times,
+        t_start=start,
+        t_stop=start + raster.n_samples * dt,
         units=pq.ms,
         sampling_rate=pq.Quantity(1000 / dt, pq.Hz),
     )
     trains = []
     for unit, first, last in zip(units, edges[:-1], edges[1:], strict=True):
         train = whole[first:last]
-        train.annotations = record = records[unit]
-        train.name = f"{record['layer']}/{record['unit_index']}"
+        train.annotations = records[unit]
+        for attribute, text in attributes[unit].items():
+            setattr(train, attribute, text)
         train.t_start, train.t_stop = whole.t_start.copy(), whole.t_stop.copy()
         train.sampling_rate = whole.sampling_rate.copy()
         trains.append(train)
     return trains
 
 
-def to_block(rasters: Any) -> neo.Block:
+def to_block(rasters: RasterLike | Mapping[Any, RasterLike]) -> neo.Block:
     """A network's recordings as a `neo.Block`.
 
     Parameters
     ----------
     rasters : SpikeRaster, what `as_raster` takes, or a mapping of name to raster
-        A mapping gives a Segment a raster, named by its key, for example one a data split. Without one
-        the Segment is named by the data split, if the sample table says just one, or "recording". A
+        A mapping gives a Segment per raster, named by its key, for example one per data split. Without
+        one the Segment is named by the data split, if the sample table says just one, or "recording". A
         raster that shows its samples in several trials (column ``trial`` of its sample table), one after
         another, gives a Segment per trial, named ``"trial 0"``, ``"trial 1"``, …, each from time 0, as
         Elephant's functions over trials take them.
@@ -114,8 +133,9 @@ def to_block(rasters: Any) -> neo.Block:
     Returns
     -------
     neo.Block
-        A Segment a recording with its spike trains and an Epoch ``"samples"``: one interval a sample,
-        labeled where labels are known, the sample table in ``array_annotations``. A Group per layer.
+        A Segment per recording with its spike trains and an Epoch ``"samples"``: one interval per
+        sample, labeled where labels are known, the sample table in ``array_annotations``. A Group per
+        layer.
         The raster's annotations are the Segment's, with an underscore where they are named like an
         argument of `neo.Segment` (``name_``, ``index_``, …). The Block's annotation ``"ann2neo"`` holds
         the configuration as JSON, from which `from_block` gives back an equal raster.
@@ -136,14 +156,21 @@ def to_block(rasters: Any) -> neo.Block:
     recordings = named(rasters)
     if not isinstance(rasters, Mapping):
         recordings = split_trials(recordings)
-    first = next(iter(recordings.values()))
-    block = neo.Block(name=str(first.annotations.get("network", "network")))
+    first = next(iter(recordings.values())).annotations
+    block = neo.Block(
+        name=str(first.get("block_name", first.get("network", "network"))),
+        **write_about(first, "block"),
+    )
     groups: dict[str, neo.Group] = {}
     for name, raster in recordings.items():
         keys = neo_keys(raster.annotations, SEGMENT_ARGUMENTS)
         # None says nothing in Neo, and NIX refuses it.
-        said = {keys[key]: value for key, value in raster.annotations.items() if value is not None}
-        segment = neo.Segment(name=name, **said)
+        said = {
+            keys[key]: value
+            for key, value in raster.annotations.items()
+            if value is not None and key not in ABOUT
+        }
+        segment = neo.Segment(name=name, **write_about(raster.annotations, "segment"), **said)
         trains = to_spiketrains(raster)
         segment.spiketrains.extend(trains)
         segment.epochs.append(_samples_epoch(raster))
@@ -171,7 +198,8 @@ def from_block(block: neo.Block, segment: int | str | None = None) -> SpikeRaste
     Returns
     -------
     SpikeRaster
-        Sample 0 begins at the ``t_start`` of the trains, which a raster does not keep.
+        Sample 0 begins at the ``t_start`` of the trains, in seconds the annotation ``t_start`` unless
+        it is 0.
 
     Raises
     ------
@@ -194,26 +222,28 @@ def from_block(block: neo.Block, segment: int | str | None = None) -> SpikeRaste
     if joined is not None:
         return joined
     chosen = chosen_segment(block, segment)
-    return from_segment(chosen, configuration_of(chosen, block), None)
+    return from_segment(chosen, configuration_of(chosen, block), None, Binning())
 
 
-def raster_from_neo(source: Any, *, sampling_period: float | None = None) -> SpikeRaster:
+def raster_from_neo(source: Any, *, sampling_period: float | None = None, **options: Any) -> SpikeRaster:
     """What `as_raster` calls for Blocks, Segments, SpikeTrains and lists of these."""
+    binning = Binning(**options)
     if isinstance(source, neo.Block):
         joined = join_trials(source) if sampling_period is None else None
         if joined is not None:
             return joined
         segment = chosen_segment(source, None)
-        return from_segment(segment, configuration_of(segment, source), sampling_period)
+        return from_segment(segment, configuration_of(segment, source), sampling_period, binning)
     if isinstance(source, neo.Segment):
-        return from_segment(source, configuration_of(source, source.block), sampling_period)
+        known = configuration_of(source, source.block)
+        return from_segment(source, known, sampling_period, binning)
     if isinstance(source, neo.SpikeTrain):
-        return from_trains([source], sampling_period)
+        return from_trains([source], sampling_period, binning)
     if not isinstance(source, Iterable):
         raise TypeError(
             f"expected a Block, Segment, SpikeTrain or list of SpikeTrain, got a {type(source).__name__}"
         )
-    return from_trains(list(source), sampling_period)
+    return from_trains(list(source), sampling_period, binning)
 
 
 def named(rasters: Any) -> dict[str, SpikeRaster]:
@@ -224,7 +254,8 @@ def named(rasters: Any) -> dict[str, SpikeRaster]:
         raster = as_raster(rasters)
         samples = raster.samples
         splits = set(samples["dataset_split"]) if "dataset_split" in samples else set()
-        return {str(splits.pop()) if len(splits) == 1 else "recording": raster}
+        otherwise = str(raster.annotations.get("segment_name", "recording"))
+        return {str(splits.pop()) if len(splits) == 1 else otherwise: raster}
     if not rasters:
         raise ValueError("rasters must hold at least one raster, got an empty mapping")
     found = {str(name): as_raster(raster) for name, raster in rasters.items()}
@@ -239,7 +270,7 @@ def _samples_epoch(raster: SpikeRaster) -> neo.Epoch:
     labels = samples["label"] if "label" in samples else pd.Series([""] * len(samples))
     keys: dict[Any, str] = neo_keys(samples, SAMPLE_ARGUMENTS)
     return neo.Epoch(
-        times=np.arange(raster.n_samples) * dt,
+        times=start_of(raster) + np.arange(raster.n_samples) * dt,
         durations=np.full(raster.n_samples, dt),
         labels=labels.astype(str).to_numpy(dtype="U"),
         units=pq.ms,

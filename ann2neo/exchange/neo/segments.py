@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
 from typing import Any
 
 import neo
@@ -12,32 +11,19 @@ import pandas as pd
 
 from ann2neo.exchange.configuration import CONFIGURATION, known_period, read_configuration_of_all
 from ann2neo.exchange.grid import OFF_GRID
-from ann2neo.exchange.neo.trains import from_trains, milliseconds
+from ann2neo.exchange.neo.segment_metadata import read_about, warn_of_the_rest
+from ann2neo.exchange.neo.train_metadata import neo_keys, stored_units
+from ann2neo.exchange.neo.trains import Binning, from_trains, milliseconds
 from ann2neo.spikes.raster import SpikeRaster, default_samples
-from ann2neo.spikes.raster_tables import check_annotations
+from ann2neo.spikes.raster_tables import T_START
 
 SAMPLES = "samples"
 """Name of the Epoch that holds the sample table."""
 
 _RECORDING = ("segment", "n_samples", "unit_columns", "sample_columns")
 
-# Neo takes annotations as keyword arguments: one named like an argument would set that instead, or keep
-# the object from being unpickled.
-TRAIN_ARGUMENTS = {*inspect.signature(neo.SpikeTrain.__new__).parameters, "self"}
 SEGMENT_ARGUMENTS = set(inspect.signature(neo.Segment.__init__).parameters)
 SAMPLE_ARGUMENTS = set(inspect.signature(neo.Epoch.array_annotate).parameters) - {"array_annotations"}
-
-
-def neo_keys(names: Iterable[Any], arguments: set[str]) -> dict[str, str]:
-    """Name → name of the annotation in Neo, another one where Neo has an argument of that name."""
-    names = list(names)
-    keys = {}
-    for name in names:
-        key = name
-        while key in arguments or (key != name and key in names):
-            key += "_"
-        keys[name] = key
-    return keys
 
 
 def configuration_of(segment: neo.Segment, block: neo.Block | None) -> dict[str, Any] | None:
@@ -60,17 +46,34 @@ def configuration_of(segment: neo.Segment, block: neo.Block | None) -> dict[str,
 
 
 def from_segment(
-    segment: neo.Segment, configuration: dict[str, Any] | None, sampling_period: float | None
+    segment: neo.Segment,
+    configuration: dict[str, Any] | None,
+    sampling_period: float | None,
+    binning: Binning,
 ) -> SpikeRaster:
     """The raster of a Segment, with what its Block's configuration says about it, if anything."""
+    trains = list(segment.spiketrains)
     if configuration is None:
-        raster = from_trains(list(segment.spiketrains), sampling_period)
-        units, annotations = raster.units, _plain_annotations(segment)
+        raster = from_trains(trains, sampling_period, binning)
+        units, annotations = raster.units, {**read_about(segment), **raster.annotations}
     else:
+        if binning.bin_size is not None:
+            raise ValueError(
+                f"segment {segment.name!r} is a recording in samples of "
+                f"{configuration['sampling_period']} s with a table of them, which bins would lose: "
+                "bin its trains alone, as_raster(list(segment.spiketrains), bin_size=…)"
+            )
         known = known_period(sampling_period, configuration["sampling_period"], "recording")
-        raster = from_trains(list(segment.spiketrains), known)
-        units = _stored_units(raster, segment.spiketrains, configuration)
-        annotations = configuration["annotations"]
+        raster = from_trains(trains, known, binning)
+        name, n_samples = configuration["segment"], configuration["n_samples"]
+        if raster.n_samples != n_samples:
+            raise ValueError(
+                f"segment {name!r} was recorded with {n_samples} samples, its trains span "
+                f"{raster.n_samples}; for these trains alone use as_raster(list(segment.spiketrains))"
+            )
+        units = stored_units(trains, configuration["unit_columns"], f"segment {name!r}")
+        annotations = _stored_annotations(raster, configuration)
+    warn_of_the_rest(segment, SAMPLES, set(units["layer"]))
     return SpikeRaster(
         raster.words,
         raster.n_samples,
@@ -81,37 +84,13 @@ def from_segment(
     )
 
 
-def _stored_units(
-    raster: SpikeRaster, trains: Iterable[neo.SpikeTrain], configuration: dict[str, Any]
-) -> pd.DataFrame:
-    """The unit table as it was recorded, from the trains' annotations."""
-    name, n_samples = configuration["segment"], configuration["n_samples"]
-    if raster.n_samples != n_samples:
-        raise ValueError(
-            f"segment {name!r} was recorded with {n_samples} samples, its trains span "
-            f"{raster.n_samples}; for these trains alone use as_raster(list(segment.spiketrains))"
-        )
-    units = raster.units
-    keys = neo_keys(configuration["unit_columns"], TRAIN_ARGUMENTS)
-    everywhere = set.intersection(*(set(train.annotations) for train in trains)) & set(units)
-    missing = [key for key in keys.values() if key not in everywhere]
-    if missing:
-        raise ValueError(
-            f"segment {name!r} was recorded with the unit column {missing[0]!r}, its trains do not all "
-            "have this annotation; for these trains alone use as_raster(list(segment.spiketrains))"
-        )
-    return units[list(keys.values())].set_axis(list(keys), axis=1)
-
-
-def _plain_annotations(segment: neo.Segment) -> dict[str, Any]:
-    """Those annotations of a foreign Segment that a raster can hold."""
-    plain: dict[str, Any] = {}
-    for key, value in segment.annotations.items():
-        try:
-            plain |= check_annotations({key: value})
-        except (TypeError, ValueError):
-            continue
-    return plain
+def _stored_annotations(raster: SpikeRaster, configuration: dict[str, Any]) -> dict[str, Any]:
+    """Annotations as they were recorded, but for a ``t_start`` that the trains have another of now."""
+    annotations = dict(configuration["annotations"])
+    now, then = raster.annotations.get(T_START, 0.0), annotations.get(T_START, 0.0)
+    if isinstance(then, float) and abs(now - then) > OFF_GRID * raster.sampling_period:
+        annotations[T_START] = now
+    return annotations
 
 
 def _sample_table(

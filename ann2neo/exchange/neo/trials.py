@@ -9,6 +9,7 @@ import neo
 import numpy as np
 
 from ann2neo.exchange.neo.segments import configuration_of, from_segment
+from ann2neo.exchange.neo.trains import Binning
 from ann2neo.spikes.concat import concat
 from ann2neo.spikes.raster import SpikeRaster
 
@@ -42,7 +43,7 @@ def join_trials(block: neo.Block) -> SpikeRaster | None:
         str(segment.name).startswith(f"{TRIAL} ") for segment in block.segments
     ):
         return None
-    parts = [from_segment(one, configuration_of(one, block), None) for one in block.segments]
+    parts = [from_segment(one, configuration_of(one, block), None, Binning()) for one in block.segments]
     for part, segment in zip(parts, block.segments, strict=True):
         trials: Any = part.samples[TRIAL].unique() if TRIAL in part.samples else []
         if len(trials) != 1 or _name_trial(trials[0]) != segment.name:

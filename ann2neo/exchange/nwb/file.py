@@ -31,7 +31,7 @@ from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.files.paths import as_path
 from ann2neo.spikes.files.whole_file import make_folder, write_whole
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.typing import PathLikeStr
+from ann2neo.spikes.typing import PathLikeStr, TimeLike
 
 COARSEST = 0.01
 """Seconds a sample may stand for before nwbinspector takes it for a mistake."""
@@ -163,7 +163,7 @@ def read_nwb(
     path: PathLikeStr,
     segment: int | str | None = None,
     *,
-    sampling_period: float | None = None,
+    sampling_period: TimeLike | None = None,
     isolated: bool = False,
 ) -> SpikeRaster:
     """The recording in an NWB file.
@@ -216,7 +216,7 @@ def read_nwb(
     return _choose(recordings, segment, path).raster
 
 
-def read_nwb_block(path: PathLikeStr, *, sampling_period: float | None = None) -> neo.Block:
+def read_nwb_block(path: PathLikeStr, *, sampling_period: TimeLike | None = None) -> neo.Block:
     """The recordings in an NWB file, or in a directory in DANDI's layout, as a `neo.Block`.
 
     Parameters
@@ -298,7 +298,7 @@ def _targets(path: Path, subject_id: str, names: list[str]) -> list[Path]:
     return [path / folder / file for file in files]
 
 
-def _recordings_in(path: Path, sampling_period: float | None, *, only_one: bool) -> list[Recording]:
+def _recordings_in(path: Path, sampling_period: TimeLike | None, *, only_one: bool) -> list[Recording]:
     period = None if sampling_period is None else check_period(sampling_period)
     if not path.is_dir():
         return [read_recording(path, period)]

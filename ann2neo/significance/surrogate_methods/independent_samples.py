@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ann2neo.significance.kernels import surrogates as draws
 from ann2neo.significance.surrogate_methods.bins import count_in_bins
 from ann2neo.significance.surrogate_methods.method import Draw, State, describe_method, draw_into_zeros
-from ann2neo.spikes.argument_checks import check_count
+from ann2neo.spikes.argument_checks import as_seconds, check_count
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.accumulator_checks import check_number
 
@@ -77,7 +77,7 @@ def smooth_profiles(raster: SpikeRaster, bandwidth: float) -> npt.NDArray[np.flo
     n_samples = raster.n_samples
     most = n_samples * raster.sampling_period
     domain = f"a positive number of seconds, up to the recording's {most:.6g}"
-    bandwidth = check_number(bandwidth, "bandwidth", domain, above=0)
+    bandwidth = check_number(as_seconds(bandwidth, "bandwidth"), "bandwidth", domain, above=0)
     if bandwidth > most:
         raise ValueError(f"bandwidth must be {domain}, got {bandwidth!r}")
     sigma = bandwidth / raster.sampling_period

@@ -81,13 +81,16 @@ class StoredRaster:
 
     @property
     def sampling_period(self) -> float:
-        """Seconds a sample stands for."""
+        """Seconds per sample."""
         return self._parts[0].sampling_period
 
     @property
     def annotations(self) -> Mapping[str, Any]:
         """Description of the recording, a read-only copy."""
-        return raster_tables.copy_annotations(self._parts[0].annotations)
+        said = self._parts[0].annotations
+        return raster_tables.copy_annotations(
+            raster_tables.shift_start(said, self._order, self.sampling_period)
+        )
 
     @property
     def layers(self) -> list[str]:
@@ -203,13 +206,14 @@ class StoredRaster:
         )
 
     def _make(self, words: Words, start: int, stop: int) -> SpikeRaster:
+        said, order = self._parts[0].annotations, self._order[start:stop]
         return SpikeRaster(
             freeze(np.ascontiguousarray(words)),
             stop - start,
             self._unit_table,
             LazyTable(lambda: self._read_samples(start, stop)),
             sampling_period=self.sampling_period,
-            annotations=self._parts[0].annotations,
+            annotations=raster_tables.shift_start(said, order, self.sampling_period),
         )
 
     def _cuts(self, most: int | None) -> Iterator[int]:

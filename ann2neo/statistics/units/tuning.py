@@ -13,7 +13,7 @@ import pandas as pd
 from ann2neo.extras import needed
 from ann2neo.spikes import raster_tables
 from ann2neo.spikes.argument_checks import check_choice, check_level, check_period
-from ann2neo.spikes.typing import Floats, Ints
+from ann2neo.spikes.typing import Floats, Ints, TimeLike
 
 InformationEstimator = Literal["miller-madow", "plug-in"]
 
@@ -194,13 +194,13 @@ class Tuning:
         }
         return _beside(repeated, columns)
 
-    def to_xarray(self, *, sampling_period: float = 0.001) -> Any:
+    def to_xarray(self, *, sampling_period: TimeLike = 0.001) -> Any:
         """Tuning curves as ``pynapple.compute_tuning_curves`` returns them.
 
         Parameters
         ----------
         sampling_period : float
-            Seconds a sample stands for.
+            Seconds per sample, or a time with its unit.
 
         Returns
         -------

@@ -48,7 +48,8 @@ class TestAsRaster:
         assert_array_equal(found.words, raster.words)
         assert found.layers == ["conv/1", "dense"]
         pd.testing.assert_frame_equal(found.samples, raster.samples)
-        assert dict(found.annotations) == {"network": "mlp", "seed": 3, "widths": [64, 10]}
+        said = {"network": "mlp", "seed": 3, "widths": [64, 10], "segment_name": "recording"}
+        assert dict(found.annotations) == said
 
     def test_boolean_array(self, dense):
         assert_array_equal(as_raster(dense).to_dense(), dense)
@@ -91,22 +92,30 @@ class TestAsRaster:
         assert_array_equal(as_raster(trains_at([1], [2])).units["unit_index"], [0, 1])
         assert as_raster(trains_at([1], [2])).layers == ["units"]
 
-    def test_annotations_that_not_every_train_has_are_left_out(self):
+    def test_annotations_that_not_every_train_has_are_left_out_with_a_warning(self):
         first, second = trains_at([1], [2], depth=3.5)
         first.annotate(area="V1", quality=1)
         second.annotate(quality="good")
-        assert list(as_raster([first, second]).units.columns) == ["layer", "unit_index", "depth"]
+        with pytest.warns(UserWarning, match="trains say as 'area', 'quality': it is left out"):
+            found = as_raster([first, second])
+        assert list(found.units.columns) == ["layer", "unit_index", "depth", "name"]
 
     def test_a_foreign_layer_that_is_a_number_does_not_count_as_a_name(self):
         trains = trains_at([1], [2], layer=4, unit_index=7)
         units = as_raster(trains).units
         assert list(units["layer"]) == ["units"] * 2
         assert list(units["unit_index"]) == [0, 1]
+        assert list(units["layer_"]) == [4, 4]
+        assert list(units["unit_index_"]) == [7, 7]
 
-    def test_foreign_annotations_of_a_segment_that_do_not_fit_are_left_out(self):
+    def test_foreign_annotations_of_a_segment_that_do_not_fit_are_left_out_with_a_warning(self):
         segment = neo.Segment(subject="M1", table={"a": 1}, gain=np.array([1.0, 2.0]), bad=float("nan"))
         segment.spiketrains.extend(trains_at([1]))
-        assert dict(as_raster(segment).annotations) == {"subject": "M1", "gain": [1.0, 2.0]}
+        with pytest.warns(
+            UserWarning, match=r"segment None and its block say as 'table', 'bad': it is left out"
+        ):
+            found = as_raster(segment)
+        assert dict(found.annotations) == {"subject": "M1", "gain": [1.0, 2.0]}
 
     def test_a_foreign_epoch_called_samples_that_is_another_thing(self):
         segment = neo.Segment()
@@ -174,7 +183,7 @@ class TestRefusals:
             ),
             (
                 trains_at([1], rate=1 * pq.Hz),
-                r"do not say their sampling period .*1 Hz\): use\s+as_raster",
+                r"do not say their sampling period .*1 Hz\): pass sampling_period=… to as_raster",
             ),
             (trains_at([1], rate=None), "do not say their sampling period"),
             (

@@ -217,7 +217,7 @@ class TestMetadata:
 
     def test_warns_of_what_a_raster_does_not_hold(self, block, raster, tmp_path):
         block.segments[0].events.append(neo.Event([1] * pq.s, labels=["x"]))
-        with pytest.warns(UserWarning, match="segment 'recording' has Event beside its spike trains"):
+        with pytest.warns(UserWarning, match="segment 'recording' has 1 Event beside its spike trains"):
             write_nwb(block, tmp_path / "one.nwb")
         assert read_nwb(tmp_path / "one.nwb") == raster
 
