@@ -11,12 +11,15 @@ import neo
 import numpy as np
 import quantities as pq
 
+from ann2neo.exchange.errors import MismatchError
 from ann2neo.exchange.neo.block import chosen_segment, raster_from_neo, to_block
 from ann2neo.exchange.neo.segments import SAMPLES
 from ann2neo.exchange.neo.train_metadata import ATTRIBUTES
 from ann2neo.exchange.recordings import named_recordings, printable, storable
+from ann2neo.exchange.seal import check_seal, seal_file
 from ann2neo.extras import needed
 from ann2neo.spikes.argument_checks import check_period
+from ann2neo.spikes.files.hdf5_checks import check_hdf5
 from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import TimeLike
@@ -97,6 +100,7 @@ def write_nix(source: Any, path: str | Path, *, overwrite: bool = False) -> Path
             _claim(temporary, size)
             with neo.NixIO(str(temporary), "ow") as file:
                 file.write_block(block)
+            seal_file(temporary)
         except (OSError, RuntimeError) as error:
             raise OSError(f"{path} could not be written: {error}") from error
     return path
@@ -140,6 +144,7 @@ def read_nix(
     ...     a2n.read_nix(path).spike_counts
     array([1, 1, 1, 1])
     """
+    period = None if sampling_period is None else check_period(sampling_period)
     block = _read_block(Path(path))
     try:
         carried = json.loads(block.annotations.pop(CARRIED, "{}"))
@@ -147,20 +152,31 @@ def read_nix(
             _put_back(one, carried.get(one.name, {}))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: its annotation {CARRIED!r}: {error!r}") from error
-    period = None if sampling_period is None else check_period(sampling_period)
-    return raster_from_neo(chosen_segment(block, segment), sampling_period=period)
+    chosen = chosen_segment(block, segment)
+    try:
+        return raster_from_neo(chosen, sampling_period=period)
+    except MismatchError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {error!r}") from error
 
 
 def _read_block(path: Path) -> neo.Block:
     nixio = needed("nixio", extra="nix")
     if not path.is_file():
         raise FileNotFoundError(f"no NIX file at {path}")
+    check_seal(path)
     try:
+        check_hdf5(path)
         with neo.NixIO(str(path), "ro") as file:
             blocks = file.read_all_blocks()
-    except (PermissionError, BlockingIOError):
+    except (PermissionError, BlockingIOError, MemoryError):
         raise
-    except (OSError, KeyError, RuntimeError, nixio.exceptions.InvalidFile) as error:
+    except (Exception, nixio.exceptions.InvalidFile) as error:
+        if isinstance(error, ValueError) and str(path) in str(error):
+            raise
         raise ValueError(f"{path} is not a NIX file, or is truncated or damaged: {error!r}") from error
     if len(blocks) != 1:
         raise ValueError(f"{path} must hold one Block, got {len(blocks)}; read it with neo.NixIO")
@@ -233,7 +249,7 @@ def _fits(key: str, value: Any) -> bool:
         return False
     if isinstance(value, pq.Quantity):
         # NixIO's own spelling of composed units is read as text.
-        return value.dimensionality.string.isalpha()
+        return str(value.dimensionality.string).isalpha()
     values = value if isinstance(value, list) else [value]
     if len({type(one) for one in values}) > 1 or any(one is None for one in values):
         return False

@@ -39,10 +39,11 @@ def check_seal(path: Path) -> None:
     with path.open("rb") as file:
         file.seek(size)
         end = file.read(_SIZE)
-        if end[: len(_MAGIC)] != _MAGIC or end[len(_MAGIC) : -4] != size.to_bytes(8, "little"):
+        if end[: len(_MAGIC)] != _MAGIC:
             return
         file.seek(0)
-        if _checksum(file, size) != int.from_bytes(end[-4:], "little"):
+        as_long = end[len(_MAGIC) : -4] == size.to_bytes(8, "little")
+        if not as_long or _checksum(file, size) != int.from_bytes(end[-4:], "little"):
             raise ValueError(f"{path} is damaged: its checksum does not match")
 
 

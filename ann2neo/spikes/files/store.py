@@ -23,7 +23,9 @@ from ann2neo.spikes.argument_checks import check_count, check_period, check_rang
 from ann2neo.spikes.files.paths import as_path, find_path
 from ann2neo.spikes.files.whole_file import check_target, write_whole
 from ann2neo.spikes.files.zarr_arrays import (
+    Identity,
     PlainStore,
+    ReplacedError,
     checksum,
     checksum_metadata,
     new_array,
@@ -39,6 +41,9 @@ FORMAT = "ann2neo.SpikeRaster"
 FORMAT_VERSION = 2
 """1 is read too: it had no checksum of the metadata."""
 
+_MOST_TIMES = 20
+"""That a store is read anew since another writer replaced it."""
+
 _OWN_FILES = re.compile(r"\.z(array|attrs|group|metadata)|zarr\.json|\d+(\.\d+)*|\.DS_Store")
 
 _T = TypeVar("_T")
@@ -50,18 +55,27 @@ def load(path: str | Path, make: Callable[..., _T], *, start: int = 0, stop: int
     It is called here, since what it refuses is a damaged store.
     """
     path = find_path(path, "raster", folder=True)
+    for _ in range(_MOST_TIMES):
+        # Read anew where another writer replaced it meanwhile.
+        with suppress(ReplacedError):
+            return _load(path, make, start, stop)
+    return _load(path, make, start, stop)
+
+
+def _load(path: Path, make: Callable[..., _T], start: int, stop: int | None) -> _T:
     with open_raster_store(path) as stored:
         attributes = read_attributes(path, stored)
         first, last = check_range(start, stop, attributes["n_samples"])
         with name_damage(path):
-            return _read(stored, attributes, make, first, last)
+            found = _read(stored, attributes, make, first, last)
+    return found
 
 
 @contextmanager
-def open_raster_store(path: Path) -> Iterator[PlainStore]:
+def open_raster_store(path: Path, identity: Identity | None = None) -> Iterator[PlainStore]:
     """`open_store`; what is no whole zip archive is a ValueError that names the path."""
     try:
-        with open_store(path) as stored:
+        with open_store(path, identity) as stored:
             yield stored
     except zipfile.BadZipFile as error:
         raise ValueError(f"{path} is not a raster's Zarr store, or is damaged: {error}") from error
@@ -263,6 +277,9 @@ def _check_store(path: Path) -> None:
     try:
         with open_store(path) as stored:
             is_store = stored.attributes().get("format") == FORMAT
+    except ReplacedError:
+        # By another writer of this package, which checked as well.
+        is_store = True
     except (FileNotFoundError, KeyError, ValueError, zipfile.BadZipFile):
         is_store = False
     if not is_store:

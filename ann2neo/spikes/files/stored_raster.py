@@ -16,6 +16,7 @@ from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import as_indices, check_count
 from ann2neo.spikes.files.paths import find_path
 from ann2neo.spikes.files.store import name_damage, open_raster_store, read_attributes, read_words
+from ann2neo.spikes.files.zarr_arrays import Identity, identify_store
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.raster_tables import LazyTable
 from ann2neo.spikes.typing import Ints, PathLikeStr, Words
@@ -38,6 +39,7 @@ class _Part:
     columns: Sequence[str]
     about_units: Sequence[Any]
     layers: Sequence[str]
+    identity: Identity | None
 
 
 class StoredRaster:
@@ -262,7 +264,7 @@ class StoredRaster:
         while start < stop:
             part, within = self._find(start)
             last = min(within + stop - start, part.n_samples)
-            with open_raster_store(part.path) as stored, name_damage(part.path):
+            with open_raster_store(part.path, part.identity) as stored, name_damage(part.path):
                 words = read_words(stored, part.n_samples, within, last, self._chosen)
             found.append((words, last - within))
             start += last - within
@@ -278,7 +280,7 @@ class StoredRaster:
     def _read_units(self) -> pd.DataFrame:
         self._check_open()
         part = self._parts[0]
-        with open_raster_store(part.path) as stored, name_damage(part.path):
+        with open_raster_store(part.path, part.identity) as stored, name_damage(part.path):
             table = raster_tables.normalize_table(
                 stored.read_table("units", part.n_units, 0, part.n_units),
                 name="units",
@@ -292,7 +294,7 @@ class StoredRaster:
         self._check_open()
         part = self._parts[0]
         place = f"units/{list(part.columns).index('layer')}"
-        with open_raster_store(part.path) as stored, name_damage(part.path):
+        with open_raster_store(part.path, part.identity) as stored, name_damage(part.path):
             codes = stored.read(place, part.n_units)
         return codes, list(part.layers)
 
@@ -309,7 +311,7 @@ class StoredRaster:
         while start < stop:
             part, within = self._find(start)
             last = min(within + stop - start, part.n_samples)
-            with open_raster_store(part.path) as stored, name_damage(part.path):
+            with open_raster_store(part.path, part.identity) as stored, name_damage(part.path):
                 tables.append(
                     raster_tables.normalize_table(
                         stored.read_table("samples", part.n_samples, within, last),
@@ -402,5 +404,6 @@ def _open_part(path: Path) -> _Part:
                 columns,
                 [columns, *about],
                 [str(name) for name in layers],
+                identify_store(path),
             )
     return part

@@ -9,12 +9,13 @@ from __future__ import annotations
 import functools
 import json
 import math
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,9 @@ from ann2neo.spikes.argument_checks import check_count
 
 _ZARR_3 = int(zarr.__version__.split(".")[0]) >= 3
 _FORMAT_2 = {"zarr_format": 2} if _ZARR_3 else {"zarr_version": 2}
+Identity: TypeAlias = tuple[int, int, int]
+"""Inode, time and size of the file that is written last."""
+
 _PLAIN_DTYPES = {"|b1", "<i8", "<f8", "<u8"}
 _METADATA = ("shape", "chunks", "dtype", "order", "dimension_separator")
 _CHUNK_ROWS = 2**20
@@ -201,17 +205,39 @@ class PlainStore:
         return read()
 
 
+class ReplacedError(ValueError):
+    """What is at a path now is another store than the one that was being read."""
+
+
 @contextmanager
-def open_store(path: Path) -> Iterator[PlainStore]:
-    """Open a store for reading.
+def open_store(path: Path, identity: Identity | None = None) -> Iterator[PlainStore]:
+    """Open a store for reading; of the `identity` that it had before, if any.
 
     Raises
     ------
+    ReplacedError
+        If another store takes its place meanwhile, whose arrays might pass for its own.
     zipfile.BadZipFile
         If `path` is a file and not a whole zip archive.
     """
-    if path.is_dir():
-        yield PlainStore(path)
-        return
-    with zipfile.ZipFile(path) as archive:
-        yield PlainStore(path, archive)
+    now = identify_store(path)
+    if identity not in (None, now):
+        raise ReplacedError(f"{path} was replaced since it was opened: open it again")
+    try:
+        if path.is_dir():
+            yield PlainStore(path)
+        else:
+            with zipfile.ZipFile(path) as archive:
+                yield PlainStore(path, archive)
+    finally:
+        if identify_store(path) != now:
+            raise ReplacedError(f"{path} was replaced while it was read")
+
+
+def identify_store(path: Path) -> Identity | None:
+    """What tells a store from another at the same path; None where there is none."""
+    try:
+        found = os.stat(path / ".zattrs" if path.is_dir() else path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
