@@ -20,9 +20,10 @@ from ann2neo.exchange.seal import check_seal, seal_file
 from ann2neo.extras import needed
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.files.hdf5_checks import check_hdf5
+from ann2neo.spikes.files.paths import as_path, find_path
 from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.typing import TimeLike
+from ann2neo.spikes.typing import PathLikeStr, TimeLike
 
 CARRIED = "ann2neo_carried"
 """Annotation of the Block in the file that holds, as JSON, the columns that NixIO does not take."""
@@ -31,7 +32,7 @@ CARRIED = "ann2neo_carried"
 _NIX_NAMES = {"nix_name", "neo_name", "neo_parent", "file_datetime", "t_start", "t_stop"}
 
 
-def write_nix(source: Any, path: str | Path, *, overwrite: bool = False) -> Path:
+def write_nix(source: Any, path: PathLikeStr, *, overwrite: bool = False) -> Path:
     """Write recordings to a NIX file, from which `read_nix` gives back equal ones.
 
     The file holds the Block that `to_block` makes of the recordings, as Neo's NixIO writes it: whatever
@@ -86,7 +87,7 @@ def write_nix(source: Any, path: str | Path, *, overwrite: bool = False) -> Path
     True
     """
     needed("nixio", extra="nix")
-    path = Path(path)
+    path = as_path(path)
     recordings = named_recordings(source)
     block = to_block(recordings)
     carried = {str(segment.name): _take_out(segment) for segment in block.segments}
@@ -107,7 +108,7 @@ def write_nix(source: Any, path: str | Path, *, overwrite: bool = False) -> Path
 
 
 def read_nix(
-    path: str | Path, segment: int | str | None = None, *, sampling_period: TimeLike | None = None
+    path: PathLikeStr, segment: int | str | None = None, *, sampling_period: TimeLike | None = None
 ) -> SpikeRaster:
     """A recording in a NIX file.
 
@@ -145,7 +146,7 @@ def read_nix(
     array([1, 1, 1, 1])
     """
     period = None if sampling_period is None else check_period(sampling_period)
-    block = _read_block(Path(path))
+    block = _read_block(find_path(path, "NIX file"))
     try:
         carried = json.loads(block.annotations.pop(CARRIED, "{}"))
         for one in block.segments:
@@ -165,8 +166,6 @@ def read_nix(
 
 def _read_block(path: Path) -> neo.Block:
     nixio = needed("nixio", extra="nix")
-    if not path.is_file():
-        raise FileNotFoundError(f"no NIX file at {path}")
     check_seal(path)
     try:
         check_hdf5(path)

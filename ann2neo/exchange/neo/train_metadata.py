@@ -176,6 +176,14 @@ def stored_units(trains: list[neo.SpikeTrain], columns: list[str], where: str) -
     return table[[*chosen.values(), *added]].set_axis([*chosen, *added], axis=1)
 
 
+def name_units(units: pd.DataFrame) -> list[str]:
+    """Names of their trains: the column ``name``, if it is text, else layer and place in it."""
+    if "name" in units and units["name"].dtype.kind not in "bif":
+        return [str(name) for name in units["name"]]
+    places = zip(units["layer"], units["unit_index"], strict=True)
+    return [f"{layer}/{index}" for layer, index in places]
+
+
 def write_units(units: pd.DataFrame) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """For each unit, attributes of its train and its annotations, as `read_units` reads them."""
     attributes: dict[str, list[Any]] = {
@@ -184,9 +192,7 @@ def write_units(units: pd.DataFrame) -> tuple[list[dict[str, Any]], list[dict[st
         if column in units and units[column].dtype.kind not in "bif"
     }
     rest = [str(column) for column in units if column not in attributes]
-    if "name" not in attributes:
-        places = zip(units["layer"], units["unit_index"], strict=True)
-        attributes["name"] = [f"{layer}/{index}" for layer, index in places]
+    attributes["name"] = name_units(units)
     named = units[rest].rename(columns=neo_keys(rest, TRAIN_ARGUMENTS))
     records: list[dict[Any, Any]] = named.to_dict("records")
     taken = {*units, *TRAIN_ARGUMENTS}

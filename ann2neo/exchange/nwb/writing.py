@@ -14,6 +14,7 @@ import pandas as pd
 from ann2neo.exchange.checksums import CHECKSUM, checksum_raster
 from ann2neo.exchange.configuration import CONFIGURATION, configuration
 from ann2neo.exchange.hdf5_sink import HDF5Sink
+from ann2neo.exchange.neo.train_metadata import name_units
 from ann2neo.exchange.nwb.metadata import network_of
 from ann2neo.exchange.recordings import printable, storable
 from ann2neo.extras import needed
@@ -97,7 +98,7 @@ def _fill(times: Any, raster: SpikeRaster, sink: HDF5Sink, progress: bool) -> No
 def _units(raster: SpikeRaster, name: str, keys: dict[str, str], compression: int) -> Any:
     misc, common = needed("pynwb.misc", extra="nwb"), needed("hdmf.common", extra="nwb")
     units, n_units = raster.units, raster.n_units
-    names = [f"{layer}/{i}" for layer, i in zip(units["layer"], units["unit_index"], strict=True)]
+    names = name_units(units)
     # With these three Neo's own NWBIO gives back the Block, its Segment and the trains' names.
     added = [
         _column("_name", "name of the spike train in Neo", names, compression),

@@ -274,6 +274,8 @@ def _check_store(path: Path) -> None:
     """Refuse to replace anything but a raster's store: a mistaken path must not cost somebody more."""
     if path.is_dir() and not any(path.iterdir()):
         return
+    if not path.is_dir() and not path.is_file():
+        raise FileExistsError(f"{path} is a pipe or a device; it is not replaced")
     try:
         with open_store(path) as stored:
             is_store = stored.attributes().get("format") == FORMAT
