@@ -46,14 +46,14 @@ def make(seed: int, n_samples: int = 600, n_units: int = 6) -> a2n.SpikeRaster:
 
 def write(raster: a2n.SpikeRaster, path: Path) -> None:
     """In the format that the name says, over what is there."""
-    a2n.write_spikes(raster, path, overwrite=True)
+    a2n.save(raster, path, overwrite=True)
 
 
 def read(path: Path, **options: bool) -> a2n.SpikeRaster:
     """Quietly."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return a2n.read_spikes(path, **options)
+        return a2n.load(path, **options)
 
 
 def run_child(work: Callable[[], str], kill_after: float | None = None, seconds: float = SECONDS) -> str:

@@ -158,8 +158,8 @@ def test_what_trains_say_comes_back(tmp_path):
     ]
     raster = a2n.as_raster(trains, sampling_period=1 * pq.ms)
     saved = raster.save(tmp_path / "a.zarr")
-    written = [a2n.write_spikes(raster, tmp_path / f"a.{end}") for end in ("nwb", "nix", "nc", "zip")]
-    for again in (raster, *map(a2n.read_spikes, (saved, *written))):
+    written = [a2n.save(raster, tmp_path / f"a.{end}") for end in ("nwb", "nix", "nc", "zip")]
+    for again in (raster, *map(a2n.load, (saved, *written))):
         assert again == raster
         back = a2n.to_block(again).segments[0].spiketrains
         for one, other in zip(back, trains, strict=True):
@@ -188,7 +188,7 @@ def test_surrogates_by_elephant_stay_where_the_recording_is():
     rng = np.random.default_rng(0)
     raster = a2n.SpikeRaster.from_dense(rng.random((400, 2)) < 0.3, annotations={"t_start": 5.0})
     for method, options in (("bin_shuffling", {"max_displacement": 3}), ("shuffle_isis", {})):
-        (made,) = a2n.elephant_surrogates(raster, method, rng=rng, on_grid="round", **options)
+        (made,) = a2n.elephant_spiketrains(raster, method, rng=rng, **options)
         assert_array_equal(made.raster.spike_counts + made.n_collisions, raster.spike_counts)
         assert made.spiketrains[0].t_start == 5 * pq.s
 
