@@ -187,3 +187,34 @@ def test_units_of_networks_carry_their_level():
     levels = np.linspace(0, 3, 7)
     raster = a2n.record(mlp(), inputs(21, 6), layers="second", threshold=levels)
     np.testing.assert_array_equal(raster.units["threshold"], levels)
+
+
+SIGN = (
+    "gelu",
+    "silu",
+    "mish",
+    "hardswish",
+    "leaky_relu",
+    "elu",
+    "celu",
+    "selu",
+    "tanh",
+    "softsign",
+    "hardtanh",
+)
+ABOVE = {
+    **dict.fromkeys(SIGN, 0.0),
+    "relu": 0.0,
+    "hardsigmoid": -3.0,
+    "softshrink": 0.5,
+    "hardshrink": 0.5,
+}
+
+
+@pytest.mark.parametrize("name", ABOVE)
+def test_what_greater_than_zero_means_for_an_activation_function(name):
+    torch = pytest.importorskip("torch")
+    function = getattr(torch.nn.functional, name)
+    before = torch.linspace(-5, 5, 201, dtype=torch.float64)[:, None]
+    raster = a2n.record(function(before).numpy())
+    np.testing.assert_array_equal(raster.to_dense()[:, 0], (before > ABOVE[name])[:, 0].numpy())
