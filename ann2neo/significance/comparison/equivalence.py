@@ -83,7 +83,7 @@ def equivalence(
     least, most = _check_margin(margin)
     sides = read_sides(a, b, indicator, paired, None if rng is None else check_rng(rng))
     first, second = drop_undefined(*sides.numbers, sides.paired)
-    found = _two_tests(first, second, least, most, sides.paired, alpha)
+    found = two_one_sided_tests(first, second, least, most, sides.paired, alpha)
     name, things = describe_function(indicator), "networks" if sides.networks else "units"
     return TestResult(
         np.array([found.pop("difference")]),
@@ -102,9 +102,10 @@ def equivalence(
     )
 
 
-def _two_tests(
+def two_one_sided_tests(
     a: Floats, b: Floats, least: float, most: float, paired: bool, alpha: float
 ) -> dict[str, Any]:
+    """Difference of means, both p-values, the interval of confidence 1 − 2 `alpha`, and the numbers."""
     found: dict[str, Any] = dict.fromkeys(
         ("difference", "pvalue_lower", "pvalue_upper", "low", "high"), float("nan")
     )

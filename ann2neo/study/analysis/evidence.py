@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from ann2neo.significance.comparison.equivalence import two_one_sided_tests
+from ann2neo.significance.comparison.values import compare_units
 from ann2neo.study.analysis.medians import Median, compute_median
 from ann2neo.study.analysis.paper_order import (
     LAYER,
@@ -77,6 +79,23 @@ class Finding:
         """Add a number that describes and tests nothing."""
         self.rows.append({"quantity": quantity, "value": value, "n": n})
 
+    def compare(self, quantity: str, a: pd.Series, b: pd.Series) -> None:
+        """Add what `ann2neo.compare` says of paired networks: permutation p-value and Hedges' g."""
+        both = pd.concat([a, b], axis=1).dropna()
+        # All changes of signs are gone through up to 14 networks; beyond, the same ones are drawn.
+        one, other = both.to_numpy().T
+        found = compare_units(one, other, paired=True, rng=np.random.default_rng(0))
+        self.number(f"{quantity}: permutation p over networks", found.pvalue, len(both))
+        self.number(f"{quantity}: Hedges' g over networks", found.hedges_g, len(both))
+
+    def claim_alike(self, quantity: str, a: pd.Series, b: pd.Series, margin: float) -> None:
+        """Add the p-value of two one-sided tests that paired networks differ by less than `margin`."""
+        both = pd.concat([a, b], axis=1).dropna()
+        one, other = both.to_numpy().T
+        found = two_one_sided_tests(one, other, -margin, margin, True, 0.05)
+        pvalue = max(found["pvalue_lower"], found["pvalue_upper"])
+        self.number(f"{quantity}: p of equivalence up to {margin}", pvalue, len(both))
+
 
 def lower_rates(results: Results) -> Finding | None:
     """Hypothesis 1: mean firing rates of memorizing networks less those of generalizing ones."""
@@ -87,6 +106,9 @@ def lower_rates(results: Results) -> Finding | None:
     finding.median("MFR, memorizing − generalizing", difference.mean(axis=1))
     for name in difference:
         finding.median(f"MFR, {name} − Generalizing", difference[name])
+    wide = _wide(select_split(select_measured(results)), "firing_rate")
+    memorizing = wide[list(difference)].mean(axis=1)
+    finding.compare("MFR, memorizing against generalizing", memorizing, wide["Generalizing"])
     pairs = difference.melt()["value"].dropna()
     finding.number("share of pairs in which memorizing is lower", float((pairs < 0).mean()), len(pairs))
     return finding
@@ -120,6 +142,11 @@ def like_random(results: Results) -> Finding | None:
     finding = Finding(expected=1)
     finding.median(f"{label} to Generalizing, memorizing − Random", memorizing - random)
     finding.number(f"{label}, Generalizing to Random: median", random.median(), random.count())
+    wide = _wide(select_split(select_measured(results)), "firing_rate")
+    if {"Generalizing", "Random"} <= set(wide):
+        finding.claim_alike(
+            "MFR, Generalizing and Random", wide["Generalizing"], wide["Random"], SPLIT_MARGIN
+        )
     for pair in pairs:
         finding.number(
             f"{label}, {pair[0]} to {pair[1]}: median", apart[pair].median(), apart[pair].count()
@@ -186,6 +213,8 @@ def alike_on_splits(results: Results) -> Finding | None:
     farthest = apart.groupby(LAYER, sort=False).max()
     finding.median("largest |MFR, test − train| of a network's conditions", farthest, SPLIT_MARGIN)
     finding.number("largest |MFR, test − train| of all", apart.max(), len(apart))
+    of_networks = frame.groupby(LAYER, sort=False)[["test", "train"]].mean()
+    finding.claim_alike("MFR, test and train", of_networks["test"], of_networks["train"], SPLIT_MARGIN)
     difference = _less_generalizing(results, "firing_rate")
     if difference is not None:
         typical = difference.abs().mean(axis=1)

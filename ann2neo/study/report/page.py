@@ -17,6 +17,7 @@ from ann2neo.study.cells.cell_files import list_versions
 from ann2neo.study.figures.paper_figures import CAPTIONS, draw_figures
 from ann2neo.study.report.html import embed_figure, heads, make_table, text
 from ann2neo.study.report.hypothesis_section import write_hypotheses
+from ann2neo.study.report.indicator_section import write_fano_spread
 from ann2neo.study.report.pattern_section import has_patterns, summarize_patterns, write_patterns
 from ann2neo.study.report.process_section import has_processes, write_processes
 from ann2neo.study.report.table_section import write_tables
@@ -98,7 +99,7 @@ def _page(results: Results) -> str:
     if judged:
         sections["hypotheses"] = write_hypotheses(judged)
         sections["figures"] = _figure_section(results)
-        sections["tables"] = write_tables(results)
+        sections["tables"] = Markup(write_tables(results) + write_fano_spread(results))
     if has_processes(results):
         sections["processes"] = write_processes(results)
     if has_patterns(results):
