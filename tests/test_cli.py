@@ -381,3 +381,17 @@ def test_names_in_errors_rule_no_terminal(ann2neo, tmp_path):
     _, _, error = ann2neo("analyze", f"{path}\x1b[2J.zarr")
     assert r"\x1b[2J" in error
     assert "\x1b" not in error
+
+
+def test_a_folder_is_analyzed_chunk_by_chunk_and_a_file_is_read(ann2neo, tmp_path, monkeypatch):
+    raster = SpikeRaster.from_dense(np.random.default_rng(0).random((300, 4)) < 0.4)
+    folder, file = raster.save(tmp_path / "a.zarr"), raster.save(tmp_path / "a.zarr.zip")
+    read = []
+    monkeypatch.setattr(
+        "ann2neo.cli.rasters.read_file", lambda path, *options: read.append(path) or raster
+    )
+    assert ann2neo("analyze", folder)[0] == 0
+    assert read == []
+    assert ann2neo("analyze", file)[0] == 0
+    assert ann2neo("analyze", folder, "--sampling-period", 0.001)[0] == 0
+    assert read == [file, folder]

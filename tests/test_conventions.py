@@ -104,9 +104,10 @@ def test_a_recording_has_one_name():
         if kinds == "RasterLike" and where != "as_raster":
             assert parameter.name in RASTERS | pairs, where
         elif "RasterLike |" in kinds or "| RasterLike" in kinds:
-            # What was computed of one before is taken as well.
-            assert parameter.name in {"source"} | pairs, where
-        elif parameter.name == "raster" and where != "to_spiketrains":
+            # What was computed of one before is taken as well, or several by name.
+            several = "rasters" if "Mapping" in kinds else "source"
+            assert parameter.name in {several, "source"} | pairs, where
+        elif parameter.name == "raster":
             assert kinds == "RasterLike" or where in results, where
 
 
@@ -117,6 +118,18 @@ def test_layers_and_groups_have_one_name():
         if parameter.name == "by":
             assert parameter.default == "layer", where
             assert "str | None" in str(parameter.annotation), where
+
+
+def test_writers_are_alike():
+    writers = [
+        (name, inspect.signature(found).parameters)
+        for name, found in CALLABLES
+        if re.fullmatch(r"(.*\.)?(save|write_\w+)", name)
+    ]
+    assert len(writers) >= 10
+    for name, parameters in writers:
+        assert "path" in parameters, name
+        assert "overwrite" in parameters, name
 
 
 def test_every_test_returns_a_test_result():
