@@ -88,7 +88,7 @@ def cv2(raster: RasterLike) -> np.ndarray:
     >>> a2n.cv2(np.array([[1], [0], [0], [1], [1]]))
     array([1.])
     """
-    return _mean_of_pairs(raster, _CV2)
+    return _seen(raster).cv2()
 
 
 def lv(raster: RasterLike) -> np.ndarray:
@@ -109,7 +109,7 @@ def lv(raster: RasterLike) -> np.ndarray:
     >>> a2n.lv(np.array([[1], [0], [0], [1], [1]]))
     array([0.75])
     """
-    return 3 * _mean_of_pairs(raster, _LV)
+    return _seen(raster).lv()
 
 
 def lvr(raster: RasterLike, *, R: TimeLike = 0.0) -> np.ndarray:  # noqa: N803
@@ -215,16 +215,6 @@ class Intervals(Accumulator):
 
 def _seen(raster: RasterLike) -> Intervals:
     return Intervals().update(raster)
-
-
-def _mean_of_pairs(raster: RasterLike, place: int) -> np.ndarray:
-    """Mean of one term over neighboring intervals; of a raster in memory nothing else is added up."""
-    recording = as_recording(raster)
-    if not isinstance(recording, SpikeRaster):
-        return _seen(recording)._mean_over_pairs(place)
-    counts, sums = np.empty(recording.n_units, np.int64), np.empty((recording.n_units, 2), np.int64)
-    interval_kernels.pair_sums(recording.words, place, counts, sums)
-    return _mean_over_pairs(np.maximum(counts - 1, 0), sums[:, 0], sums[:, 1])
 
 
 def _mean_over_pairs(n: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray:
