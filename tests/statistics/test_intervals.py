@@ -155,7 +155,12 @@ def test_refractoriness_out_of_range(value):
         lvr(np.eye(3), R=value)
 
 
-@pytest.mark.parametrize("value", [5 * pq.ms, None, "5", True])
+def test_refractoriness_may_be_a_time():
+    active = np.array([[1], [0], [0], [1], [1]])
+    assert lvr(active, R=5 * pq.ms) == lvr(active, R=0.005) != lvr(active)
+
+
+@pytest.mark.parametrize("value", [None, "5", True])
 def test_refractoriness_is_a_number(value):
     with pytest.raises(TypeError, match="R must be a finite number of seconds, at least 0, got "):
         lvr(np.eye(3), R=value)
