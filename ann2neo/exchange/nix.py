@@ -145,6 +145,7 @@ def read_nix(
     ...     a2n.read_nix(path).spike_counts
     array([1, 1, 1, 1])
     """
+    needed("nixio", extra="nix")
     period = None if sampling_period is None else check_period(sampling_period)
     block = _read_block(find_path(path, "NIX file"))
     try:

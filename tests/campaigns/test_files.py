@@ -8,7 +8,7 @@ from tests.campaigns import files
 from tests.campaigns.activation_files import mutate_activations
 
 SLICES = {
-    "kills": (partial(files.kill_writers, 6, every=16), 18),
+    "kills": (partial(files.kill_writers, 6, every=40), 12),
     "disk": (partial(files.fill_disks, 6), 6),
     "mutations": (partial(files.mutate_files, 5), 25),
     "activations": (partial(mutate_activations, 14), 14),
