@@ -1,6 +1,7 @@
 """The table of formats, and packages that add theirs."""
 
 import importlib.metadata
+import os
 import subprocess
 import sys
 
@@ -121,3 +122,12 @@ def test_in_another_process(tmp_path, name):
     whole.write_bytes(whole.read_bytes()[:-30])
     with pytest.raises(ValueError, match=name):
         load(path, isolated=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("ending", [".zarr", ".zip", ".nwb", ".nix", ".nc"])
+def test_a_pipe_is_not_waited_for(tmp_path, ending):
+    path = tmp_path / f"pipe{ending}"
+    os.mkfifo(path)
+    with pytest.raises(ValueError, match="neither a file nor a directory"):
+        load(path)

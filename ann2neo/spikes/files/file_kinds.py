@@ -19,6 +19,8 @@ def name_kind(path: Path) -> str:
     with suppress(OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError, TypeError):
         if path.is_dir():
             return _name_folder({child.name for child in path.iterdir()}, path)
+        if not path.is_file():  # a pipe would be waited for without end
+            return ""
         with path.open("rb") as stream:
             if stream.read(8) == _HDF5:
                 with needed("h5py", extra="hdf5").File(path, "r") as file:
