@@ -45,7 +45,12 @@ def public_objects() -> Iterator[tuple[str, object]]:
     for room in ROOMS:
         public = getattr(a2n, room) if room else a2n
         for name in public.__all__:
-            found = getattr(public, name)
+            try:
+                found = getattr(public, name)
+            except ImportError as error:
+                if "; install it with: pip install" not in str(error):
+                    raise
+                continue  # of an extra that is not installed
             if callable(found) and id(found) not in seen:
                 seen.add(id(found))
                 yield f"{room}.{name}".strip("."), found
