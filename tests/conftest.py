@@ -21,3 +21,8 @@ def few_objects_to_collect():
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+def pytest_collection_modifyitems(items):
+    """The documentation first: its site is built by one process, for minutes, beside all other tests."""
+    items.sort(key=lambda item: item.path.name != "test_docs.py")

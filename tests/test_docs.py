@@ -21,12 +21,10 @@ PAGES = [
     "reference/api/ann2neo.fano_test",
 ]
 
-# One worker builds, and the tests of its site run there.
-pytestmark = pytest.mark.xdist_group("docs")
-
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(tmp_path_factory, worker_id):
+    """Built once, into the folder that all workers have in common, and by one of them."""
     for module in (
         "sphinx",
         "myst_nb",
@@ -37,7 +35,18 @@ def site(tmp_path_factory):
         "transformers",
     ):
         pytest.importorskip(module, reason="the extra docs, or what tutorials need, is not installed")
-    out = tmp_path_factory.mktemp("site")
+    from filelock import FileLock
+
+    common = tmp_path_factory.getbasetemp()
+    out = (common if worker_id == "master" else common.parent) / "site"
+    with FileLock(f"{out}.lock"):
+        if not (out / "built").exists():
+            build(out)
+            (out / "built").touch()
+    return out
+
+
+def build(out):
     result = subprocess.run(
         [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "docs", str(out)],
         cwd=ROOT,
@@ -52,7 +61,6 @@ def site(tmp_path_factory):
         },
     )
     assert result.returncode == 0, result.stderr[-4000:]
-    return out
 
 
 class Links(HTMLParser):

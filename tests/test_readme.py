@@ -43,7 +43,7 @@ def test_set_up_is_two_commands():
     (first, *_) = blocks("sh")
     assert [line.split("#")[0].strip() for line in first.strip().splitlines()] == [
         "pip install '.[demo]' && ann2neo demo",
-        "pip install '.[test]' && pytest -n auto --dist loadgroup",
+        "pip install '.[test]' && pytest -n auto",
     ]
 
 

@@ -21,6 +21,7 @@
 # It takes half a minute, and needs `pip install 'ann2neo[demo]'`.
 
 # %%
+import warnings
 from importlib.resources import files
 
 import matplotlib.pyplot as plt
@@ -109,7 +110,10 @@ for name, order in (("class", raster), ("bernoulli", raster), ("bernoulli", by_c
 rate = a2n.firing_rate(raster)
 chosen = np.flatnonzero((rate > 0.1) & (rate < 0.9))[:24]
 part = raster.select(units=chosen)
-pairs = a2n.fit_dichotomized_gaussian(a2n.firing_rate(part), a2n.correlation(part))
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    pairs = a2n.fit_dichotomized_gaussian(a2n.firing_rate(part), a2n.correlation(part))
+print(*(one.message for one in caught))
 drawn = {
     "recorded": part,
     "independent": a2n.simulate(found.fits["bernoulli"], rng=rng).select(units=chosen),

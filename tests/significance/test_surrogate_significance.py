@@ -322,7 +322,7 @@ class TestFanoShortcut:
         np.testing.assert_allclose(short.pvalue, long.pvalue, atol=0.06)
 
     def test_chunks_add_up(self, monkeypatch):
-        monkeypatch.setattr("ann2neo.significance.surrogate_significance._DRAWN_AT_ONCE", 1000)
+        monkeypatch.setattr("ann2neo.significance.surrogate_laws.null_values._DRAWN_AT_ONCE", 1000)
         raster = independent(1000, 3, seed=2)
         result = quiet(raster, fanofactor, n_surrogates=100, rng=generator(1))
         assert (result.columns["n_defined"] == 100).all()

@@ -127,8 +127,14 @@ def _work_folder(target: Path) -> Iterator[Path]:
         failed = False
     finally:
         restore_path(target, folder / _ASIDE)
-        _remove(folder, patient=failed)
+        remade = failed and any(child.is_dir() for child in _children(folder))
+        _remove(folder, lock)
         lock.release()
+        # After an error zarr may be making the folder anew from its own threads for a while.
+        for _ in range(5 if remade else 0):
+            time.sleep(0.05)
+            if os.path.lexists(folder):
+                _sweep(folder, target)
         for slot in slots:
             if slot != folder and os.path.lexists(slot):
                 _sweep(slot, target)
@@ -146,6 +152,15 @@ class _Lock:
 
     def __init__(self, number: int | None) -> None:
         self._number = number
+
+    def holds(self, folder: Path) -> bool:
+        """Whether it is still this one that has the name: removed, it may be another writer's next."""
+        if self._number is None:
+            return folder.exists()
+        try:
+            return os.path.samestat(os.fstat(self._number), os.stat(folder))
+        except FileNotFoundError:
+            return False
 
     def release(self) -> None:
         if self._number is not None:
@@ -170,7 +185,7 @@ def _sweep(slot: Path, target: Path) -> None:
     if lock is not None:
         try:
             restore_path(target, slot / _ASIDE)
-            _remove(slot, patient=False)
+            _remove(slot, lock)
         finally:
             lock.release()
 
@@ -187,9 +202,9 @@ def _lock(slot: Path, *, made: bool) -> _Lock | None:
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Between being made or found and being locked, another writer may have swept it.
-        if os.path.samestat(os.fstat(number), os.stat(slot)):
+        if _Lock(number).holds(slot):
             return _Lock(number)
-    except (BlockingIOError, FileNotFoundError):
+    except BlockingIOError:
         pass
     except OSError:
         os.close(number)
@@ -198,16 +213,14 @@ def _lock(slot: Path, *, made: bool) -> _Lock | None:
     return None
 
 
-def _remove(folder: Path, *, patient: bool) -> None:
-    """Remove a folder; after an error zarr may be making it anew from its own threads for a while."""
-    patient = patient and any(child.is_dir() for child in _children(folder))
-    absent, wanted = 0, 5 if patient else 1
+def _remove(folder: Path, lock: _Lock) -> None:
+    """Remove the folder that is locked, again while something is put into it."""
     for _ in range(100):
-        shutil.rmtree(folder, ignore_errors=True)
-        absent = 0 if folder.exists() else absent + 1
-        if absent == wanted:
+        if not lock.holds(folder):
             return
-        time.sleep(0.05)
+        shutil.rmtree(folder, ignore_errors=True)
+        if lock.holds(folder):
+            time.sleep(0.05)
 
 
 def _children(folder: Path) -> list[Path]:

@@ -15,7 +15,13 @@ from ann2neo.statistics.patterns.histogram import PatternHistogram, check_alike,
 
 
 class PatternTurnover(NamedTuple):
-    """Numbers of distinct patterns that occur only after, and only before."""
+    """Numbers of distinct patterns that occur at one of two times only.
+
+    Attributes
+    ----------
+    appeared, vanished : int
+        Patterns that occur only after, and only before.
+    """
 
     appeared: int
     vanished: int

@@ -107,7 +107,15 @@ class Network:
 
 @dataclass(frozen=True)
 class Training:
-    """How every network is trained; see `ann2neo.training.train`."""
+    """How every network is trained; see `ann2neo.training.train`.
+
+    Parameters
+    ----------
+    learning_rate : float
+    batch_size : int
+    validation_split : float
+        Fraction of the training samples that is held out, in [0, 1).
+    """
 
     learning_rate: float = 0.1
     batch_size: int = 256

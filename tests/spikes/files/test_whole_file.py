@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all, whatever happens to the writer."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -157,6 +158,23 @@ class TestKilledWriters:
             thread.start()
         while any(thread.is_alive() for thread in threads):
             assert len(set(read(tmp_path / "a"))) == 1
+        assert os.listdir(tmp_path) == ["a"]
+
+    def test_a_name_that_another_writer_took_meanwhile_is_not_removed(self, tmp_path):
+        """As soon as a folder is gone its name is free, for the next writer."""
+        remove, taken = shutil.rmtree, []
+
+        def remove_and_be_overtaken(folder, **options):
+            remove(folder, **options)
+            if not taken:
+                taken.append(write_whole(tmp_path / "a", overwrite=True))
+                taken.append(taken[0].__enter__())
+
+        with mock.patch("shutil.rmtree", remove_and_be_overtaken):
+            write(tmp_path / "a", "first")
+        taken[1].write_text("second")
+        taken[0].__exit__(None, None, None)
+        assert read(tmp_path / "a") == "second"
         assert os.listdir(tmp_path) == ["a"]
 
     def test_a_system_without_locks(self, tmp_path):
