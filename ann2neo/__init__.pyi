@@ -83,7 +83,7 @@ from .spikes.concat import concat as concat
 from .spikes.files.stored_raster import StoredRaster as StoredRaster
 from .spikes.files.stored_raster import open_raster as open_raster
 from .spikes.raster import SpikeRaster as SpikeRaster
-from .statistics.accumulate import accumulate as accumulate
+from .statistics.accumulators.accumulate import accumulate as accumulate
 from .statistics.autocorrelation import Autocorrelation as Autocorrelation
 from .statistics.autocorrelation import autocorrelation as autocorrelation
 from .statistics.correlation import Correlation as Correlation

@@ -14,7 +14,7 @@ from elephant.conversion import BinnedSpikeTrain
 from elephant.statistics import cv, isi, mean_firing_rate
 
 from ann2neo.exchange.neo.block import to_block
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.recording.record import record
 from ann2neo.spikes.progress import ProgressBar
 
@@ -71,9 +71,9 @@ def run(out: Path, *, seed: int = 0, progress: bool = True) -> tuple[pd.DataFram
     files : list of Path
         What was written.
     """
-    needed("keras", extra="demo")
-    needed("viziphant", extra="demo")
-    digits = needed("sklearn.datasets", extra="demo").load_digits()
+    require("keras", extra="demo")
+    require("viziphant", extra="demo")
+    digits = require("sklearn.datasets", extra="demo").load_digits()
     rng = np.random.default_rng(seed)
     images = (digits.data / digits.data.max()).astype(np.float32)
     labels = digits.target

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 
-def needed(module: str, *, extra: str) -> Any:
+def require(module: str, *, extra: str) -> Any:
     """Import `module`, or say which extra brings it.
 
     Raises

@@ -47,7 +47,7 @@ LOADERS = {
     "study/config/sources.py",
 }
 """Files that may import a module named in a variable: it stands in a table, or a user gave it."""
-MOST_MODULES = 17
+MOST_MODULES = 16
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _parse(text: str) -> ast.Module:
 
 
 def read_imports(file: Path) -> tuple[Import, ...]:
-    """What a file imports, wherever in it, and by constant names given to `needed` and its like."""
+    """What a file imports, wherever in it, and by constant names given to `require` and its like."""
     return _read_imports(file.read_text(encoding="utf-8"))
 
 
@@ -94,7 +94,7 @@ def _find_imports(tree: ast.Module) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             yield Import(module, tuple(alias.name for alias in node.names), typing)
-        elif isinstance(node, ast.Call) and _called(node) in {"needed", "import_module", "__import__"}:
+        elif isinstance(node, ast.Call) and _called(node) in {"require", "import_module", "__import__"}:
             first = node.args[0] if node.args else None
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 yield Import(first.value)

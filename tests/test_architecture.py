@@ -31,10 +31,10 @@ def test_the_house_keeps_its_rules():
         ),
         (
             "spikes/lagged.py",
-            'x = needed("elephant.statistics", extra="x")',
+            'x = require("elephant.statistics", extra="x")',
             "imports elephant.statistics",
         ),
-        ("spikes/lagged.py", 'x = needed("ann2neo.study.config.study", extra="x")', "not below it"),
+        ("spikes/lagged.py", 'x = require("ann2neo.study.config.study", extra="x")', "not below it"),
         ("statistics/fano.py", "def f():\n    import ann2neo.significance.result", "not below it"),
         ("recording/record.py", "from ann2neo.statistics.fano import FanoFactor", "not below it"),
         ("statistics/fano.py", "from ann2neo.statistics.summary import summarize", "circle: "),

@@ -13,12 +13,12 @@ import pytest
 import ann2neo
 from ann2neo import TestResult
 from ann2neo.cli import main
-from ann2neo.extras import install_command, needed
+from ann2neo.extras import install_command, require
 
 
 def test_missing_module_names_the_extra():
     with pytest.raises(ImportError, match=r"needs no_such_module .*pip install .*\[plot\]"):
-        needed("no_such_module.inner", extra="plot")
+        require("no_such_module.inner", extra="plot")
 
 
 def test_plot_without_matplotlib(monkeypatch):

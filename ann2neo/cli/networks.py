@@ -104,7 +104,7 @@ def _say_how(is_last: bool, is_in_all: bool, reason: str) -> str:
 def check_out(out: Path, target: str, *, overwrite: bool) -> None:
     """Refuse what could not be written, such as a format whose library is missing."""
     from ann2neo.exchange.format_table import all_formats
-    from ann2neo.extras import needed
+    from ann2neo.extras import require
 
     if out.exists() and not overwrite:
         raise FileExistsError(f"{out} exists; pass overwrite=True to replace it")
@@ -113,7 +113,7 @@ def check_out(out: Path, target: str, *, overwrite: bool) -> None:
     format = all_formats()[target]
     for module in format.needs:
         try:
-            needed(module, extra=format.extra)
+            require(module, extra=format.extra)
         except ImportError as error:
             raise ImportError(
                 f"{error}; or record to NAME.zarr, and `ann2neo convert` it where it is there"
@@ -135,10 +135,10 @@ def load_network(model: str) -> Any:
 def _load_keras(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"MODEL: no file {path}; a function is given as MODULE:FUNCTION")
-    from ann2neo.extras import needed
+    from ann2neo.extras import require
 
     start_keras()
-    keras = needed("keras", extra="tensorflow")
+    keras = require("keras", extra="tensorflow")
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:

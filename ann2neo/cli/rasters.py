@@ -100,7 +100,7 @@ def plot(
     isolated: Isolated = False,
 ) -> None:
     """Draw recorded spikes."""
-    from ann2neo.extras import needed
+    from ann2neo.extras import require
 
     if out.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise ValueError(f"--out must end in .png, .svg or .pdf, got {out}")
@@ -110,7 +110,7 @@ def plot(
     from ann2neo.spikes.files.whole_file import check_target, write_whole
 
     check_target(out, overwrite=overwrite)
-    figures = needed("matplotlib.figure", extra="plot")
+    figures = require("matplotlib.figure", extra="plot")
     raster = read_file(file, segment, sampling_period, isolated)
     draw: dict[str, Callable[[SpikeRaster, Any], Any]] = {
         "raster": plot_raster,
@@ -146,13 +146,13 @@ def _notes() -> Iterator[None]:
 
 
 def _check_table(out: Path, *, overwrite: bool) -> None:
-    from ann2neo.extras import needed
+    from ann2neo.extras import require
     from ann2neo.spikes.files.whole_file import check_target
 
     if out.suffix not in _TABLES:
         raise ValueError(f"--out must end in {' or '.join(_TABLES)}, got {out}")
     if out.suffix == ".parquet":
-        needed("pyarrow", extra="study")
+        require("pyarrow", extra="study")
     check_target(out, overwrite=overwrite)
 
 

@@ -38,13 +38,13 @@ def run(
 ) -> None:
     """Run the cells of a study that are not there yet, and write tables and report."""
     quieten_frameworks()
-    from ann2neo.extras import needed
+    from ann2neo.extras import require
     from ann2neo.study import Study
     from ann2neo.study import run as run_study
 
     study = Study.from_toml(config)
     # The report's, which comes after the cells and their hours.
-    needed("matplotlib", extra="study")
+    require("matplotlib", extra="study")
     try:
         results = run_study(study, out, resume=resume, workers=workers, data_dir=data_dir)
     except KeyboardInterrupt:

@@ -70,7 +70,7 @@ def _read(
     return described
 
 
-def known_period(given: TimeLike | None, stored: float, where: str) -> float:
+def find_period(given: TimeLike | None, stored: float, where: str) -> float:
     """The sampling period that is stored, if the one given does not contradict it."""
     if given is not None and not math.isclose(check_period(given), stored, rel_tol=1e-9):
         raise MismatchError(f"sampling_period is {stored} s in this {where}, got {given}")

@@ -12,12 +12,12 @@ import numpy as np
 import quantities as pq
 
 from ann2neo.exchange.errors import MismatchError
-from ann2neo.exchange.neo.block import chosen_segment, raster_from_neo, to_block
+from ann2neo.exchange.neo.block import choose_segment, raster_from_neo, to_block
 from ann2neo.exchange.neo.segments import SAMPLES
 from ann2neo.exchange.neo.train_metadata import ATTRIBUTES
-from ann2neo.exchange.recordings import named_recordings, printable, storable
+from ann2neo.exchange.recordings import name_recordings, printable, storable
 from ann2neo.exchange.seal import check_seal, seal_file
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.files.hdf5_checks import check_hdf5
 from ann2neo.spikes.files.paths import as_path, find_path
@@ -86,9 +86,9 @@ def write_nix(source: Any, path: PathLikeStr, *, overwrite: bool = False) -> Pat
     ...     a2n.read_nix(path) == raster
     True
     """
-    needed("nixio", extra="nix")
+    require("nixio", extra="nix")
     path = as_path(path)
-    recordings = named_recordings(source)
+    recordings = name_recordings(source)
     block = to_block(recordings)
     carried = {str(segment.name): _take_out(segment) for segment in block.segments}
     block.annotations[CARRIED] = json.dumps(carried)
@@ -145,7 +145,7 @@ def read_nix(
     ...     a2n.read_nix(path).spike_counts
     array([1, 1, 1, 1])
     """
-    needed("nixio", extra="nix")
+    require("nixio", extra="nix")
     period = None if sampling_period is None else check_period(sampling_period)
     block = _read_block(find_path(path, "NIX file"))
     try:
@@ -154,7 +154,7 @@ def read_nix(
             _put_back(one, carried.get(one.name, {}))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: its annotation {CARRIED!r}: {error!r}") from error
-    chosen = chosen_segment(block, segment)
+    chosen = choose_segment(block, segment)
     try:
         return raster_from_neo(chosen, sampling_period=period)
     except MismatchError:
@@ -166,7 +166,7 @@ def read_nix(
 
 
 def _read_block(path: Path) -> neo.Block:
-    nixio = needed("nixio", extra="nix")
+    nixio = require("nixio", extra="nix")
     check_seal(path)
     try:
         check_hdf5(path)

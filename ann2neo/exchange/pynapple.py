@@ -10,7 +10,7 @@ import pandas as pd
 
 from ann2neo.exchange.columns import sample_table, unit_table
 from ann2neo.exchange.grid import OFF_GRID, SampleGrid
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.as_raster import as_raster
@@ -78,7 +78,7 @@ def to_pynapple(raster: RasterLike) -> PynappleRecording:
     >>> [len(train) for train in units.restrict(shown[shown["label"] == 0]).values()]
     [2, 0]
     """
-    nap = needed("pynapple", extra="pynapple")
+    nap = require("pynapple", extra="pynapple")
     raster = as_raster(raster)
     period = raster.sampling_period
     start = raster.annotations.get(T_START, 0.0)
@@ -95,7 +95,7 @@ def to_pynapple(raster: RasterLike) -> PynappleRecording:
         trains,
         time_support=span,
         bypass_check=True,
-        metadata=_metadata(raster.units.rename(columns=_escaped)),
+        metadata=_metadata(raster.units.rename(columns=_escape)),
     )
     labels = None
     if "label" in table:
@@ -143,7 +143,7 @@ def from_pynapple(
     >>> a2n.from_pynapple(made.units, made.samples, sampling_period=0.001) == raster
     True
     """
-    nap = needed("pynapple", extra="pynapple")
+    nap = require("pynapple", extra="pynapple")
     if not isinstance(units, nap.TsGroup):
         raise TypeError(f"units must be a pynapple.TsGroup, got a {type(units).__name__}")
     period = check_period(sampling_period)
@@ -156,7 +156,7 @@ def from_pynapple(
     return SpikeRaster(
         freeze(words),
         grid.n_samples,
-        unit_table(_columns(units, leave_out="rate").rename(columns=_unescaped)),
+        unit_table(_columns(units, leave_out="rate").rename(columns=_unescape)),
         None if samples is None else _sample_table(samples, grid, nap),
         sampling_period=period,
         annotations=said if annotations is None else annotations,
@@ -174,11 +174,11 @@ def raster_from_pynapple(source: Any, *, sampling_period: float | None = None) -
     return from_pynapple(source, sampling_period=sampling_period)
 
 
-def _escaped(column: str) -> str:
+def _escape(column: str) -> str:
     return column + "_" if re.fullmatch("rate_*", column) else column
 
 
-def _unescaped(column: str) -> str:
+def _unescape(column: str) -> str:
     return column[:-1] if re.fullmatch("rate_+", column) else column
 
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import neo
 
-from ann2neo.exchange.neo.block import from_block, named
+from ann2neo.exchange.neo.block import from_block, name_rasters
 from ann2neo.spikes.raster import SpikeRaster
 
 _REFUSED = re.compile("[\0\ud800-\udfff]")
 
 
-def named_recordings(source: Any) -> dict[str, SpikeRaster]:
+def name_recordings(source: Any) -> dict[str, SpikeRaster]:
     """Name of the recording → raster: Segments of a Block, items of a mapping, or the only raster."""
     if not isinstance(source, neo.Block):
-        return named(source)
+        return name_rasters(source)
     names = [segment.name or f"segment-{i}" for i, segment in enumerate(source.segments)]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"source must have Segments of different names, got {names}")

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.exchange.columns import plain_array, unit_table
-from ann2neo.exchange.configuration import CONFIGURATION, configuration, known_period, read_configuration
+from ann2neo.exchange.configuration import CONFIGURATION, configuration, find_period, read_configuration
 from ann2neo.exchange.grid import SampleGrid
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_count, check_period
 from ann2neo.spikes.as_raster import as_raster
@@ -51,7 +51,7 @@ def to_spikeinterface(raster: RasterLike) -> Any:
     >>> sorting.get_unit_spike_train(1)
     array([0, 1, 2])
     """
-    core = needed("spikeinterface.core", extra="spikeinterface")
+    core = require("spikeinterface.core", extra="spikeinterface")
     raster = as_raster(raster)
     # By frame, as SpikeInterface wants them; its from_unit_dict would have to sort.
     frames, numbers = np.nonzero(raster.to_dense())
@@ -108,7 +108,7 @@ def from_spikeinterface(
     >>> a2n.from_spikeinterface(a2n.to_spikeinterface(raster)) == raster
     True
     """
-    core = needed("spikeinterface.core", extra="spikeinterface")
+    core = require("spikeinterface.core", extra="spikeinterface")
     if not isinstance(sorting, core.BaseSorting):
         raise TypeError(f"sorting must be a spikeinterface sorting, got a {type(sorting).__name__}")
     if sorting.get_num_segments() != 1:
@@ -122,7 +122,7 @@ def from_spikeinterface(
         said = 1 / float(sorting.get_sampling_frequency())
         period = check_period(said if sampling_period is None else sampling_period)
     else:
-        period = known_period(sampling_period, kept["sampling_period"], "sorting")
+        period = find_period(sampling_period, kept["sampling_period"], "sorting")
     words = np.zeros((len(sorting.unit_ids), n_words(grid.n_samples)), np.uint64)
     for row, unit in zip(words, sorting.unit_ids, strict=True):
         frames = sorting.get_unit_spike_train(unit, segment_index=0)
@@ -154,7 +154,7 @@ def _n_samples(sorting: Any, given: Any, kept: dict[str, Any] | None, core: Any)
     known = None
     if sorting.has_recording():
         known = int(sorting.get_num_samples(segment_index=0))
-    elif kept is not None and not _sliced(sorting, core):
+    elif kept is not None and not _slice(sorting, core):
         known = kept["n_samples"]
     if given is None and known is None:
         raise ValueError("n_samples must be given: this sorting does not say how many frames it has")
@@ -163,7 +163,7 @@ def _n_samples(sorting: Any, given: Any, kept: dict[str, Any] | None, core: Any)
     return check_count(known if given is None else given, "n_samples")
 
 
-def _sliced(sorting: Any, core: Any) -> bool:
+def _slice(sorting: Any, core: Any) -> bool:
     """Whether it is a part of the frames: slices keep the annotations of the whole."""
     while sorting is not None:
         if isinstance(sorting, core.FrameSliceSorting):

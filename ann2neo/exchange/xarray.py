@@ -14,12 +14,12 @@ import pandas as pd
 
 from ann2neo.exchange.checksums import CHECKSUM, check_checksum, checksum_raster
 from ann2neo.exchange.columns import sample_table, unit_table
-from ann2neo.exchange.configuration import CONFIGURATION, configuration, known_period, read_configuration
+from ann2neo.exchange.configuration import CONFIGURATION, configuration, find_period, read_configuration
 from ann2neo.exchange.errors import MismatchError
 from ann2neo.exchange.hdf5_sink import HDF5Sink
 from ann2neo.exchange.isolated import read_isolated
 from ann2neo.exchange.seal import check_seal, seal_file
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.files.hdf5_checks import check_hdf5
@@ -64,7 +64,7 @@ def to_xarray(raster: RasterLike) -> Any:
     >>> spikes.groupby("label").mean().sel(label=8).values
     array([0.5, 1. ])
     """
-    xr = needed("xarray", extra="xarray")
+    xr = require("xarray", extra="xarray")
     raster = as_raster(raster)
     units, samples = raster.units, raster.samples
     unit_keys = _keys(units, {"sample", "unit", "spikes"})
@@ -124,8 +124,8 @@ def from_xarray(array: Any, *, sampling_period: TimeLike | None = None) -> Spike
         units, samples = tables(array)
         annotations = None
     else:
-        period = known_period(sampling_period, kept["sampling_period"], "array")
-        units, samples = (_kept_table(array, kept[name]) for name in ("units", "samples"))
+        period = find_period(sampling_period, kept["sampling_period"], "array")
+        units, samples = (_read_table(array, kept[name]) for name in ("units", "samples"))
         annotations = kept["annotations"]
     return SpikeRaster.from_dense(
         array.values, units, samples, sampling_period=period, annotations=annotations
@@ -168,7 +168,7 @@ def write_netcdf(raster: RasterLike, path: PathLikeStr, *, overwrite: bool = Fal
     ...     a2n.read_netcdf(path).spike_counts
     array([1, 1, 1])
     """
-    h5netcdf, backends = needed("h5netcdf", extra="xarray"), needed("xarray.backends", extra="xarray")
+    h5netcdf, backends = require("h5netcdf", extra="xarray"), require("xarray.backends", extra="xarray")
     raster, path = as_raster(raster), as_path(path)
     array = to_xarray(raster)
     compression = {"zlib": True, "complevel": 1, "shuffle": False}
@@ -240,9 +240,9 @@ def open_netcdf(path: PathLikeStr, *, variable: str | None = None) -> Iterator[A
     FileNotFoundError, ValueError
         As for `read_netcdf`, also for what fails while the array is read.
     """
-    xr = needed("xarray", extra="xarray")
-    h5py = needed("h5py", extra="xarray")
-    needed("h5netcdf", extra="xarray")
+    xr = require("xarray", extra="xarray")
+    h5py = require("h5py", extra="xarray")
+    require("h5netcdf", extra="xarray")
     path = find_path(path)
     check_seal(path)
     try:
@@ -271,7 +271,7 @@ def _check_bits(path: Path, name: str, array: Any) -> None:
     """Refuse other values than 0 and 1 where the file says booleans: xarray takes any for True."""
     if array.dtype != bool:
         return
-    h5py = needed("h5py", extra="xarray")
+    h5py = require("h5py", extra="xarray")
     if h5py.is_hdf5(path):
         with h5py.File(path, "r") as file:
             stored = file[name]
@@ -285,7 +285,7 @@ def _check_bits(path: Path, name: str, array: Any) -> None:
 
 def by_sample(array: Any) -> Any:
     """The DataArray with samples first and units second."""
-    xr = needed("xarray", extra="xarray")
+    xr = require("xarray", extra="xarray")
     if not isinstance(array, xr.DataArray):
         raise TypeError(f"array must be an xarray.DataArray, got a {type(array).__name__}")
     for dimensions in DIMENSIONS:
@@ -308,7 +308,7 @@ def _configuration(array: Any) -> dict[str, Any] | None:
     return read_configuration(array.attrs[CONFIGURATION], where, "units", "samples")
 
 
-def _kept_table(array: Any, keys: dict[str, str]) -> pd.DataFrame:
+def _read_table(array: Any, keys: dict[str, str]) -> pd.DataFrame:
     missing = [key for key in keys.values() if key not in array.coords]
     if missing:
         raise ValueError(f"array was made with the coordinate {missing[0]!r}, which it has lost")

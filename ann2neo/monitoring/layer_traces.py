@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ann2neo.recording.observation import Site
-from ann2neo.recording.thresholds import evaluated
+from ann2neo.recording.thresholds import evaluate
 from ann2neo.spikes import kernels
 from ann2neo.spikes.packing import pack
 from ann2neo.spikes.raster import SpikeRaster, default_samples
@@ -77,7 +77,7 @@ class LayerTrace:
                 f"layer {self.site.name!r} gave {len(block)} rows for {n_batch} samples, not "
                 f"{n_batch * self.per_sample}: its first axis is not the samples, or they vary in shape"
             )
-        level = evaluated(self._level, block, self.site, check=check)
+        level = evaluate(self._level, block, self.site, check=check)
         if start == 0:
             self.words[slot] = 0
         return pack(block, level, self.words[slot], start * self.per_sample)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes.files.paths import as_path
 from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.typing import PathLikeStr
@@ -27,7 +27,7 @@ def write_table(table: pd.DataFrame, path: PathLikeStr, *, overwrite: bool = Fal
     if kind not in (".csv", ".parquet"):
         raise ValueError(f"path must end in .csv or .parquet, got {path}")
     if kind == ".parquet":
-        needed("pyarrow", extra="study")
+        require("pyarrow", extra="study")
     with write_whole(path, overwrite=overwrite) as whole:
         if kind == ".csv":
             table.to_csv(whole, index=False)

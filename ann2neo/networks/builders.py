@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.extras import needed
-from ann2neo.networks.initialization import checked_image, checked_shape, drawn
+from ann2neo.extras import require
+from ann2neo.networks.initialization import check_image, check_shape, draw_weights
 from ann2neo.networks.residual import pyramidnet, resnet
 from ann2neo.spikes.argument_checks import check_choice, check_count, check_rng
 
@@ -70,19 +70,19 @@ def mlp(width: int, *, input_shape: tuple[int, ...], n_classes: int, rng: np.ran
     Source: the multilayer perceptron of Lehmler et al., "Understanding activation patterns in
     artificial neural networks by exploring stochastic processes" (2023).
     """
-    keras = needed("keras", extra="tensorflow")
+    keras = require("keras", extra="tensorflow")
     rng = check_rng(rng)
-    layers = [keras.Input(checked_shape(input_shape)), *_head(width, n_classes)]
-    return drawn(keras.Sequential(layers, name=f"mlp{width}"), rng)
+    layers = [keras.Input(check_shape(input_shape)), *_head(width, n_classes)]
+    return draw_weights(keras.Sequential(layers, name=f"mlp{width}"), rng)
 
 
 def cnn(width: int, *, input_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator) -> Any:
     """A convolution (32 channels, 3 × 3, ReLU) and then `mlp`; see `build`. Source: as for `mlp`."""
-    keras = needed("keras", extra="tensorflow")
+    keras = require("keras", extra="tensorflow")
     rng = check_rng(rng)
     convolution = keras.layers.Conv2D(32, 3, activation="relu", name="convolution")
-    layers = [keras.Input(checked_image(input_shape, 3)), convolution, *_head(width, n_classes)]
-    return drawn(keras.Sequential(layers, name=f"cnn{width}"), rng)
+    layers = [keras.Input(check_image(input_shape, 3)), convolution, *_head(width, n_classes)]
+    return draw_weights(keras.Sequential(layers, name=f"cnn{width}"), rng)
 
 
 def densenet121(
@@ -112,9 +112,9 @@ def densenet121(
     ----------
     Huang et al., "Densely connected convolutional networks" (CVPR 2017).
     """
-    keras = needed("keras", extra="tensorflow")
+    keras = require("keras", extra="tensorflow")
     rng = check_rng(rng)
-    shape = checked_image(input_shape, 32)
+    shape = check_image(input_shape, 32)
     if weights == "imagenet" and shape[2] != 3:
         raise ValueError(f"input_shape must have 3 channels for weights='imagenet', got {shape}")
     if weights not in (None, "imagenet") and not Path(weights).is_file():
@@ -126,7 +126,7 @@ def densenet121(
     for layer in head:
         tensor = layer(tensor)
     network = keras.Model(base.input, tensor, name=f"densenet121_{width}")
-    return drawn(network, rng, None if weights is None else head)
+    return draw_weights(network, rng, None if weights is None else head)
 
 
 NETWORKS: dict[str, Callable[..., Any]] = {
@@ -140,7 +140,7 @@ NETWORKS: dict[str, Callable[..., Any]] = {
 
 
 def _head(width: int, n_classes: int) -> list[Any]:
-    layers = needed("keras", extra="tensorflow").layers
+    layers = require("keras", extra="tensorflow").layers
     width, n_classes = check_count(width, "width"), check_count(n_classes, "n_classes")
     return [
         layers.Flatten(name="flatten"),

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.extras import needed
-from ann2neo.networks.initialization import checked_image, drawn
+from ann2neo.extras import require
+from ann2neo.networks.initialization import check_image, draw_weights
 from ann2neo.spikes.argument_checks import check_choice, check_count, check_rng
 
 _ACTIVATIONS = ("relu", "leaky_relu", "prelu")
@@ -83,20 +83,20 @@ def resnet(
             "normalization='fixup' needs shortcuts: each block's last convolution starts at 0"
         )
     parts = _Parts(activation, normalization, 3 * blocks)
-    keras = needed("keras", extra="tensorflow")
-    inputs = keras.Input(checked_image(input_shape, 4))
-    tensor = parts.shifted(parts.convolved(inputs, width, "first"), "first_shift")
-    tensor = parts.activated(tensor, "first")
+    keras = require("keras", extra="tensorflow")
+    inputs = keras.Input(check_image(input_shape, 4))
+    tensor = parts.shifted(parts.convolve(inputs, width, "first"), "first_shift")
+    tensor = parts.activate(tensor, "first")
     for stage in range(3):
         for number in range(blocks):
             stride = 2 if stage and not number else 1
             name = f"stage{stage + 1}_block{number + 1}"
             tensor = _block(parts, tensor, width * 2**stage, stride, shortcuts, name)
             last = stage == 2 and number == blocks - 1
-            tensor = parts.activated(tensor, name, "hidden" if last else None)
+            tensor = parts.activate(tensor, name, "hidden" if last else None)
     kind = "resnet" if shortcuts else "plain"
     name = f"{kind}{6 * blocks + 2}_{width}" + _suffix(activation, normalization)
-    return drawn(keras.Model(inputs, parts.classified(tensor, n_classes), name=name), rng)
+    return draw_weights(keras.Model(inputs, parts.classify(tensor, n_classes), name=name), rng)
 
 
 def pyramidnet(
@@ -156,17 +156,17 @@ def pyramidnet(
     width, blocks = check_count(width, "width"), check_count(blocks, "blocks")
     widening = 3 * width if widening is None else check_count(widening, "widening")
     parts = _Parts(activation, "batch", 3 * blocks)
-    keras = needed("keras", extra="tensorflow")
-    inputs = keras.Input(checked_image(input_shape, 4))
-    tensor = parts.convolved(inputs, width, "first")
+    keras = require("keras", extra="tensorflow")
+    inputs = keras.Input(check_image(input_shape, 4))
+    tensor = parts.convolve(inputs, width, "first")
     for number in range(3 * blocks):
         stage, place = divmod(number, blocks)
         channels = width + (number + 1) * widening // (3 * blocks)
         stride = 2 if stage and not place else 1
         tensor = _pyramid_block(parts, tensor, channels, stride, f"stage{stage + 1}_block{place + 1}")
-    tensor = parts.activated(parts.normalized(tensor, "last"), "last", "hidden")
+    tensor = parts.activate(parts.normalize(tensor, "last"), "last", "hidden")
     name = f"pyramidnet{6 * blocks + 2}_{width}_{widening}" + _suffix(activation, "batch")
-    return drawn(keras.Model(inputs, parts.classified(tensor, n_classes), name=name), rng)
+    return draw_weights(keras.Model(inputs, parts.classify(tensor, n_classes), name=name), rng)
 
 
 @dataclass(frozen=True)
@@ -182,10 +182,10 @@ class _Parts:
         if self.normalization is not None:
             check_choice(self.normalization, "normalization", ("batch", "fixup"))
 
-    def convolved(
+    def convolve(
         self, tensor: Any, channels: int, name: str, stride: int = 1, size: int = 3, kernel: Any = None
     ) -> Any:
-        keras = needed("keras", extra="tensorflow")
+        keras = require("keras", extra="tensorflow")
         convolution = keras.layers.Conv2D(
             channels,
             size,
@@ -195,20 +195,20 @@ class _Parts:
             kernel_initializer="he_normal" if kernel is None else kernel,
             name=name,
         )
-        return self.normalized(convolution(tensor), name)
+        return self.normalize(convolution(tensor), name)
 
-    def normalized(self, tensor: Any, name: str) -> Any:
+    def normalize(self, tensor: Any, name: str) -> Any:
         if self.normalization != "batch":
             return tensor
-        layers = needed("keras", extra="tensorflow").layers
+        layers = require("keras", extra="tensorflow").layers
         # Keras' 0.99 follows too slowly: looks early in a training would see averages of nothing yet.
         return layers.BatchNormalization(momentum=0.9, name=f"{name}_normalization")(tensor)
 
-    def activated(self, tensor: Any, name: str, whole_name: str | None = None) -> Any:
-        layers = needed("keras", extra="tensorflow").layers
+    def activate(self, tensor: Any, name: str, whole_name: str | None = None) -> Any:
+        layers = require("keras", extra="tensorflow").layers
         name = whole_name or f"{name}_{self.activation}"
         if self.activation == "prelu":
-            alpha = needed("keras", extra="tensorflow").initializers.Constant(0.25)
+            alpha = require("keras", extra="tensorflow").initializers.Constant(0.25)
             return layers.PReLU(alpha_initializer=alpha, shared_axes=[1, 2], name=name)(tensor)
         return layers.ReLU(negative_slope=0.01 * (self.activation == "leaky_relu"), name=name)(tensor)
 
@@ -224,7 +224,7 @@ class _Parts:
         """Law of a block's first convolution."""
         if self.normalization != "fixup":
             return None
-        keras = needed("keras", extra="tensorflow")
+        keras = require("keras", extra="tensorflow")
         # He's law has variance 2 / fan_in; the standard deviation is to be 1 / sqrt(n_blocks) of it.
         scale = 2 / self.n_blocks
         return keras.initializers.VarianceScaling(scale, "fan_in", "truncated_normal")
@@ -232,8 +232,8 @@ class _Parts:
     def last_kernel(self) -> Any:
         return "zeros" if self.normalization == "fixup" else None
 
-    def classified(self, tensor: Any, n_classes: int) -> Any:
-        layers = needed("keras", extra="tensorflow").layers
+    def classify(self, tensor: Any, n_classes: int) -> Any:
+        layers = require("keras", extra="tensorflow").layers
         tensor = layers.GlobalAveragePooling2D(name="mean")(tensor)
         tensor = self.shifted(tensor, "output_shift")
         return layers.Dense(
@@ -245,28 +245,28 @@ class _Parts:
 
 
 def _block(parts: _Parts, tensor: Any, channels: int, stride: int, shortcuts: bool, name: str) -> Any:
-    layers = needed("keras", extra="tensorflow").layers
+    layers = require("keras", extra="tensorflow").layers
     shifted = parts.shifted(tensor, f"{name}_a_shift")
-    inner = parts.convolved(shifted, channels, f"{name}_a", stride, kernel=parts.first_kernel())
-    inner = parts.activated(parts.shifted(inner, f"{name}_inner_shift"), f"{name}_inner")
+    inner = parts.convolve(shifted, channels, f"{name}_a", stride, kernel=parts.first_kernel())
+    inner = parts.activate(parts.shifted(inner, f"{name}_inner_shift"), f"{name}_inner")
     inner = parts.shifted(inner, f"{name}_b_shift")
-    inner = parts.convolved(inner, channels, f"{name}_b", kernel=parts.last_kernel())
+    inner = parts.convolve(inner, channels, f"{name}_b", kernel=parts.last_kernel())
     inner = parts.shifted(inner, f"{name}_scale", scaled=True)
     if not shortcuts:
         return inner
     if tensor.shape != inner.shape:
-        tensor = parts.convolved(shifted, channels, f"{name}_shortcut", stride, size=1)
+        tensor = parts.convolve(shifted, channels, f"{name}_shortcut", stride, size=1)
     return layers.Add(name=f"{name}_add")([tensor, inner])
 
 
 def _pyramid_block(parts: _Parts, tensor: Any, channels: int, stride: int, name: str) -> Any:
     from ann2neo.networks.layers import ChannelPadding
 
-    layers = needed("keras", extra="tensorflow").layers
-    inner = parts.normalized(tensor, f"{name}_first")
-    inner = parts.convolved(inner, channels, f"{name}_a", stride)
-    inner = parts.activated(inner, f"{name}_inner")
-    inner = parts.convolved(inner, channels, f"{name}_b")
+    layers = require("keras", extra="tensorflow").layers
+    inner = parts.normalize(tensor, f"{name}_first")
+    inner = parts.convolve(inner, channels, f"{name}_a", stride)
+    inner = parts.activate(inner, f"{name}_inner")
+    inner = parts.convolve(inner, channels, f"{name}_b")
     if stride > 1:
         tensor = layers.AveragePooling2D(stride, padding="same", name=f"{name}_average")(tensor)
     if channels > tensor.shape[-1]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ def open_axes(ax: Axes | None, size: tuple[float, float] = (5.0, 3.5)) -> Axes:
     """`ax`, or axes of a new figure of `pyplot`, of a size in inches."""
     if ax is not None:
         return ax
-    pyplot = needed("matplotlib.pyplot", extra="plot")
+    pyplot = require("matplotlib.pyplot", extra="plot")
     axes: Axes = pyplot.subplots(figsize=size, layout="constrained")[1]
     return axes
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ann2neo.exchange.neo.block import to_spiketrains
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.plotting.axes import color_layers, open_axes, print_name
 from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_raster
@@ -50,7 +50,7 @@ def plot_raster(
     >>> ax.get_xlabel()
     'sample (1 ms each)'
     """
-    draw = needed("viziphant.rasterplot", extra="plot").rasterplot
+    draw = require("viziphant.rasterplot", extra="plot").rasterplot
     raster = as_raster(raster)
     n_samples = min(check_count(n_samples, "n_samples"), raster.n_samples)
     n_units = check_count(n_units, "n_units")

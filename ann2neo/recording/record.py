@@ -250,7 +250,7 @@ def record(
         shown.noise(adapter, network, observation),
     ):
         recorder: Any = make_recorder(observation, threshold, conv_units, about)
-        stream = _chained(head, stream)
+        stream = _chain(head, stream)
         if store is not None:
             path: Path = recorder.to_store(stream, n_samples, progress, store, overwrite)
             return path
@@ -260,7 +260,7 @@ def record(
     return raster
 
 
-def _chained(head: list[Batch], rest: Iterator[Batch]) -> Iterator[Batch]:
+def _chain(head: list[Batch], rest: Iterator[Batch]) -> Iterator[Batch]:
     # itertools.chain would hold the head to the end.
     yield head.pop()
     yield from rest

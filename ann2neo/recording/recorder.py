@@ -12,7 +12,7 @@ import numpy as np
 from ann2neo.recording.observation import ConvUnits, NonFiniteSampleError, Observation, Site
 from ann2neo.recording.samples.batches import Batch
 from ann2neo.recording.samples.sample_log import SampleLog
-from ann2neo.recording.thresholds import described, evaluated, thresholds
+from ann2neo.recording.thresholds import describe_threshold, evaluate, thresholds
 from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.files.store import StoreWriter
 from ann2neo.spikes.packing import NonFiniteActivation, Packer
@@ -110,7 +110,7 @@ class Recorder:
             raise ValueError(f"samples must be finite, got {error.value} in sample {sample}") from None
         blocks = self._blocks(activations, batch)
         levels = [
-            evaluated(level, block, site, check=not self._levels_tried)
+            evaluate(level, block, site, check=not self._levels_tried)
             for level, block, site in zip(self._levels, blocks, self._observation.sites, strict=True)
         ]
         self._levels_tried |= len(blocks[0]) > 1
@@ -154,7 +154,7 @@ class Recorder:
     def _description(self) -> dict[str, Any]:
         annotations = {
             **self._observation.annotations,
-            "threshold": described(self._levels),
+            "threshold": describe_threshold(self._levels),
             **self._about["annotations"],
         }
         return {

@@ -29,10 +29,10 @@ def thresholds(threshold: Any, sites: Sequence[Site], n_units: Sequence[int]) ->
         levels = [threshold[name] for name in names]
     else:
         levels = [threshold] * len(sites)
-    return [_checked(*item) for item in zip(levels, sites, n_units, strict=True)]
+    return [_check(*item) for item in zip(levels, sites, n_units, strict=True)]
 
 
-def _checked(level: Any, site: Site, n_units: int) -> Any:
+def _check(level: Any, site: Site, n_units: int) -> Any:
     if callable(level):
         return level
     if isinstance(level, numbers.Real):
@@ -53,15 +53,15 @@ def _checked(level: Any, site: Site, n_units: int) -> Any:
     return level
 
 
-def evaluated(level: Any, activations: np.ndarray, site: Site, *, check: bool) -> Any:
+def evaluate(level: Any, activations: np.ndarray, site: Site, *, check: bool) -> Any:
     """A threshold as numbers for this batch; a callable is asked, with `check` row by row too."""
     if not callable(level):
         return level
     activations = np.asarray(activations)
-    found = _called(level, activations, site)
+    found = _call(level, activations, site)
     # A level computed over the batch (its mean, say) would change with batch_size.
     for row in range(min(len(activations), _ROWS_TRIED) if check else 0):
-        alone = _called(level, activations[row : row + 1], site)
+        alone = _call(level, activations[row : row + 1], site)
         if not np.allclose(found[row], alone[0], rtol=1e-5, atol=0, equal_nan=True):
             raise ValueError(
                 f"threshold gives layer {site.name!r} another level when a sample comes alone than in a "
@@ -75,7 +75,7 @@ def evaluated(level: Any, activations: np.ndarray, site: Site, *, check: bool) -
     return found
 
 
-def _called(level: Any, activations: np.ndarray, site: Site) -> np.ndarray:
+def _call(level: Any, activations: np.ndarray, site: Site) -> np.ndarray:
     # What works in place would change what is packed, and an array that is the caller's own.
     shown = activations.view()
     shown.flags.writeable = False
@@ -97,7 +97,7 @@ def _called(level: Any, activations: np.ndarray, site: Site) -> np.ndarray:
         ) from None
 
 
-def described(levels: Sequence[Any]) -> Any:
+def describe_threshold(levels: Sequence[Any]) -> Any:
     """The threshold as an annotation: the number where there is one, else how it was given."""
     if all(isinstance(level, float) for level in levels) and len(set(levels)) == 1:
         return levels[0]

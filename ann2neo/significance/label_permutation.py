@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.significance.combine import adjust_pvalues
-from ann2neo.significance.kernels.label_permutation import label_sum, permuted_sums
+from ann2neo.significance.kernels.label_permutation import label_sum, permute_sums
 from ann2neo.significance.kernels.rng import random_state
 from ann2neo.significance.result import TestResult
 from ann2neo.spikes.argument_checks import check_count
@@ -175,7 +175,7 @@ class _Permutations:
 
     def draw(self, state: np.ndarray, out: np.ndarray) -> None:
         """Fill `out` with the sums of as many permutations."""
-        permuted_sums(self._codes, *self._pairs, state, out)
+        permute_sums(self._codes, *self._pairs, state, out)
 
     def bits(self, sums: Any) -> Any:
         """Mutual information, in bits, from the sum that `observed` and `draw` give."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.significance.combine import Adjustment, adjust_within_layers
 from ann2neo.spikes import raster_tables
 from ann2neo.spikes.argument_checks import check_level
@@ -160,7 +160,7 @@ class TestResult:
             If `ax` is not a pair.
         """
         if ax is None:
-            pyplot = needed("matplotlib.pyplot", extra="plot")
+            pyplot = require("matplotlib.pyplot", extra="plot")
             _, ax = pyplot.subplots(1, 2, figsize=(8, 3), layout="constrained")
         axes = np.atleast_1d(np.asarray(ax, object)).ravel()
         if axes.size != 2:

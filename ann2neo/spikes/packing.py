@@ -124,7 +124,7 @@ def pack(activations: np.ndarray, threshold: Any, words: np.ndarray, start: int)
     """Set bit ``start + t`` where ``activations[t] > threshold``; False if a value is not finite.
 
     The threshold is compared in the activations' own precision. Activations that lie elsewhere, on a GPU
-    for example, may have a method ``packed_above(threshold)`` that returns their words, shape
+    for example, may have a method ``pack_above(threshold)`` that returns their words, shape
     (n_units, n_words) with a zero tail, or None if a value is not finite.
 
     Raises
@@ -133,9 +133,9 @@ def pack(activations: np.ndarray, threshold: Any, words: np.ndarray, start: int)
         If the threshold is NaN, or an integer is not between −2**53 and 2**53, where float64 may make it
         another.
     """
-    packed_above = getattr(activations, "packed_above", None)
-    if packed_above is not None:
-        packed = packed_above(threshold)
+    pack_above = getattr(activations, "pack_above", None)
+    if pack_above is not None:
+        packed = pack_above(threshold)
         if packed is not None:
             kernels.append(packed, len(activations), words, start)
         return packed is not None

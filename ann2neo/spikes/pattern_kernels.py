@@ -71,7 +71,7 @@ def hash_keys(n_words: int, lane: int) -> np.ndarray:
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
-def _hashed(pattern, keys):
+def _hash(pattern, keys):
     """64 bits from a pattern: two multilinear hashes of 32 bits, then a bijection.
 
     Over random keys the hashes of two different patterns are independent and uniform: they agree with
@@ -92,11 +92,11 @@ def _hashed(pattern, keys):
 def hashes(patterns, keys, out):
     """Write the hash of each pattern into ``out``."""
     for i in range(patterns.shape[0]):
-        out[i] = _hashed(patterns[i], keys)
+        out[i] = _hash(patterns[i], keys)
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
-def _compared(a, b):
+def _compare(a, b):
     """−1, 0 or 1 as pattern `a` comes before, is, or comes after pattern `b`."""
     for w in range(a.size):
         if a[w] != b[w]:
@@ -122,10 +122,10 @@ def count(patterns, weights, keys, index):
     hashed = np.empty(n, np.uint64)
     n_distinct = 0
     for i in range(n):
-        own = _hashed(patterns[i], keys)
+        own = _hash(patterns[i], keys)
         slot = own & mask
         j = np.int64(slots[slot])
-        while j >= 0 and (hashed[j] != own or _compared(patterns[rows[j]], patterns[i]) != 0):
+        while j >= 0 and (hashed[j] != own or _compare(patterns[rows[j]], patterns[i]) != 0):
             slot = (slot + np.uint64(1)) & mask
             j = np.int64(slots[slot])
         if j < 0:
@@ -134,7 +134,7 @@ def count(patterns, weights, keys, index):
             n_distinct += 1
         totals[j] += weights[i]
         index[i] = j
-    order = _ordered(patterns, rows, hashed[:n_distinct])
+    order = _order(patterns, rows, hashed[:n_distinct])
     place = np.empty(n_distinct, np.int64)
     distinct, sums = np.empty((n_distinct, patterns.shape[1]), np.uint64), totals[order]
     for k in range(n_distinct):
@@ -148,7 +148,7 @@ def count(patterns, weights, keys, index):
 
 
 @numba.njit(nogil=True, cache=True)
-def _ordered(patterns, rows, hashed):
+def _order(patterns, rows, hashed):
     """Indices that sort by hash, then by pattern: buckets by leading bits, which fill evenly."""
     n = hashed.size
     highest = hashed.max()
@@ -170,7 +170,7 @@ def _ordered(patterns, rows, hashed):
             other = order[place - 1]
             if hashed[other] < hashed[j]:
                 break
-            if hashed[other] == hashed[j] and _compared(patterns[rows[other]], patterns[rows[j]]) < 0:
+            if hashed[other] == hashed[j] and _compare(patterns[rows[other]], patterns[rows[j]]) < 0:
                 break
             order[place] = other
             place -= 1
@@ -185,9 +185,9 @@ def overlap(a, a_counts, b, b_counts, keys):
     i = j = 0
     if a.shape[0] == 0 or b.shape[0] == 0:
         return n_common, smaller
-    first, second = _hashed(a[0], keys), _hashed(b[0], keys)
+    first, second = _hash(a[0], keys), _hash(b[0], keys)
     while True:
-        order = _compared(a[i], b[j]) if first == second else (-1 if first < second else 1)
+        order = _compare(a[i], b[j]) if first == second else (-1 if first < second else 1)
         if order == 0:
             n_common += 1
             smaller += min(a_counts[i], b_counts[j])
@@ -195,12 +195,12 @@ def overlap(a, a_counts, b, b_counts, keys):
             i += 1
             if i == a.shape[0]:
                 return n_common, smaller
-            first = _hashed(a[i], keys)
+            first = _hash(a[i], keys)
         if order >= 0:
             j += 1
             if j == b.shape[0]:
                 return n_common, smaller
-            second = _hashed(b[j], keys)
+            second = _hash(b[j], keys)
 
 
 @numba.njit(nogil=True, cache=True)
@@ -216,7 +216,7 @@ def spikes_in_both(a, b, both, either):
 
 
 @numba.njit(nogil=True, cache=True)
-def capped_distances(patterns, cap):
+def cap_distances(patterns, cap):
     """Sum over all pairs of patterns of the number of bits in which they differ, but at most `cap`."""
     total = np.int64(0)
     n = patterns.shape[0]

@@ -415,7 +415,7 @@ class SpikeRaster:
         lines = [
             f"SpikeRaster: {self.n_units:,} units × {self.n_samples:,} samples of "
             f"{self.sampling_period * 1000:g} ms ({self._words.nbytes / 1000:,.0f} kB)",
-            "  layers: " + _shortened([f"{name} ({size:,})" for name, size in sizes.items()]),
+            "  layers: " + _shorten([f"{name} ({size:,})" for name, size in sizes.items()]),
             "  samples: " + ", ".join(self._samples.columns),
             f"  firing rate: {rates.mean():.3g} spikes per sample on average, "
             f"{rates.min():.3g} to {rates.max():.3g}; {np.sum(counts == 0):,} silent, "
@@ -423,11 +423,11 @@ class SpikeRaster:
         ]
         said = [f"{k}={v!r:.40}" for k, v in self._annotations.items() if k != "weights_hash"]
         if said:
-            lines.append("  " + _shortened(said))
+            lines.append("  " + _shorten(said))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        from ann2neo.spikes import raster_html
+        from ann2neo.spikes.representation import raster_html
 
         return raster_html.render(self)
 
@@ -467,7 +467,7 @@ def _check_words(words: Words, n_samples: int) -> None:
         raise ValueError(f"words has bits set beyond n_samples = {n_samples}")
 
 
-def _shortened(items: list[str], limit: int = 6) -> str:
+def _shorten(items: list[str], limit: int = 6) -> str:
     shown = ", ".join(items[:limit])
     return shown if len(items) <= limit else f"{shown}, … ({len(items) - limit} more)"
 

@@ -8,7 +8,7 @@ from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.lagged import LaggedCounts, check_lag
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
-from ann2neo.statistics.accumulator import Accumulator
+from ann2neo.statistics.accumulators.accumulator import Accumulator
 
 
 def autocorrelation(raster: RasterLike, max_lag: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
-from ann2neo.statistics.accumulator import Accumulator
+from ann2neo.statistics.accumulators.accumulator import Accumulator
 from ann2neo.statistics.moments import center_products
 from ann2neo.statistics.windows import CutWindows, check_window
 

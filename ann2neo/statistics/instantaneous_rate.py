@@ -13,7 +13,7 @@ from ann2neo.spikes.argument_checks import as_seconds
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import unpack_samples
 from ann2neo.spikes.typing import RasterLike, TimeLike
-from ann2neo.statistics.accumulator_checks import check_number
+from ann2neo.statistics.accumulators.checks import check_number
 
 _VALUES_AT_ONCE = 2**21
 

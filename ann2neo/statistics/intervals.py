@@ -10,8 +10,8 @@ from ann2neo.spikes.as_raster import as_raster, as_recording
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike, TimeLike
 from ann2neo.statistics import interval_kernels
-from ann2neo.statistics.accumulator import Accumulator
-from ann2neo.statistics.accumulator_checks import check_number
+from ann2neo.statistics.accumulators.accumulator import Accumulator
+from ann2neo.statistics.accumulators.checks import check_number
 from ann2neo.statistics.moments import center_products
 
 _ONE = 2.0**-61  # the kernels add up multiples of this

@@ -13,7 +13,7 @@ from ann2neo.spikes.files.stored_raster import StoredRaster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import Floats, Ints, RasterLike
 from ann2neo.spikes.workers import Workers
-from ann2neo.statistics.accumulate import accumulate
+from ann2neo.statistics.accumulators.accumulate import accumulate
 from ann2neo.statistics.across_units import cv_percent_across_units, mean_across_units
 from ann2neo.statistics.fano import FanoFactor, fano_from_sums
 from ann2neo.statistics.groups import group_units
@@ -127,7 +127,7 @@ class UnitSums:
         rates, fanofactors = self.rates.result()[units], self.counts.result()[units]
         return {
             **_paper_columns(rates, fanofactors),
-            **_corrected_columns(self.rates, self.counts, units),
+            **_correct_columns(self.rates, self.counts, units),
             "isi_cv": float(mean_across_units(self.isi_cv[units])),
         }
 
@@ -144,7 +144,7 @@ def _paper_columns(rates: Floats, fanofactors: Floats) -> dict[str, float]:
     }
 
 
-def _corrected_columns(seen_rates: FiringRate, seen: FanoFactor, units: Ints) -> dict[str, float]:
+def _correct_columns(seen_rates: FiringRate, seen: FanoFactor, units: Ints) -> dict[str, float]:
     """The indicators without what the length of the recording adds; a Fano factor needs two windows."""
     rates = seen_rates.result()[units]
     fano, noise = np.full((2, units.size), np.nan)

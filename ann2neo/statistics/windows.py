@@ -12,7 +12,7 @@ from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
-from ann2neo.statistics.accumulator_checks import check_units
+from ann2neo.statistics.accumulators.checks import check_units
 
 
 def spike_counts(raster: RasterLike, window: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 
-def copied(network: Any, rng: np.random.Generator) -> Any:
+def copy_network(network: Any, rng: np.random.Generator) -> Any:
     """A network of the same layers, weights and `trainable` flags; not compiled.
 
     Its random layers (dropout, augmentation) get new seeds from `rng`.

@@ -25,7 +25,7 @@ def compile_for_classes(network: Any, optimizer: Any, learning_rate: Any, from_l
     )
 
 
-def compiled_with(network: Any) -> dict[str, Any]:
+def compile_with(network: Any) -> dict[str, Any]:
     """What provenance says of it: optimizer, learning rate as it is now, Keras' backend."""
     return {
         "optimizer": type(network.optimizer).__name__,

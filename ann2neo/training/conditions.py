@@ -47,7 +47,7 @@ class StoppingRule:
     def __post_init__(self) -> None:
         object.__setattr__(self, "epochs", check_count(self.epochs, "epochs", least=0))
         if self.accuracy is not None:
-            object.__setattr__(self, "accuracy", _checked_accuracy(self.accuracy))
+            object.__setattr__(self, "accuracy", _check_accuracy(self.accuracy))
         if self.plateau is not None:
             object.__setattr__(self, "plateau", check_count(self.plateau, "plateau"))
 
@@ -96,7 +96,7 @@ class Condition:
         check_choice(self.labels, "labels", LABELS)
         if not isinstance(self.stop, StoppingRule):
             raise TypeError(f"stop must be a StoppingRule, got {self.stop!r:.60}")
-        object.__setattr__(self, "trainable", _checked_trainable(self.trainable))
+        object.__setattr__(self, "trainable", _check_trainable(self.trainable))
 
     @property
     def memorizes(self) -> bool:
@@ -108,7 +108,7 @@ class Condition:
         return dataclasses.replace(self, stop=dataclasses.replace(self.stop, **changes))
 
 
-def _checked_accuracy(value: Any) -> float:
+def _check_accuracy(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"accuracy must be a number in (0, 1], got {value!r:.60}")
     if not 0 < value <= 1:
@@ -116,7 +116,7 @@ def _checked_accuracy(value: Any) -> float:
     return float(value)
 
 
-def _checked_trainable(value: Any) -> Any:
+def _check_trainable(value: Any) -> Any:
     if isinstance(value, str):
         if value != "all":
             raise ValueError(

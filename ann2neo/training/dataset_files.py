@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 
 _LOG = logging.getLogger(__name__)
 _VARIABLE = "ANN2NEO_DATA"
@@ -27,7 +27,7 @@ Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 def digits() -> Arrays:
     """Scikit-learn's handwritten digits, 80 % of each class to train with, always the same ones."""
-    bunch = needed("sklearn.datasets", extra="demo").load_digits()
+    bunch = require("sklearn.datasets", extra="demo").load_digits()
     images = (bunch.images[..., None] / 16).astype(np.float32)
     labels = bunch.target
     # One fixed shuffle, because the data are ordered by writer.
@@ -46,13 +46,13 @@ def images(name: str, data_dir: str | Path | None) -> tuple[str, Arrays]:
     """Images of `name` from a file, or by Keras' downloader, and where from; see `training.load`."""
     file = find_file(name, data_dir)
     if file is None:
-        x_train, y_train, x_test, y_test = _downloaded(name)
+        x_train, y_train, x_test, y_test = _download(name)
         source = f"Keras' {name}"
     else:
         x_train, y_train, x_test, y_test = _from_file(file)
         source = str(file)
-    x_train = _scaled(x_train, name, source, "x_train")
-    x_test = _scaled(x_test, name, source, "x_test")
+    x_train = _scale(x_train, name, source, "x_train")
+    x_test = _scale(x_test, name, source, "x_test")
     return source, (x_train, y_train, x_test, y_test)
 
 
@@ -76,8 +76,8 @@ def _lacking(name: str, folder: str | Path) -> str:
     return f"{_VARIABLE} is {folder}, which has neither {name}.npz nor {name}_jpeg.npz"
 
 
-def _downloaded(name: str) -> Arrays:
-    keras = needed("keras", extra="tensorflow")
+def _download(name: str) -> Arrays:
+    keras = require("keras", extra="tensorflow")
     try:
         (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:
@@ -106,7 +106,7 @@ def _from_file(file: Path) -> Arrays:
     if jpeg:
         for part in ("train", "test"):
             where = f"{file}, {part}"
-            values[f"x_{part}"] = _decoded(values[f"jpeg_{part}"], values[f"offsets_{part}"], where)
+            values[f"x_{part}"] = _decode(values[f"jpeg_{part}"], values[f"offsets_{part}"], where)
     return values["x_train"], values["y_train"], values["x_test"], values["y_test"]
 
 
@@ -118,7 +118,7 @@ def _read(archive: Any, jpeg: bool) -> dict[str, np.ndarray]:
     return {key: archive[key] for key in wanted}
 
 
-def _decoded(jpeg: np.ndarray, offsets: np.ndarray, where: str) -> np.ndarray:
+def _decode(jpeg: np.ndarray, offsets: np.ndarray, where: str) -> np.ndarray:
     """Images of one size whose JPEG bytes lie between successive offsets."""
     if jpeg.ndim != 1 or jpeg.dtype != np.uint8:
         raise ValueError(f"{where}: JPEG bytes must be one row of uint8, got {jpeg.dtype} {jpeg.shape}")
@@ -144,11 +144,11 @@ def _decoded(jpeg: np.ndarray, offsets: np.ndarray, where: str) -> np.ndarray:
 
 
 def _decoder() -> Callable[[bytes], np.ndarray]:
-    opened = needed("PIL.Image", extra="plot").open
+    opened = require("PIL.Image", extra="plot").open
     return lambda content: np.asarray(opened(io.BytesIO(content)))
 
 
-def _scaled(x: np.ndarray, name: str, source: str, key: str) -> np.ndarray:
+def _scale(x: np.ndarray, name: str, source: str, key: str) -> np.ndarray:
     """0 … 255 → [0, 1], with an axis of channels."""
     shape = IMAGES[name]
     if x.dtype != np.uint8:

@@ -60,8 +60,8 @@ class Dataset:
     def __post_init__(self) -> None:
         object.__setattr__(self, "n_classes", check_count(self.n_classes, "n_classes"))
         for part in ("train", "test"):
-            x = _checked_samples(getattr(self, f"x_{part}"), f"x_{part}")
-            y = _checked_labels(getattr(self, f"y_{part}"), f"y_{part}", self.n_classes)
+            x = _check_samples(getattr(self, f"x_{part}"), f"x_{part}")
+            y = _check_labels(getattr(self, f"y_{part}"), f"y_{part}", self.n_classes)
             if len(x) != len(y):
                 raise ValueError(
                     f"x_{part} and y_{part} must be equally long, got {len(x)} and {len(y)} samples"
@@ -119,7 +119,7 @@ class Dataset:
             self.n_classes,
         )
 
-    def downscaled(self, side: int) -> Dataset:
+    def downscale(self, side: int) -> Dataset:
         """Smaller images: the mean of each square of pixels, `side` by `side`.
 
         Raises
@@ -129,7 +129,7 @@ class Dataset:
 
         Examples
         --------
-        >>> load("digits").downscaled(2).input_shape
+        >>> load("digits").downscale(2).input_shape
         (4, 4, 1)
         """
         side, shape = check_count(side, "side"), self.input_shape
@@ -215,10 +215,10 @@ def as_dataset(data: Any) -> Dataset:
             "data must be a Dataset or arrays (x_train, y_train) or (x_train, y_train, x_test, y_test), "
             f"got {given}"
         )
-    x_train = _checked_samples(data[0], "x_train")
-    y_train = _checked_labels(data[1], "y_train")
+    x_train = _check_samples(data[0], "x_train")
+    y_train = _check_labels(data[1], "y_train")
     x_test, y_test = (x_train[:0], y_train[:0]) if len(data) == 2 else data[2:]
-    largest = max(int(y.max(initial=0)) for y in (y_train, _checked_labels(y_test, "y_test")))
+    largest = max(int(y.max(initial=0)) for y in (y_train, _check_labels(y_test, "y_test")))
     return Dataset("arrays", x_train, y_train, x_test, y_test, n_classes=largest + 1)
 
 
@@ -242,10 +242,10 @@ def random_labels(y: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     >>> random_labels(np.array([0, 0, 1, 1]), rng=np.random.default_rng(0))
     array([1, 0, 0, 1])
     """
-    return check_rng(rng).permutation(_checked_labels(y, "y"))
+    return check_rng(rng).permutation(_check_labels(y, "y"))
 
 
-def _checked_samples(value: Any, name: str) -> np.ndarray:
+def _check_samples(value: Any, name: str) -> np.ndarray:
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
@@ -261,7 +261,7 @@ def _checked_samples(value: Any, name: str) -> np.ndarray:
     return array
 
 
-def _checked_labels(value: Any, name: str, n_classes: int | None = None) -> np.ndarray:
+def _check_labels(value: Any, name: str, n_classes: int | None = None) -> np.ndarray:
     array = np.asarray(value)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]

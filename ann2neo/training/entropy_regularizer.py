@@ -118,10 +118,10 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):  # type: ignore
         blur: float = 0.1,
         max_patterns: int = 1024,
     ) -> None:
-        self.strength = _checked_number(strength, "strength")
-        self.threshold = _checked_number(threshold, "threshold")
-        self.temperature = _checked_number(temperature, "temperature", above=0.0)
-        self.blur = _checked_number(blur, "blur", above=0.0, below=0.5)
+        self.strength = _check_number(strength, "strength")
+        self.threshold = _check_number(threshold, "threshold")
+        self.temperature = _check_number(temperature, "temperature", above=0.0)
+        self.blur = _check_number(blur, "blur", above=0.0, below=0.5)
         self.max_patterns = check_count(max_patterns, "max_patterns")
         if self.max_patterns < 2:
             raise ValueError(f"max_patterns must be at least 2, got {max_patterns}")
@@ -178,9 +178,7 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):  # type: ignore
         return ops.log2((on + ratio * off + _TINY) / (ratio * on + off + _TINY))
 
 
-def _checked_number(
-    value: Any, name: str, *, above: float = -math.inf, below: float = math.inf
-) -> float:
+def _check_number(value: Any, name: str, *, above: float = -math.inf, below: float = math.inf) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r:.60}")
     number = float(value)

@@ -20,7 +20,7 @@ _BATCHES_A_TURN = 4
 
 def train_fast(network: Any, plan: Plan, passes: Passes, rng: np.random.Generator) -> None:
     """Train the compiled `network` until `passes` says it is over."""
-    run = _compiled(network, plan)
+    run = _compile(network, plan)
     over = False
     while not over:
         passes.begin()
@@ -34,7 +34,7 @@ def train_fast(network: Any, plan: Plan, passes: Passes, rng: np.random.Generato
     network.optimizer.finalize_variable_values(network.trainable_variables)
 
 
-def _compiled(network: Any, plan: Plan) -> Any:
+def _compile(network: Any, plan: Plan) -> Any:
     """A graph from the order of a pass to the four numbers of its `Score`, not yet divided.
 
     In the graph all that is divided by numbers it knows is multiplied by their reciprocals, which is not
@@ -58,14 +58,14 @@ def _compiled(network: Any, plan: Plan) -> Any:
         optimizer.apply(gradients, variables)
         return value, outputs
 
-    def trained_in_turn(chosen: Any, sizes: list[Any]) -> Any:
+    def train_in_turn(chosen: Any, sizes: list[Any]) -> Any:
         # Once a turn what need not be done once a batch: starting an operation takes its time, too.
         inputs, labels = tf.gather(x, chosen), tf.gather(y, chosen)
         done = [trained(*batch) for batch in zip(_cut(inputs, sizes), _cut(labels, sizes), strict=True)]
         values = [tf.cast(value, tf.float32) for value, _ in done]
         return _sums(values, sizes, labels, tf.concat([outputs for _, outputs in done], 0))
 
-    def validated(first: Any, sizes: list[Any]) -> Any:
+    def validate(first: Any, sizes: list[Any]) -> Any:
         labels = _stretch(y, first, sizes[0])
         outputs = network(_stretch(x, first, sizes[0]), training=False)
         value = tf.cast(_total(loss, labels, outputs, network), tf.float32)
@@ -73,13 +73,13 @@ def _compiled(network: Any, plan: Plan) -> Any:
 
     def one_pass(order: Any, zero: Any) -> Any:
         def turn(first: Any, sizes: list[Any]) -> Any:
-            return trained_in_turn(_stretch(order, first, sum(sizes)), sizes)
+            return train_in_turn(_stretch(order, first, sum(sizes)), sizes)
 
         sums = _over_batches(turn, (0, plan.n_train), plan.batch_size, _BATCHES_A_TURN, zero)
         held_out = tf.zeros([2])
         if plan.validates:
             limits = plan.n_train, len(plan.x)
-            held_out = _over_batches(validated, limits, _VALIDATION_BATCH, 1, zero)
+            held_out = _over_batches(validate, limits, _VALIDATION_BATCH, 1, zero)
         return tf.concat([sums, held_out], 0)
 
     return tf.function(one_pass)

@@ -47,8 +47,8 @@ class TriangularRate(keras.optimizers.schedules.LearningRateSchedule):  # type: 
     """
 
     def __init__(self, lowest: float, highest: float, *, half_cycle: int) -> None:
-        self.lowest = _checked_rate(lowest, "lowest")
-        self.highest = _checked_rate(highest, "highest", at_least=self.lowest)
+        self.lowest = _check_rate(lowest, "lowest")
+        self.highest = _check_rate(highest, "highest", at_least=self.lowest)
         self.half_cycle = check_count(half_cycle, "half_cycle")
 
     def __call__(self, step: Any) -> Any:
@@ -98,7 +98,7 @@ class OneCycleRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
     """
 
     def __init__(self, highest: float, *, n_steps: int) -> None:
-        self.highest = _checked_rate(highest, "highest")
+        self.highest = _check_rate(highest, "highest")
         self.n_steps = check_count(n_steps, "n_steps")
         if self.n_steps < 10:
             raise ValueError(f"n_steps must be at least 10, got {n_steps}")
@@ -117,7 +117,7 @@ class OneCycleRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
         return {"highest": self.highest, "n_steps": self.n_steps}
 
 
-def _checked_rate(value: Any, name: str, at_least: float = 0.0) -> float:
+def _check_rate(value: Any, name: str, at_least: float = 0.0) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, got {value!r:.60}")
     rate = float(value)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes.argument_checks import check_rng
 from ann2neo.training.conditions import CONDITIONS, Condition
 from ann2neo.training.datasets import as_dataset
@@ -120,15 +120,15 @@ def train(
     >>> trained.history.accuracy.round(1).tolist()
     [0.1, 0.2, 0.3]
     """
-    needed("keras", extra="tensorflow")
+    require("keras", extra="tensorflow")
     from ann2neo.recording.keras.weights import hash_weights
     from ann2neo.training import clone, compiling, data_checks
 
     rng, data = check_rng(rng), as_dataset(data)
-    drawn_from, start = _described(rng), _start(condition, network)
+    drawn_from, start = _describe(rng), _start(condition, network)
     plan = planned(condition, data, batch_size, validation_split, rng)
     fast = _is_fast(fast, callbacks)
-    copy = clone.copied(start, rng)
+    copy = clone.copy_network(start, rng)
     clone.freeze(copy, condition.trainable)
     data_checks.check_fit(copy, data, from_logits)
     compiling.compile_for_classes(copy, optimizer, learning_rate, from_logits)
@@ -143,7 +143,7 @@ def train(
         "weights_hash": hash_weights(copy),
         "validation_split": float(validation_split),
         "batch_size": plan.batch_size,
-        **compiling.compiled_with(copy),
+        **compiling.compile_with(copy),
         "fast": fast,
     }
     return Trained(copy, condition, passes.history(), plan.y, provenance)
@@ -194,7 +194,7 @@ def train_conditions(
     >>> list(train_conditions(network, data, short, rng=rng, progress=False))
     ['Random', 'Generalizing', 'MemRetrainLast', 'MemRetrainAll', 'MemRandomLast']
     """
-    chosen, data = _listed(conditions), as_dataset(data)
+    chosen, data = _list(conditions), as_dataset(data)
     names = [condition.name for condition in chosen]
     if len(set(names)) < len(names):
         raise ValueError(f"conditions must differ in name, got {names}")
@@ -210,7 +210,7 @@ def train_conditions(
     return {name: trained[name] for name in names}
 
 
-def _listed(conditions: Any) -> list[Condition]:
+def _list(conditions: Any) -> list[Condition]:
     held: Any = conditions.values() if isinstance(conditions, Mapping) else conditions
     # A name is iterable too, by its letters.
     several = isinstance(held, Iterable) and not isinstance(held, str)
@@ -273,7 +273,7 @@ def _run(
 def _is_fast(fast: Any, callbacks: Sequence[Any]) -> bool:
     if fast not in (True, False, "auto"):
         raise ValueError(f"fast must be 'auto', True or False, got {fast!r:.60}")
-    keras = needed("keras", extra="tensorflow")
+    keras = require("keras", extra="tensorflow")
     if not isinstance(callbacks, Sequence):
         raise TypeError(f"callbacks must be a list or tuple, got {callbacks!r:.60}")
     for callback in callbacks:
@@ -290,7 +290,7 @@ def _is_fast(fast: Any, callbacks: Sequence[Any]) -> bool:
     return bool(fast) and not hindrances
 
 
-def _described(rng: np.random.Generator) -> dict[str, Any]:
+def _describe(rng: np.random.Generator) -> dict[str, Any]:
     """Enough to make the same draws again: the generator's state now, and where it came from."""
     seeds = rng.bit_generator.seed_seq
     return {

@@ -217,7 +217,7 @@ def load(name: str, rng: np.random.Generator) -> training.Dataset:
     """Two thousand training images, smaller ones."""
     if name == "digits":
         return training.load("digits")
-    return training.load(name).subset(2000, 2000, rng=rng).downscaled(2)
+    return training.load(name).subset(2000, 2000, rng=rng).downscale(2)
 
 
 def run(

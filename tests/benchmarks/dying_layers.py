@@ -40,7 +40,7 @@ def train(network: nn.Module, x: torch.Tensor, y: torch.Tensor, n_steps: int, lo
 def study(seed: int, side: int) -> list[dict[str, object]]:
     """One network under both heads."""
     data = training.load("mnist").subset(8000, 2000, rng=np.random.default_rng(seed))
-    data = data.downscaled(28 // side)
+    data = data.downscale(28 // side)
     x = torch.from_numpy(data.x_train.transpose(0, 3, 1, 2).copy())
     y = torch.from_numpy(data.y_train.copy())
     old, new = y < 5, torch.nonzero(y >= 5)[:200, 0]

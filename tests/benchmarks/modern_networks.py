@@ -7,15 +7,13 @@ transformers. Baselines are what a user runs anyway: the forward pass over the s
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import torch
-from timing import Comparison, show
+from timing import Comparison, medians, show
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -62,18 +60,6 @@ def gpt2() -> nn.Module:
     return GPT2LMHeadModel(config).eval()
 
 
-def medians_of_processor_time(*ways: Callable[[], Any], repeats: int) -> list[float]:
-    """As `timing.medians`."""
-    times: list[list[float]] = [[] for _ in ways]
-    for turn in range(repeats + 1):
-        for way, spent in zip(ways, times, strict=True):
-            start = time.process_time()
-            way()
-            if turn:
-                spent.append(time.process_time() - start)
-    return [statistics.median(spent) for spent in times]
-
-
 def torch_network(
     name: str, network: nn.Module, samples: np.ndarray, layers: Any, bound: str
 ) -> Comparison:
@@ -84,10 +70,11 @@ def torch_network(
         for start in range(0, len(samples), 32):
             network(torch.from_numpy(samples[start : start + 32]))
 
-    baseline, ours = medians_of_processor_time(
+    baseline, ours = medians(
         forward,
         lambda: a2n.record(network, samples, layers=layers, batch_size=32, progress=False),
         repeats=5,
+        clock=time.process_time,
     )
     return Comparison(name, "forward pass", baseline, ours, bound)
 
@@ -101,8 +88,11 @@ def keras_again() -> Comparison:
         a2n.record(model, images, layers="avg_pool", batch_size=64, progress=False)
 
     record()
-    baseline, ours = medians_of_processor_time(
-        lambda: model.predict(images, batch_size=64, verbose=0), record, repeats=3
+    baseline, ours = medians(
+        lambda: model.predict(images, batch_size=64, verbose=0),
+        record,
+        repeats=3,
+        clock=time.process_time,
     )
     return Comparison(
         "record DenseNet121 again, 256 images", "predict", baseline, ours, "≤ predict + 0.3 s"
@@ -114,10 +104,11 @@ def keras_perceptron() -> Comparison:
     layers = [keras.layers.Dense(512, "relu"), keras.layers.Dense(10)]
     model = keras.Sequential([keras.Input((784,)), *layers])
     samples = np.random.default_rng(0).random((20_000, 784), dtype=np.float32)
-    baseline, ours = medians_of_processor_time(
+    baseline, ours = medians(
         lambda: model.predict(samples, batch_size=256, verbose=0),
         lambda: a2n.record(model, samples, progress=False),
         repeats=7,
+        clock=time.process_time,
     )
     return Comparison("record 20,000 samples of MLP-512, Keras", "predict", baseline, ours, "≤ 0.75")
 
@@ -132,8 +123,11 @@ def perceptron() -> Comparison:
         for start in range(0, len(samples), 256):
             network(torch.from_numpy(samples[start : start + 256]))
 
-    baseline, ours = medians_of_processor_time(
-        forward, lambda: a2n.record(network, samples, progress=False), repeats=15
+    baseline, ours = medians(
+        forward,
+        lambda: a2n.record(network, samples, progress=False),
+        repeats=15,
+        clock=time.process_time,
     )
     return Comparison("record 20,000 samples of MLP-512", "forward pass", baseline, ours, "≤ 1.10")
 

@@ -30,7 +30,7 @@ def study(name: str, noise: float, seed: int) -> dict[str, object]:
     torch.manual_seed(seed)
     data = training.load(name).subset(N_TRAIN, N_TEST, rng=rng)
     if name == "cifar10":
-        data = data.downscaled(2)
+        data = data.downscale(2)
     x, x_test = (torch.from_numpy(v.reshape(len(v), -1).copy()) for v in (data.x_train, data.x_test))
     wrong = rng.random(N_TRAIN) < noise
     labels = np.where(wrong, (data.y_train + rng.integers(1, 10, N_TRAIN)) % 10, data.y_train)

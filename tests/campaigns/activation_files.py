@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import warnings
 from collections.abc import Iterator
 from functools import partial
@@ -12,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import ann2neo as a2n
-from tests.campaigns.damage import mutate
-from tests.campaigns.faults import run_child
+from tests.campaigns.faults import read_mutations
 
 CHECKED = ("npz", "pt")
 """Formats with a checksum of their own (zip); in others changed numbers are numbers like any other."""
@@ -60,18 +58,5 @@ def mutate_activations(n_mutations: int, seed: int, folder: Path) -> Iterator[st
     activations = np.random.default_rng(seed).standard_normal((200, 8))
     for path in make_files(folder, activations):
         rng = random.Random(f"{seed} {path.name}")
-        for number in range(max(1, n_mutations // 7)):
-            damaged = folder / f"damaged-{number}{path.suffix}"
-            how = mutate(path, damaged, rng)
-            found = run_child(partial(read_file, damaged, activations))
-            if not found.startswith(("crash", "hang")):
-                yield f"{path.suffix[1:]}: {_judge(found)}"
-            else:
-                yield f"{path.suffix[1:]}: without isolation a {found}"
-                again = run_child(partial(read_file, damaged, activations, isolated=True), seconds=90)
-                yield f"{path.suffix[1:]} isolated, after {how}: {_judge(again)}"
-            shutil.rmtree(damaged) if damaged.is_dir() else damaged.unlink()
-
-
-def _judge(found: str) -> str:
-    return f"other than promised: {found:.90}" if found.startswith("raised") else found
+        read_one = partial(read_file, activations=activations)
+        yield from read_mutations(path, max(1, n_mutations // 7), rng, read_one, path.suffix[1:])

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
 import signal
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import ann2neo as a2n
+from tests.campaigns.damage import mutate
 
 ENDINGS = ("zarr", "zip", "nwb", "nix", "nc")
 """Of the files that can be read back; see `write`."""
@@ -144,3 +148,24 @@ def report(title: str, outcomes: Iterable[str]) -> int:
     for name, number in sorted(counts.items(), key=lambda one: -one[1]):
         print(f"    {number:6d}  {name}", flush=True)
     return sum(number for name, number in counts.items() if is_bad(name))
+
+
+def read_mutations(
+    path: Path, n_mutations: int, rng: random.Random, read_one: Callable[..., str], kind: str
+) -> Iterator[str]:
+    """How reading each damaged copy ended, in a child; what crashes or hangs it is read isolated too."""
+    for number in range(n_mutations):
+        damaged = path.with_name(f"damaged-{number}{path.suffix}")
+        how = mutate(path, damaged, rng)
+        found = run_child(partial(read_one, damaged))
+        if not found.startswith(("crash", "hang")):
+            yield f"{kind}: {_judge(found)}"
+        else:
+            yield f"{kind}: without isolation a {found}"
+            again = run_child(partial(read_one, damaged, isolated=True), seconds=90)
+            yield f"{kind} isolated, after {how}: {_judge(again)}"
+        shutil.rmtree(damaged) if damaged.is_dir() else damaged.unlink()
+
+
+def _judge(found: str) -> str:
+    return f"other than promised: {found:.90}" if found.startswith("raised") else found

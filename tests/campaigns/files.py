@@ -32,13 +32,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import ann2neo as a2n
 from ann2neo.spikes.files import isolation, name_exchange
 from tests.campaigns import activation_files
-from tests.campaigns.damage import mutate
 from tests.campaigns.faults import (
     ENDINGS,
     classify,
     find_leftovers,
     make,
     read,
+    read_mutations,
     report,
     run_child,
     write,
@@ -191,21 +191,8 @@ def mutate_files(n_mutations: int, seed: int, folder: Path) -> Iterator[str]:
         path = folder / f"a.{ending}"
         write(original, path)
         rng = random.Random(f"{seed} {ending}")
-        for number in range(n_mutations):
-            damaged = folder / f"damaged-{number}.{ending}"
-            how = mutate(path, damaged, rng)
-            found = run_child(partial(_read_damaged, damaged, original))
-            if not found.startswith(("crash", "hang")):
-                yield f"{ending}: {_judge(found)}"
-            else:
-                yield f"{ending}: without isolation a {found}"
-                again = run_child(partial(_read_damaged, damaged, original, isolated=True), seconds=90)
-                yield f"{ending} isolated, after {how}: {_judge(again)}"
-            shutil.rmtree(damaged) if damaged.is_dir() else damaged.unlink()
-
-
-def _judge(found: str) -> str:
-    return f"other than promised: {found:.90}" if found.startswith("raised") else found
+        read_one = partial(_read_damaged, original=original)
+        yield from read_mutations(path, n_mutations, rng, read_one, ending)
 
 
 def _read_damaged(path: Path, original: a2n.SpikeRaster, **options: bool) -> str:

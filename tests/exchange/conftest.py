@@ -1,12 +1,11 @@
 """A small recording for the exchange tests, and Elephant's chance made repeatable."""
 
-import random
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from ann2neo import SpikeRaster, to_block
+from ann2neo.exchange.elephant.methods import seed_globals
 
 SILENT, ALWAYS_ON, ENDS = 0, 1, 2
 
@@ -42,9 +41,5 @@ def block(raster):
 @pytest.fixture
 def seeded():
     """Elephant draws from NumPy's and Python's global generators: seeded here, afterwards as before."""
-    states = np.random.get_state(), random.getstate()  # noqa: NPY002
-    np.random.seed(11)  # noqa: NPY002
-    random.seed(11)
-    yield
-    np.random.set_state(states[0])  # noqa: NPY002
-    random.setstate(states[1])
+    with seed_globals(np.random.default_rng(11)):
+        yield

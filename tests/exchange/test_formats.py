@@ -11,6 +11,7 @@ import pytest
 from ann2neo import SpikeRaster, load, save
 from ann2neo.exchange import format_table
 from ann2neo.exchange.format_table import FORMATS, all_formats
+from tests.tiny_packages import write_package
 
 MODULE = """
 import numpy as np
@@ -45,11 +46,7 @@ def install(tmp_path, monkeypatch):
 
     def run(entry):
         site = tmp_path / "site"
-        about = site / "tiny_format-1.0.dist-info"
-        about.mkdir(parents=True)
-        (site / "tiny_format.py").write_text(MODULE)
-        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-format\nVersion: 1.0\n")
-        (about / "entry_points.txt").write_text(f"[ann2neo.formats]\nbits = tiny_format:{entry}\n")
+        write_package(site, "tiny_format", MODULE, "ann2neo.formats", f"bits = tiny_format:{entry}")
         monkeypatch.syspath_prepend(str(site))
         format_table._of_other_packages.cache_clear()
         return site

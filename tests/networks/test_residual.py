@@ -6,7 +6,7 @@ import pytest
 from keras import layers as kl
 
 from ann2neo import monitoring, training
-from ann2neo.training.clone import copied
+from ann2neo.training.clone import copy_network
 
 IMAGES = np.random.default_rng(0).random((4, 8, 8, 1), dtype=np.float32)
 FUNCTIONS = {
@@ -92,7 +92,7 @@ def test_they_are_copied_and_learn(options):
     rng = np.random.default_rng(1)
     for weight in network.trainable_weights:
         weight.assign(weight + 0.1 * rng.random(weight.shape))
-    copy = copied(network, rng)
+    copy = copy_network(network, rng)
     np.testing.assert_array_equal(copy(IMAGES), network(IMAGES))
     copy.compile(keras.optimizers.SGD(0.05), "sparse_categorical_crossentropy", jit_compile=False)
     losses = copy.fit(IMAGES, np.arange(4) % 3, epochs=4, verbose=0).history["loss"]

@@ -8,6 +8,7 @@ import pytest
 
 import ann2neo as a2n
 from ann2neo.recording import adapters
+from tests.tiny_packages import write_package
 
 MODULE = """
 from contextlib import contextmanager
@@ -47,11 +48,7 @@ def install(tmp_path, monkeypatch):
     """Install a package of one module with an entry point; the module."""
 
     def install(name, gives):
-        (tmp_path / f"{name}.py").write_text(MODULE)
-        info = tmp_path / f"{name}-1.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
-        (info / "entry_points.txt").write_text(f"[ann2neo.adapters]\n{name}.Net = {name}{gives}\n")
+        write_package(tmp_path, name, MODULE, "ann2neo.adapters", f"{name}.Net = {name}{gives}")
         monkeypatch.syspath_prepend(str(tmp_path))
         return importlib.import_module(name)
 

@@ -9,6 +9,7 @@ from elephant import change_point_detection as mft
 from scipy import stats
 
 from ann2neo import as_raster, change_point_test
+from ann2neo.exchange.elephant.methods import seed_globals
 from ann2neo.significance.change_points import _compare_counts, _find_points, _simulate_null
 
 
@@ -93,10 +94,10 @@ def test_points_are_elephants(seed):
 def test_null_is_elephants():
     """Both draw the same limit processes: means, spreads and quantiles agree within their errors."""
     ours = _simulate_null([40, 80], 1000, 8, 2000, generator(2))
-    np.random.seed(3)  # noqa: NPY002 (Elephant's)
-    quantile, parameters = mft.empirical_parameters(
-        np.array([5.0, 10.0]) * pq.s, 125 * pq.s, 5.0, 1000, 1 * pq.s
-    )
+    with seed_globals(generator(3)):
+        quantile, parameters = mft.empirical_parameters(
+            np.array([5.0, 10.0]) * pq.s, 125 * pq.s, 5.0, 1000, 1 * pq.s
+        )
     np.testing.assert_allclose(ours.mean, parameters[1], rtol=0.02)
     np.testing.assert_allclose(ours.sd**2, parameters[2], rtol=0.2)
     assert ours.threshold(0.05) == pytest.approx(quantile, abs=0.25)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import ann2neo as a2n
+from tests.tiny_packages import write_package
 
 MODULE = """
 import ann2neo as a2n
@@ -23,11 +24,7 @@ def install(tmp_path, monkeypatch):
     """Install a package of one module with an entry point; its class of trains."""
 
     def install(name, function):
-        (tmp_path / f"{name}.py").write_text(MODULE)
-        info = tmp_path / f"{name}-1.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
-        (info / "entry_points.txt").write_text(f"[ann2neo.converters]\n{name} = {name}:{function}\n")
+        write_package(tmp_path, name, MODULE, "ann2neo.converters", f"{name} = {name}:{function}")
         monkeypatch.syspath_prepend(str(tmp_path))
         return importlib.import_module(name).Trains
 

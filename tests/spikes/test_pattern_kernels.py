@@ -90,11 +90,11 @@ def test_keys_are_those_of_splitmix64():
 
 @settings(max_examples=40)
 @given(st.integers(1, 40), st.integers(1, 130), st.integers(0, 2**32))
-def test_capped_distances(n_samples, n_units, seed):
+def test_cap_distances(n_samples, n_units, seed):
     active = np.random.default_rng(seed).random((n_samples, n_units)) < 0.4
     pairs = itertools.combinations(active, 2)
     expected = sum(min(int((a != b).sum()), n_units // 2) for a, b in pairs)
-    assert kernels.capped_distances(packed(active), n_units // 2) == expected
+    assert kernels.cap_distances(packed(active), n_units // 2) == expected
 
 
 @settings(max_examples=40)

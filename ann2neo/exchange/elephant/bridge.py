@@ -10,7 +10,7 @@ import neo
 import numpy as np
 import quantities as pq
 
-from ann2neo.exchange.elephant.methods import PROCESSES, SURROGATES, generated, seeded_globals
+from ann2neo.exchange.elephant.methods import PROCESSES, SURROGATES, generate, seed_globals
 from ann2neo.exchange.grid import OFF_GRID
 from ann2neo.exchange.neo.block import to_spiketrains
 from ann2neo.exchange.neo.trains import milliseconds
@@ -211,11 +211,11 @@ def elephant_spiketrains(
     n_surrogates = check_count(n_surrogates, "n_surrogates")
     check_choice(method, "method", [*SURROGATES, *PROCESSES])
     originals = to_spiketrains(raster)
-    with seeded_globals(rng):
+    with seed_globals(rng):
         if method in SURROGATES:
             made = [SURROGATES[method](train, n_surrogates, options) for train in originals]
         else:
-            made = [generated(PROCESSES[method], one, n_surrogates, options) for one in originals]
+            made = [generate(PROCESSES[method], one, n_surrogates, options) for one in originals]
     said = _said(method, options)
     return iter([_surrogate(raster, list(one), originals, said) for one in zip(*made, strict=True)])
 
@@ -233,7 +233,7 @@ def _surrogate(
     originals: list[neo.SpikeTrain],
     annotations: dict[str, Any],
 ) -> ElephantSurrogate:
-    trains = [_dressed(train, original) for train, original in zip(made, originals, strict=True)]
+    trains = [_dress(train, original) for train, original in zip(made, originals, strict=True)]
     words = np.zeros_like(raster.words)
     n_off_grid, n_collisions = np.zeros((2, raster.n_units), np.int64)
     dt = raster.sampling_period * 1000
@@ -250,7 +250,7 @@ def _surrogate(
     return ElephantSurrogate(on_samples, trains, counts, n_off_grid, n_collisions)
 
 
-def _dressed(train: neo.SpikeTrain, original: neo.SpikeTrain) -> neo.SpikeTrain:
+def _dress(train: neo.SpikeTrain, original: neo.SpikeTrain) -> neo.SpikeTrain:
     """The spikes of one train with the span, name and annotations of another."""
     return neo.SpikeTrain(
         milliseconds(train, "train"),

@@ -18,7 +18,7 @@ from ann2neo.spikes.argument_checks import check_rng
 
 
 @contextmanager
-def seeded_globals(rng: np.random.Generator) -> Iterator[None]:
+def seed_globals(rng: np.random.Generator) -> Iterator[None]:
     """NumPy's and Python's global generators seeded from `rng`, and restored after whatever happens.
 
     Not for several threads at once: they share these generators.
@@ -93,7 +93,7 @@ PROCESSES: dict[str, Callable[..., Any]] = {
 """Name → class of Elephant's."""
 
 
-def generated(
+def generate(
     process: Callable[..., Any], train: neo.SpikeTrain, n: int, options: dict[str, Any]
 ) -> list[neo.SpikeTrain]:
     """Trains of a process at the rate and over the span of `train`."""

@@ -10,7 +10,7 @@ import pandas as pd
 from elephant.conversion import BinnedSpikeTrain
 from elephant.trials import Trials
 
-from ann2neo.exchange.configuration import known_period
+from ann2neo.exchange.configuration import find_period
 from ann2neo.exchange.errors import MismatchError
 from ann2neo.exchange.neo.block import raster_from_neo
 from ann2neo.exchange.neo.trains import Binning, warn_of_lost
@@ -48,7 +48,7 @@ def from_binned(
     ValueError
         If a bin holds several spikes and ``binary`` is not ``"clip"``, or the period is another one.
     """
-    period = known_period(
+    period = find_period(
         binning.bin_size if sampling_period is None else sampling_period,
         as_seconds(binned.bin_size, "bin_size"),
         "BinnedSpikeTrain",

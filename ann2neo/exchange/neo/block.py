@@ -153,7 +153,7 @@ def to_block(rasters: RasterLike | Mapping[Any, RasterLike]) -> neo.Block:
     >>> [train.name for train in block.segments[0].spiketrains]
     ['units/0', 'units/1']
     """
-    recordings = named(rasters)
+    recordings = name_rasters(rasters)
     if not isinstance(rasters, Mapping):
         recordings = split_trials(recordings)
     first = next(iter(recordings.values())).annotations
@@ -221,7 +221,7 @@ def from_block(block: neo.Block, segment: int | str | None = None) -> SpikeRaste
     joined = join_trials(block) if segment is None else None
     if joined is not None:
         return joined
-    chosen = chosen_segment(block, segment)
+    chosen = choose_segment(block, segment)
     return from_segment(chosen, configuration_of(chosen, block), None, Binning())
 
 
@@ -232,7 +232,7 @@ def raster_from_neo(source: Any, *, sampling_period: float | None = None, **opti
         joined = join_trials(source) if sampling_period is None else None
         if joined is not None:
             return joined
-        segment = chosen_segment(source, None)
+        segment = choose_segment(source, None)
         return from_segment(segment, configuration_of(segment, source), sampling_period, binning)
     if isinstance(source, neo.Segment):
         known = configuration_of(source, source.block)
@@ -246,7 +246,7 @@ def raster_from_neo(source: Any, *, sampling_period: float | None = None, **opti
     return from_trains(list(source), sampling_period, binning)
 
 
-def named(rasters: Any) -> dict[str, SpikeRaster]:
+def name_rasters(rasters: Any) -> dict[str, SpikeRaster]:
     """Segment name → raster, of what `to_block` takes."""
     if not isinstance(rasters, Mapping):
         if isinstance(rasters, (list, tuple)) and any(isinstance(r, SpikeRaster) for r in rasters):
@@ -296,7 +296,7 @@ def _description(name: str, raster: SpikeRaster) -> dict[str, Any]:
     )
 
 
-def chosen_segment(block: neo.Block, segment: int | str | None) -> neo.Segment:
+def choose_segment(block: neo.Block, segment: int | str | None) -> neo.Segment:
     """The Segment of that index or name; for None the only one."""
     names = [one.name for one in block.segments]
     if segment is None:

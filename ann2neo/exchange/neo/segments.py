@@ -9,10 +9,10 @@ import neo
 import numpy as np
 import pandas as pd
 
-from ann2neo.exchange.configuration import CONFIGURATION, known_period, read_configuration_of_all
+from ann2neo.exchange.configuration import CONFIGURATION, find_period, read_configuration_of_all
 from ann2neo.exchange.grid import OFF_GRID
 from ann2neo.exchange.neo.segment_metadata import read_about, warn_of_the_rest
-from ann2neo.exchange.neo.train_metadata import neo_keys, stored_units
+from ann2neo.exchange.neo.train_metadata import neo_keys, read_stored_units
 from ann2neo.exchange.neo.trains import Binning, from_trains, milliseconds
 from ann2neo.spikes.raster import SpikeRaster, default_samples
 from ann2neo.spikes.raster_tables import T_START
@@ -63,7 +63,7 @@ def from_segment(
                 f"{configuration['sampling_period']} s with a table of them, which bins would lose: "
                 "bin its trains alone, as_raster(list(segment.spiketrains), bin_size=…)"
             )
-        known = known_period(sampling_period, configuration["sampling_period"], "recording")
+        known = find_period(sampling_period, configuration["sampling_period"], "recording")
         raster = from_trains(trains, known, binning)
         name, n_samples = configuration["segment"], configuration["n_samples"]
         if raster.n_samples != n_samples:
@@ -71,8 +71,8 @@ def from_segment(
                 f"segment {name!r} was recorded with {n_samples} samples, its trains span "
                 f"{raster.n_samples}; for these trains alone use as_raster(list(segment.spiketrains))"
             )
-        units = stored_units(trains, configuration["unit_columns"], f"segment {name!r}")
-        annotations = _stored_annotations(raster, configuration)
+        units = read_stored_units(trains, configuration["unit_columns"], f"segment {name!r}")
+        annotations = _read_annotations(raster, configuration)
     warn_of_the_rest(segment, SAMPLES, set(units["layer"]))
     return SpikeRaster(
         raster.words,
@@ -84,7 +84,7 @@ def from_segment(
     )
 
 
-def _stored_annotations(raster: SpikeRaster, configuration: dict[str, Any]) -> dict[str, Any]:
+def _read_annotations(raster: SpikeRaster, configuration: dict[str, Any]) -> dict[str, Any]:
     """Annotations as they were recorded, but for a ``t_start`` that the trains have another of now."""
     annotations = dict(configuration["annotations"])
     now, then = raster.annotations.get(T_START, 0.0), annotations.get(T_START, 0.0)
@@ -104,7 +104,7 @@ def _sample_table(
         columns = {key: np.asarray(values)[kept] for key, values in epoch.array_annotations.items()}
         table = pd.DataFrame(columns, index=range(n_samples))
         if configuration is not None:
-            return _stored_samples(table, configuration)
+            return _read_samples(table, configuration)
         if "sample_index" not in table:
             table.insert(0, "sample_index", np.arange(n_samples))
         return table
@@ -116,7 +116,7 @@ def _sample_table(
     return default_samples(n_samples)
 
 
-def _stored_samples(table: pd.DataFrame, configuration: dict[str, Any]) -> pd.DataFrame:
+def _read_samples(table: pd.DataFrame, configuration: dict[str, Any]) -> pd.DataFrame:
     """The sample table as it was recorded, from the Epoch's array annotations."""
     keys = neo_keys(configuration["sample_columns"], SAMPLE_ARGUMENTS)
     missing = [key for key in keys.values() if key not in table]

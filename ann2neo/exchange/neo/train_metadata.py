@@ -139,7 +139,7 @@ def _as_column(key: str, values: list[Any]) -> tuple[str, list[Any] | None]:
     return key, values if plain else None
 
 
-def stored_units(trains: list[neo.SpikeTrain], columns: list[str], where: str) -> pd.DataFrame:
+def read_stored_units(trains: list[neo.SpikeTrain], columns: list[str], where: str) -> pd.DataFrame:
     """The columns that a recording had, from the trains that were made of it, and those added since.
 
     Raises

@@ -15,7 +15,7 @@ import neo
 from ann2neo.exchange.isolated import read_isolated
 from ann2neo.exchange.neo.block import to_block
 from ann2neo.exchange.nwb.metadata import (
-    checked_metadata,
+    check_metadata,
     network_of,
     nwb_file,
     path_name,
@@ -23,9 +23,9 @@ from ann2neo.exchange.nwb.metadata import (
 )
 from ann2neo.exchange.nwb.reading import Recording, read_recording
 from ann2neo.exchange.nwb.writing import write_recording
-from ann2neo.exchange.recordings import named_recordings
+from ann2neo.exchange.recordings import name_recordings
 from ann2neo.exchange.seal import seal_file
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.files.paths import as_path
@@ -123,11 +123,11 @@ def write_nwb(
     ...     a2n.read_nwb(path) == raster
     True
     """
-    needed("pynwb", extra="nwb")
+    require("pynwb", extra="nwb")
     _check_compression(compression)
-    recordings = named_recordings(source)
+    recordings = name_recordings(source)
     fields = subject_fields(subject, _network(recordings, subject))
-    described = checked_metadata(metadata)
+    described = check_metadata(metadata)
     target = as_path(path)
     targets = _targets(target, fields["subject_id"], list(recordings))
     with ExitStack() as stack:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ann2neo.exchange.recordings import printable
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes.raster import SpikeRaster
 
 SESSION_START_TIME = "session_start_time"
@@ -87,7 +87,7 @@ def subject_fields(subject: str | Mapping[str, Any] | None, network: str) -> dic
     return {**known, **given}
 
 
-def checked_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+def check_metadata(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     """`metadata`, if it has only fields among `METADATA`."""
     if metadata is not None and not isinstance(metadata, Mapping):
         raise TypeError(f"metadata must be a mapping of fields of NWBFile, got {metadata!r:.60}")
@@ -107,7 +107,7 @@ def nwb_file(
     metadata: dict[str, Any],
 ) -> Any:
     """A `pynwb.NWBFile` that describes the recording and holds no data yet."""
-    pynwb = needed("pynwb", extra="nwb")
+    pynwb = require("pynwb", extra="nwb")
     start, said_by = _start_time(session_start_time, raster)
     network = network_of(raster)
     period = raster.sampling_period

@@ -12,13 +12,13 @@ import pandas as pd
 
 from ann2neo.exchange.checksums import CHECKSUM, check_checksum
 from ann2neo.exchange.columns import unit_table
-from ann2neo.exchange.configuration import CONFIGURATION, known_period, read_configuration
+from ann2neo.exchange.configuration import CONFIGURATION, find_period, read_configuration
 from ann2neo.exchange.errors import MismatchError
 from ann2neo.exchange.grid import SampleGrid, check_n_samples
 from ann2neo.exchange.nwb.observed import Ranges, find_observed, select_observed, warn_of_gaps
 from ann2neo.exchange.nwb.writing import BLOCK
 from ann2neo.exchange.seal import check_seal
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.files.file_kinds import name_kind
@@ -50,7 +50,7 @@ def read_recording(path: Path, sampling_period: float | None) -> Recording:
         If it is not an NWB file with spike times, is damaged, reads from other files, does not say its
         sampling period, or a spike is off the grid, outside the recording or not alone in its sample.
     """
-    h5py = needed("h5py", extra="nwb")
+    h5py = require("h5py", extra="nwb")
     find_path(path, "NWB file")
     check_seal(path)
     try:
@@ -87,15 +87,15 @@ def _configuration(path: Path, file: Any) -> dict[str, Any] | None:
 def _own(
     path: Path, file: Any, configuration: Mapping[str, Any], sampling_period: float | None
 ) -> Recording:
-    period = known_period(sampling_period, configuration["sampling_period"], "recording")
+    period = find_period(sampling_period, configuration["sampling_period"], "recording")
     n_samples = configuration["n_samples"]
     ends = find_dataset(file, "units/spike_times_index")[:]
-    units = _stored_table(find_dataset(file, "units"), configuration["units"], len(ends))
+    units = _read_table(find_dataset(file, "units"), configuration["units"], len(ends))
     raster = SpikeRaster(
         _words(find_dataset(file, "units/spike_times"), ends, units, period, n_samples),
         n_samples,
         units,
-        _stored_table(find_dataset(file, "intervals/trials"), configuration["samples"], n_samples),
+        _read_table(find_dataset(file, "intervals/trials"), configuration["samples"], n_samples),
         sampling_period=period,
         annotations=configuration["annotations"],
     )
@@ -103,7 +103,7 @@ def _own(
     return Recording(configuration["position"], configuration["name"], raster)
 
 
-def _stored_table(group: Any, located: list[dict[str, Any]], n_rows: int) -> pd.DataFrame:
+def _read_table(group: Any, located: list[dict[str, Any]], n_rows: int) -> pd.DataFrame:
     columns = {
         one["name"]: one["values"] if "values" in one else _values(find_dataset(group, one["key"]))
         for one in located
@@ -115,7 +115,7 @@ def _stored_table(group: Any, located: list[dict[str, Any]], n_rows: int) -> pd.
 
 
 def _values(dataset: Any) -> np.ndarray:
-    if needed("h5py", extra="nwb").check_string_dtype(dataset.dtype) is None:
+    if require("h5py", extra="nwb").check_string_dtype(dataset.dtype) is None:
         return np.asarray(dataset[:])
     return np.asarray(dataset.asstr()[:], dtype=object)
 
@@ -163,7 +163,7 @@ def _n_samples(path: Path, times: Any, observed: Ranges | None, period: float) -
 
 def _foreign_units(group: Any, n_units: int) -> pd.DataFrame:
     """Columns of one plain value per unit; the row ids too, where they are not just 0, 1, …"""
-    check_string = needed("h5py", extra="nwb").check_string_dtype
+    check_string = require("h5py", extra="nwb").check_string_dtype
     columns = {
         name: _values(find_dataset(group, name))
         for name, dataset in _inner_datasets(group)
@@ -180,7 +180,7 @@ def _foreign_units(group: Any, n_units: int) -> pd.DataFrame:
 
 def _inner_datasets(group: Any) -> Iterator[tuple[str, Any]]:
     """Data sets of a group that lie in its file."""
-    h5py = needed("h5py", extra="nwb")
+    h5py = require("h5py", extra="nwb")
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.ExternalLink):
             dataset = group[name]

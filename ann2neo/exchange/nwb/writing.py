@@ -17,7 +17,7 @@ from ann2neo.exchange.hdf5_sink import HDF5Sink
 from ann2neo.exchange.neo.train_metadata import name_units
 from ann2neo.exchange.nwb.metadata import network_of
 from ann2neo.exchange.recordings import printable, storable
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes import kernels
 from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
@@ -57,7 +57,7 @@ def write_recording(
     progress: bool,
 ) -> None:
     """Write the raster as `nwbfile` to `path`: the tables by pynwb, spike times straight after them."""
-    h5py, pynwb = needed("h5py", extra="nwb"), needed("pynwb", extra="nwb")
+    h5py, pynwb = require("h5py", extra="nwb"), require("pynwb", extra="nwb")
     units, samples = raster.units, raster.samples
     unit_keys = _nwb_keys(units, pynwb.misc.Units, _PYNAPPLE | _ADDED)
     sample_keys = _nwb_keys(samples, pynwb.epoch.TimeIntervals, _PYNAPPLE)
@@ -70,8 +70,8 @@ def write_recording(
         name=name,
         position=position,
         n_samples=raster.n_samples,
-        units=_located(units, unit_keys),
-        samples=_located(samples, sample_keys),
+        units=_locate(units, unit_keys),
+        samples=_locate(samples, sample_keys),
         **{CHECKSUM: checksum_raster(raster)},
     )
     about = "What ann2neo.read_nwb needs beside the tables to give back an equal recording, as JSON."
@@ -96,7 +96,7 @@ def _fill(times: Any, raster: SpikeRaster, sink: HDF5Sink, progress: bool) -> No
 
 
 def _units(raster: SpikeRaster, name: str, keys: dict[str, str], compression: int) -> Any:
-    misc, common = needed("pynwb.misc", extra="nwb"), needed("hdmf.common", extra="nwb")
+    misc, common = require("pynwb.misc", extra="nwb"), require("hdmf.common", extra="nwb")
     units, n_units = raster.units, raster.n_units
     names = name_units(units)
     # With these three Neo's own NWBIO gives back the Block, its Segment and the trains' names.
@@ -109,8 +109,8 @@ def _units(raster: SpikeRaster, name: str, keys: dict[str, str], compression: in
     columns = [
         *_columns(units, keys, compression),
         *added,
-        *_ragged("obs_intervals", "span of the recording, in s", spans, np.arange(1, n_units + 1)),
-        *_ragged(
+        *_make_ragged("obs_intervals", "span of the recording, in s", spans, np.arange(1, n_units + 1)),
+        *_make_ragged(
             "spike_times",
             f"times at which the unit is active, in s: sample k is k times {raster.sampling_period!r}",
             _to_be_filled(int(raster.spike_counts.sum()), compression),
@@ -128,7 +128,7 @@ def _units(raster: SpikeRaster, name: str, keys: dict[str, str], compression: in
 
 
 def _trials(raster: SpikeRaster, keys: dict[str, str], compression: int) -> Any:
-    epoch, common = needed("pynwb.epoch", extra="nwb"), needed("hdmf.common", extra="nwb")
+    epoch, common = require("pynwb.epoch", extra="nwb"), require("hdmf.common", extra="nwb")
     edges = np.arange(raster.n_samples + 1) * raster.sampling_period
     columns = [
         _column("start_time", "time at which the sample is shown, in s", edges[:-1], compression),
@@ -152,10 +152,10 @@ def _class_label(raster: SpikeRaster, name: str, compression: int) -> Any:
         labels = pd.Series(np.unique(labels.to_numpy(dtype=object), return_inverse=True)[1])
         about += ", as its place among the distinct labels in sorted order; the labels are in 'trials'"
     hierarchy = {"block": printable(network_of(raster)), "segment": printable(name)}
-    return needed("pynwb", extra="nwb").TimeSeries(
+    return require("pynwb", extra="nwb").TimeSeries(
         name="class_label",
         description=about,
-        data=_compressed(labels.to_numpy(dtype=float if labels.dtype.kind == "f" else int), compression),
+        data=_compress(labels.to_numpy(dtype=float if labels.dtype.kind == "f" else int), compression),
         unit="dimensionless",
         rate=1 / raster.sampling_period,
         starting_time=0.0,
@@ -203,7 +203,7 @@ def _nwb_keys(table: pd.DataFrame, owner: type, taken: set[str]) -> dict[str, st
     return keys
 
 
-def _located(table: pd.DataFrame, keys: dict[str, str]) -> list[dict[str, Any]]:
+def _locate(table: pd.DataFrame, keys: dict[str, str]) -> list[dict[str, Any]]:
     """Where each column of a table is: in a column of NWB, or in the configuration itself."""
     return [
         {"name": name, "key": keys[name]}
@@ -231,23 +231,23 @@ def _column(name: str, description: str, values: Iterable[Any], compression: int
     )
     if not isinstance(values, np.ndarray):
         values = [printable(text) for text in values]
-    data = _compressed(values, compression)
-    return needed("hdmf.common", extra="nwb").VectorData(name=name, description=description, data=data)
+    data = _compress(values, compression)
+    return require("hdmf.common", extra="nwb").VectorData(name=name, description=description, data=data)
 
 
-def _ragged(name: str, description: str, data: Any, ends: np.ndarray) -> list[Any]:
+def _make_ragged(name: str, description: str, data: Any, ends: np.ndarray) -> list[Any]:
     """A column of several values a row; HDF5's readers need the index before its target."""
-    common = needed("hdmf.common", extra="nwb")
+    common = require("hdmf.common", extra="nwb")
     target = common.VectorData(name=name, description=description, data=data)
     index = common.VectorIndex(name=f"{name}_index", target=target, data=ends.astype(np.uint64))
     return [index, target]
 
 
-def _compressed(values: Any, compression: int) -> Any:
+def _compress(values: Any, compression: int) -> Any:
     # Chunks and their index take more than a short column does.
     if len(values) < _CHUNK // 16 or not compression:
         return values
-    h5_data = needed("hdmf.backends.hdf5", extra="nwb").H5DataIO
+    h5_data = require("hdmf.backends.hdf5", extra="nwb").H5DataIO
     return h5_data(
         values, chunks=(min(len(values), _CHUNK),), compression="gzip", compression_opts=compression
     )
@@ -260,5 +260,5 @@ def _to_be_filled(size: int, compression: int) -> Any:
     options: dict[str, Any] = {"chunks": (min(size, _CHUNK),)} if compression else {}
     if compression:
         options |= {"compression": "gzip", "compression_opts": compression}
-    h5_data = needed("hdmf.backends.hdf5", extra="nwb").H5DataIO
+    h5_data = require("hdmf.backends.hdf5", extra="nwb").H5DataIO
     return h5_data(shape=(size,), dtype=np.dtype(np.float64), **options)

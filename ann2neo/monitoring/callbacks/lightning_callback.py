@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.monitoring.callbacks.looks import Looks, MonitorLike
 
-_Callback: Any = needed("lightning.pytorch", extra="lightning").Callback
+_Callback: Any = require("lightning.pytorch", extra="lightning").Callback
 _KEYS = ["step", "training_epoch", "probe", "layer"]
 
 

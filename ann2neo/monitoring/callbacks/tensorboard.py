@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 
 _KEYS = ("step", "training_epoch", "probe", "layer")
 
@@ -24,7 +24,7 @@ class ScalarLog:
     """
 
     def __init__(self, directory: str | Path) -> None:
-        self._tf = needed("tensorflow", extra="tensorflow")
+        self._tf = require("tensorflow", extra="tensorflow")
         self._writer = self._tf.summary.create_file_writer(str(directory))
         self._metadata = self._tf.compat.v1.SummaryMetadata()
         self._metadata.plugin_data.plugin_name = "scalars"

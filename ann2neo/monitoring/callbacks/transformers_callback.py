@@ -7,10 +7,10 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.monitoring.callbacks.looks import Looks, MonitorLike
 
-_Callback: Any = needed("transformers", extra="transformers").TrainerCallback
+_Callback: Any = require("transformers", extra="transformers").TrainerCallback
 
 
 class TransformersMonitorCallback(Looks, _Callback):  # type: ignore[misc]

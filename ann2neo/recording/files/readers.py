@@ -19,7 +19,7 @@ import numpy as np
 import scipy.io
 import zarr
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.files.hdf5_checks import walk_objects
 
@@ -128,7 +128,7 @@ class Transposed:
 
 
 def open_hdf5(path: Path, files: ExitStack) -> Arrays:
-    h5py = needed("h5py", extra="hdf5")
+    h5py = require("h5py", extra="hdf5")
     file = files.enter_context(h5py.File(path, "r"))
     _refuse_weights(file)
     found = {name: item for name, item in walk_objects(file) if isinstance(item, h5py.Dataset)}
@@ -240,7 +240,7 @@ def _chunk_files(path: Path, inside: str) -> Iterator[tuple[str, int, bytes]]:
 
 
 def open_tensor(path: Path, files: ExitStack) -> Arrays:
-    torch = needed("torch", extra="torch")
+    torch = require("torch", extra="torch")
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()

@@ -55,10 +55,10 @@ def _sets(folder: Path, files: ExitStack) -> Arrays:
         match = _PART.fullmatch(key)
         if match:
             parts.setdefault(match["stem"], []).append((match, array))
-    return {stem: _joined(f"{folder.name}/{stem}", members) for stem, members in parts.items()}
+    return {stem: _join(f"{folder.name}/{stem}", members) for stem, members in parts.items()}
 
 
-def _joined(name: str, members: list[tuple[re.Match[str], Any]]) -> Any:
+def _join(name: str, members: list[tuple[re.Match[str], Any]]) -> Any:
     """One array of the parts, in their order, none of them missing."""
     kinds = {"range" if m["first"] else "number" if m["number"] else "whole" for m, _ in members}
     if kinds == {"whole"}:

@@ -76,13 +76,13 @@ def note_calls(layers: Iterable[Any]) -> Iterator[list[Call]]:
 
     def note(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(call)
-        def noted_call(*args: Any, **kwargs: Any) -> Any:
+        def note_call(*args: Any, **kwargs: Any) -> Any:
             returned = call(*args, **kwargs)
             if threading.get_ident() == owner:
                 notes.append(Call(layer, list_tensors([args, kwargs]), list_tensors(returned)))
             return returned
 
-        return noted_call
+        return note_call
 
     try:
         for layer in layers:

@@ -60,13 +60,13 @@ def has_fixed_batch(network: Any) -> bool:
 def map_leaves(inputs: Any, function: Callable[[Any], Any]) -> Any:
     """The inputs with each array replaced by what `function` makes of it."""
 
-    def mapped(leaf: Any) -> Any:
+    def map_inputs(leaf: Any) -> Any:
         return function(leaf) if is_array(leaf) else leaf
 
     if isinstance(inputs, _Arguments):
         args, kwargs = map_leaves((inputs.args, inputs.kwargs), function)
         return _Arguments(tuple(args), dict(kwargs))
-    return keras.tree.map_structure(mapped, inputs)
+    return keras.tree.map_structure(map_inputs, inputs)
 
 
 def list_leaves(inputs: Any) -> list[Any]:

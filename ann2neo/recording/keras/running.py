@@ -115,11 +115,11 @@ def _make_graph(
     numbers = iter(range(len(tensors)))
     form = map_leaves(inputs, lambda _: np.array([next(numbers)]))
 
-    def traced(*given: Any) -> list[Any]:
+    def trace(*given: Any) -> list[Any]:
         return forward(map_leaves(form, lambda slot: given[int(slot[0])]))
 
     # Keras itself traces without autograph.
-    graph = tf.function(traced, autograph=False).get_concrete_function(*tensors)
+    graph = tf.function(trace, autograph=False).get_concrete_function(*tensors)
     captured = list(graph.captured_inputs)
     types = [output.dtype for output in graph.outputs]
     return lambda given: tf.raw_ops.StatefulPartitionedCall(

@@ -22,7 +22,7 @@ def hand_over(tensor: Any) -> Any:
 class TensorActivations:
     """A tensor with as much of an array's ways as recorder and packer use.
 
-    `packed_above` is what `ann2neo.spikes.packing.pack` looks for. As an array, for thresholds that are
+    `pack_above` is what `ann2neo.spikes.packing.pack` looks for. As an array, for thresholds that are
     callables and for messages, it holds the same values in NumPy's next larger type.
     """
 
@@ -53,7 +53,7 @@ class TensorActivations:
     def transpose(self, axes: Any) -> TensorActivations:
         return TensorActivations(self._tensor.permute(*axes))
 
-    def packed_above(self, threshold: Any) -> np.ndarray | None:
+    def pack_above(self, threshold: Any) -> np.ndarray | None:
         """Words (n_units, n_words) with a bit where a value is greater; None if one is not finite."""
         values = self._tensor
         if not are_finite(values):

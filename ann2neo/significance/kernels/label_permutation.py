@@ -10,7 +10,7 @@ from ann2neo.significance.kernels.rng import below
 
 
 @numba.njit(nogil=True, cache=True)
-def permuted_sums(codes, items, starts, sizes, n_labels, terms, state, out):
+def permute_sums(codes, items, starts, sizes, n_labels, terms, state, out):
     """Shuffle the labels, ``out.size`` times, and write `label_sum` of each."""
     s = (state[0], state[1], state[2], state[3])
     for draw in range(out.size):

@@ -10,7 +10,7 @@ from ann2neo.significance.surrogate_methods.bins import count_in_bins
 from ann2neo.significance.surrogate_methods.method import Draw, State, describe_method, draw_into_zeros
 from ann2neo.spikes.argument_checks import as_seconds, check_count
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.statistics.accumulator_checks import check_number
+from ann2neo.statistics.accumulators.checks import check_number
 
 
 @describe_method(

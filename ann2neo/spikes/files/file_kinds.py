@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -23,7 +23,7 @@ def name_kind(path: Path) -> str:
             return ""
         with path.open("rb") as stream:
             if stream.read(8) == _HDF5:
-                with needed("h5py", extra="hdf5").File(path, "r") as file:
+                with require("h5py", extra="hdf5").File(path, "r") as file:
                     return _name_hdf5(file)
     return ""
 

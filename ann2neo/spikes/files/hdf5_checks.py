@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 
 _RATIO = 1100
 """More than deflate can pack: so much a data set may hold for each byte stored, beside `_FREE`."""
@@ -26,7 +26,7 @@ def check_hdf5(path: Path) -> None:
     ValueError
         If it does, or its structure is damaged.
     """
-    h5py = needed("h5py", extra="hdf5")
+    h5py = require("h5py", extra="hdf5")
     with h5py.File(path, "r") as file:
         for _ in walk_objects(file):
             pass
@@ -37,7 +37,7 @@ def walk_objects(group: Any) -> Iterator[tuple[str, Any]]:
 
     Soft links are left out: what they point to is found where it is.
     """
-    h5py = needed("h5py", extra="hdf5")
+    h5py = require("h5py", extra="hdf5")
     seen, waiting = set(), [("", group)]
     while waiting:
         prefix, parent = waiting.pop()
@@ -101,7 +101,7 @@ def find_dataset(file: Any, place: str) -> Any:
     parent = file
     for part in place.split("/"):
         link = parent.get(part, getlink=True)
-        if isinstance(link, needed("h5py", extra="hdf5").ExternalLink):
+        if isinstance(link, require("h5py", extra="hdf5").ExternalLink):
             raise ValueError(f"{place} is refused: it is a link to another file")
         parent = parent[part]
     if parent.file.filename != file.file.filename:

@@ -14,7 +14,7 @@ from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
-from ann2neo.statistics.accumulator import Accumulator
+from ann2neo.statistics.accumulators.accumulator import Accumulator
 from ann2neo.statistics.groups import group_units
 from ann2neo.statistics.patterns.histogram import PatternHistogram, check_mergeable, count_histogram
 

@@ -146,7 +146,7 @@ def overfitting_underfitting_indicator(raster: RasterLike) -> float:
     if n < 2 or cap == 0:
         return math.nan
     patterns = pack_patterns(raster.words, 0, n)
-    result: float = 2 * kernels.capped_distances(patterns, cap) / (n * (n - 1) * cap)
+    result: float = 2 * kernels.cap_distances(patterns, cap) / (n * (n - 1) * cap)
     return result
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ann2neo.spikes.argument_checks import check_choice
 from ann2neo.spikes.typing import Floats, Ints, RasterLike
-from ann2neo.statistics.accumulator_checks import check_number
+from ann2neo.statistics.accumulators.checks import check_number
 from ann2neo.statistics.patterns.counts import as_histogram
 from ann2neo.statistics.patterns.entropy import EntropyEstimator
 from ann2neo.statistics.patterns.entropy_estimators import ESTIMATORS, expected_plug_in
@@ -72,7 +72,10 @@ def is_saturated(
         return True
     half = histogram.n_samples // 2
     if estimator == "plug-in":
-        whole, thinned = _expected(cells, histogram.n_samples), _expected(cells, half)
+        whole, thinned = (
+            _average_over_choices(cells, histogram.n_samples),
+            _average_over_choices(cells, half),
+        )
     else:
         whole = _estimate(cells, histogram.n_units, estimator)
         rng, halves = np.random.default_rng(0), []
@@ -97,7 +100,7 @@ def _estimate(cells: Ints, n_units: int, estimator: str) -> Floats:
     return np.array([estimate(counts[counts > 0], n_units), conditional(cells, n_units, estimate)])
 
 
-def _expected(cells: Ints, size: int) -> Floats:
+def _average_over_choices(cells: Ints, size: int) -> Floats:
     """Means of the plug-in H(A) and H(A|L) over all choices of `size` of the samples."""
     of_patterns, of_labels = (
         np.bincount(cells[:, column], cells[:, 2]).astype(np.int64) for column in (0, 1)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import Floats, Ints, RasterLike
-from ann2neo.statistics.accumulator import Accumulator
+from ann2neo.statistics.accumulators.accumulator import Accumulator
 from ann2neo.statistics.groups import group_units
 from ann2neo.statistics.units.beta_binomial import fit_beta_binomial
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes import raster_tables
 from ann2neo.spikes.argument_checks import check_choice, check_level, check_period
 from ann2neo.spikes.typing import Floats, Ints, TimeLike
@@ -214,7 +214,7 @@ class Tuning:
         ImportError
             If xarray is not installed.
         """
-        xr = needed("xarray", extra="xarray")
+        xr = require("xarray", extra="xarray")
         frequency = 1 / check_period(sampling_period)
         return xr.DataArray(
             self.probability * frequency,

@@ -104,7 +104,7 @@ def largest_cv_percent(mean: float) -> float:
     return 100 * float(np.sqrt((1 - smallest) / smallest)) if smallest > 0 else np.inf
 
 
-def published_accuracy(cell: Any) -> float:
+def find_published_accuracy(cell: Any) -> float:
     """Training accuracy of table 1 for a `Cell`, less what rounding to two decimals of a percent hides.
 
     Raises

@@ -72,7 +72,7 @@ def load_data(work: Work) -> Dataset:
     if part is None:
         return data
     rng = make_rng(work.cell.seed, "subset", work.cell.dataset)
-    return data.subset(part.n_train, part.n_test, rng=rng).downscaled(part.downscale)
+    return data.subset(part.n_train, part.n_test, rng=rng).downscale(part.downscale)
 
 
 @functools.lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.study.config.cell import Cell
 from ann2neo.study.config.sources import is_function, load_function
 from ann2neo.study.config.study import Study
@@ -20,7 +20,7 @@ def check_needs(study: Study, cells: Iterable[Cell], data_dir: str | None) -> No
     ImportError, FileNotFoundError, ValueError
         In one line, with what is needed and what to do.
     """
-    needed("keras", extra="study")
+    require("keras", extra="study")
     cells = list(cells)
     for name in dict.fromkeys(cell.dataset for cell in cells):
         _try(f"data set {name!r}", _find_data, study.dataset_source(name), data_dir)
@@ -48,7 +48,7 @@ def _find_data(source: str, data_dir: str | None) -> None:
     if is_function(source):
         load_function(source, "datasets")
     elif source == "digits":
-        needed("sklearn.datasets", extra="demo")
+        require("sklearn.datasets", extra="demo")
     elif dataset_files.find_file(source, data_dir) is None:
         # Keras has it or downloads it: now rather than in the first cell.
         load(source, data_dir)
@@ -63,7 +63,7 @@ def _find_weights(weights: str) -> None:
                 f"weights must be 'imagenet', 'none' or a file; there is no {weights}"
             )
         return
-    keras = needed("keras", extra="study")
+    keras = require("keras", extra="study")
     try:
         # The smallest network that has them; downloads them if they are not kept yet.
         keras.applications.DenseNet121(include_top=False, weights="imagenet", input_shape=(32, 32, 3))

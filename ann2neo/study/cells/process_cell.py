@@ -87,8 +87,8 @@ def _describe_models(
             "n_units": n_units,
             "best_fraction": table["best_fraction"].xs(name, level="model").item(),
             "gain": float((fit.cv_bits - base)[changes].mean()) if n_units else np.nan,
-            "rejected": share_rejected(test.pvalue),
-            "fano_rejected": np.nan if fano is None else share_rejected(fano.pvalue),
+            "rejected": find_rejected_fraction(test.pvalue),
+            "fano_rejected": np.nan if fano is None else find_rejected_fraction(fano.pvalue),
         }
     fano = fano_test(raster, work.study.window, null="poisson")
     yield {
@@ -97,7 +97,7 @@ def _describe_models(
         "best_fraction": np.nan,
         "gain": float(poisson_gain(firing_rate(raster)[changes]).mean()) if n_units else np.nan,
         "rejected": np.nan,
-        "fano_rejected": share_rejected(fano.pvalue),
+        "fano_rejected": find_rejected_fraction(fano.pvalue),
     }
 
 
@@ -119,7 +119,7 @@ def poisson_gain(rates: Floats) -> Floats:
     return np.asarray((-rates - xlogy(1 - rates, 1 - rates)) / np.log(2), np.float64)
 
 
-def share_rejected(pvalue: Floats) -> float:
+def find_rejected_fraction(pvalue: Floats) -> float:
     """Of the units that could be tested, the share with p ≤ α, each by itself."""
     tested = pvalue[~np.isnan(pvalue)]
     return float(np.mean(tested <= ALPHA)) if tested.size else np.nan

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes.files.whole_file import check_target, write_whole
 from ann2neo.study.cells import cell_files as cell_files
 from ann2neo.study.config.cell import locate_cell
@@ -192,7 +192,7 @@ class Results:
         FileNotFoundError
             If the folder does not exist.
         """
-        needed("pyarrow", extra="study")
+        require("pyarrow", extra="study")
         tables = {
             "results.csv": self.indicators,
             "results.parquet": self.indicators,

@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.study.cells import cell_files as cell_files
 from ann2neo.study.cells.cell_files import KINDS, State
@@ -85,7 +85,7 @@ def run(
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise ValueError(f"workers must be an int of at least 1, got {workers!r:.80}")
     # What only `save` uses: missed there, it would end a study after all its hours.
-    needed("pyarrow", extra="study")
+    require("pyarrow", extra="study")
     out = Path(out)
     _check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def _check_folder(out: Path) -> None:
 
 @contextmanager
 def _alone_in(out: Path) -> Iterator[None]:
-    filelock = needed("filelock", extra="study")
+    filelock = require("filelock", extra="study")
     lock = filelock.FileLock(out / ".lock")
     try:
         lock.acquire(timeout=0)

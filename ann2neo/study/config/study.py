@@ -252,9 +252,9 @@ class Study:
         rule = max(rules, key=lambda rule: rule.specificity)
         accuracy = rule.accuracy
         if accuracy == "published":
-            from ann2neo.study.analysis.published import published_accuracy
+            from ann2neo.study.analysis.published import find_published_accuracy
 
-            accuracy = published_accuracy(cell)
+            accuracy = find_published_accuracy(cell)
         return dataclasses.replace(condition, stop=StoppingRule(rule.epochs, accuracy, rule.plateau))
 
     def settings(self, cell: Cell) -> dict[str, Any]:

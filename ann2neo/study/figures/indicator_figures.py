@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.study.analysis.paper_order import (
     find_memorizing,
     select_measured,
@@ -78,7 +78,7 @@ def draw_figure4(results: Results) -> Figure | None:
         axis.set(xlabel="width of the observed layer", ylabel=label, xlim=(-0.6, len(widths) - 0.4))
         axis.set_xticks(range(len(widths)), [str(width) for width in widths])
     memorizing = set(frame["condition"]) - {"Generalizing"}
-    _legend(figure, frame, *([_pooled()] if memorizing else []))
+    _legend(figure, frame, *([_pool()] if memorizing else []))
     return figure
 
 
@@ -97,7 +97,7 @@ def draw_figure6(results: Results) -> Figure | None:
     if not len(frame):
         return None
     figure, axis = _panels(1, 1, (7.0, 5.8))
-    paper = _published_pairs()
+    paper = _find_published_pairs()
     crosses = axis.plot(
         paper["firing_rate"], paper["fanofactor"], "x", color="#999999", ms=4, label="published"
     )
@@ -110,7 +110,7 @@ def draw_figure6(results: Results) -> Figure | None:
 
 
 def _panels(rows: int, columns: int, size: tuple[float, float]) -> tuple[Figure, Any]:
-    figure = needed("matplotlib.figure", extra="plot").Figure(figsize=size, layout="constrained")
+    figure = require("matplotlib.figure", extra="plot").Figure(figsize=size, layout="constrained")
     axes = figure.subplots(rows, columns)
     for axis in np.atleast_1d(axes).flat:
         axis.spines[["top", "right"]].set_visible(False)
@@ -122,7 +122,7 @@ def _legend(figure: Figure, frame: pd.DataFrame, *others: Any) -> None:
     draw_legend(figure, conditions, sort_names(set(frame["network"]), "network"), *others)
 
 
-def _pooled() -> Any:
+def _pool() -> Any:
     from matplotlib.lines import Line2D
 
     return Line2D([], [], color=MEMORIZING_COLOR, lw=3, label="memorizing, all")
@@ -166,7 +166,7 @@ def _cloud(axis: Axes, group: pd.DataFrame, quantity: str, at: float, side: int,
         axis.plot(x, value, pick_marker(network), **style)
 
 
-def _published_pairs() -> pd.DataFrame:
+def _find_published_pairs() -> pd.DataFrame:
     numbers = pd.concat([read_published("firing_rate"), read_published("fano")])
     cell = ["network", "width", "dataset", "split", "condition"]
     return unstack(numbers.set_index([*cell, "quantity"])["value"], "quantity")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.study.analysis.number_format import format_interval, format_number
 from ann2neo.study.analysis.paper_order import full_name
 from ann2neo.study.analysis.pattern_findings import MOMENTS, describe_layers, find_in_patterns
@@ -236,7 +236,7 @@ def _map(axis: Axes, looks: pd.DataFrame, quantity: str, least: float) -> Any:
     axis.set_xscale("log")
     axis.set_xticks(list(ticks), list(ticks.values()))
     axis.minorticks_off()
-    axis.yaxis.set_major_locator(needed("matplotlib.ticker", extra="plot").MaxNLocator(5, integer=True))
+    axis.yaxis.set_major_locator(require("matplotlib.ticker", extra="plot").MaxNLocator(5, integer=True))
     axis.spines[:].set_visible(False)
     return mesh
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.study.analysis.pattern_numbers import family
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ DEPTHS = "viridis"
 
 def make_panels(rows: int, columns: int, size: tuple[float, float], **shared: Any) -> tuple[Figure, Any]:
     """A figure of a width, for all of it, and a height a row, both in inches."""
-    plain = needed("matplotlib.figure", extra="plot")
+    plain = require("matplotlib.figure", extra="plot")
     figure = plain.Figure(figsize=(size[0], 0.8 + size[1] * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.study.analysis.paper_order import LAYER, full_name, sort_names
 from ann2neo.study.figures.palette import COLORS, RANDOM_LABELS_COLOR, pick_color, place_below
 
@@ -43,7 +43,7 @@ def draw_figure2(results: Results, *, rng: np.random.Generator) -> Figure | None
     whose, trains = _trains(results)
     if not trains:
         return None
-    plain = needed("matplotlib.figure", extra="plot")
+    plain = require("matplotlib.figure", extra="plot")
     figure = plain.Figure(figsize=(10.0, 0.9 + 1.75 * len(trains)), layout="constrained")
     figure.suptitle(whose, fontsize=10, x=0.01, ha="left")
     axes = figure.subplots(len(trains), 3, squeeze=False, sharex=True)
@@ -79,7 +79,7 @@ def draw_figure5(results: Results) -> Figure | None:
     if not len(courses):
         return None
     rows = list(courses.groupby(["network", "dataset"], sort=False))
-    plain = needed("matplotlib.figure", extra="plot")
+    plain = require("matplotlib.figure", extra="plot")
     figure = plain.Figure(figsize=(10.0, 0.7 + 2.5 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), 2, squeeze=False, sharey="row")
     for (whole, zoomed), ((network, dataset), of_row) in zip(axes, rows, strict=True):

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ann2neo.spikes.html import Markup, element, markup
+from ann2neo.spikes.representation.html import Markup, element, markup
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ann2neo.spikes.html import Markup, element
+from ann2neo.spikes.representation.html import Markup, element
 from ann2neo.study.analysis.hypotheses import ASSUMES, Hypothesis
 from ann2neo.study.analysis.number_format import format_pvalue, format_significant
 from ann2neo.study.report.html import heads, make_table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ann2neo.spikes.html import Markup, element
+from ann2neo.spikes.representation.html import Markup, element
 from ann2neo.study.analysis.fano_spread import correct_fano_spread
 from ann2neo.study.analysis.number_format import format_number
 from ann2neo.study.analysis.paper_order import full_name

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ann2neo.spikes.files.whole_file import check_target, write_whole
-from ann2neo.spikes.html import Markup, element
+from ann2neo.spikes.representation.html import Markup, element
 from ann2neo.study.analysis.hypotheses import judge_hypotheses
 from ann2neo.study.analysis.paper_order import LAYER, full_name, is_broken
 from ann2neo.study.analysis.published import QUANTITIES, read_published

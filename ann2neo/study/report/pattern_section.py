@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ann2neo.spikes.html import Markup, element
+from ann2neo.spikes.representation.html import Markup, element
 from ann2neo.study.analysis.number_format import format_interval, format_number
 from ann2neo.study.analysis.paper_order import full_name, is_broken
 from ann2neo.study.analysis.pattern_findings import MOMENTS, TRAINED, describe_layers, find_in_patterns

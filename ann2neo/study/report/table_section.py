@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ann2neo.spikes.html import Markup, element
+from ann2neo.spikes.representation.html import Markup, element
 from ann2neo.study.analysis.number_format import format_number, format_pvalue
 from ann2neo.study.analysis.paper_order import full_name
 from ann2neo.study.analysis.paper_tables import ALIKE, tabulate

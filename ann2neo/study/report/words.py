@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ann2neo.spikes.html import Markup, element
+from ann2neo.spikes.representation.html import Markup, element
 from ann2neo.study.analysis.hypotheses import Hypothesis
 from ann2neo.training.conditions import Condition
 

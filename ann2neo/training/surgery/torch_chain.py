@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ann2neo.extras import needed
+from ann2neo.extras import require
 from ann2neo.training.surgery.units import Units, check_layers, find_kept, read_units
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from torch.nn.utils import prune
 else:
     # `mask_units` is public here: without torch it says which extra is missing.
-    torch = needed("torch", extra="torch")
-    nn, prune = torch.nn, needed("torch.nn.utils.prune", extra="torch")
+    torch = require("torch", extra="torch")
+    nn, prune = torch.nn, require("torch.nn.utils.prune", extra="torch")
 
 _MAKERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)

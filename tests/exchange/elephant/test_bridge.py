@@ -18,7 +18,7 @@ from ann2neo.exchange.elephant.bridge import (
     elephant_spiketrains,
     elephant_surrogates,
 )
-from ann2neo.exchange.elephant.methods import PROCESSES, SURROGATES, seeded_globals
+from ann2neo.exchange.elephant.methods import PROCESSES, SURROGATES, seed_globals
 from tests.strategies import rasters
 
 OPTIONS = {
@@ -114,7 +114,7 @@ class TestEveryMethod:
 
     def test_the_generator_decides_alone(self, raster, name):
         trains = [train.magnitude for train in run(raster, name)[0].spiketrains]
-        with seeded_globals(generator(99)):
+        with seed_globals(generator(99)):
             np.random.random(17)  # noqa: NPY002
             random.random()
             before = global_state()
@@ -150,14 +150,14 @@ class TestEveryMethod:
 def test_spikes_are_those_of_elephants_own_door(raster, name):
     options = dict(OPTIONS.get(name, {}))
     dt = options.pop("dither", None)
-    with seeded_globals(generator()):
+    with seed_globals(generator()):
         expected = [methods.surrogates(t, 1, name, dt=dt, **options)[0] for t in to_spiketrains(raster)]
     for train, other in zip(run(raster, name)[0].spiketrains, expected, strict=True):
         np.testing.assert_array_equal(train.magnitude, other.magnitude)
 
 
 def test_gamma_spikes_are_those_of_elephants_class(raster):
-    with seeded_globals(generator()):
+    with seed_globals(generator()):
         expected = [
             generation.StationaryGammaProcess(
                 rate=len(train) / (500 * pq.ms), t_start=0 * pq.ms, t_stop=500 * pq.ms, shape_factor=2.0
@@ -258,7 +258,7 @@ class TestSeededGlobals:
         before = global_state()
         drawn = []
         for seed in (1, 1, 2):
-            with seeded_globals(generator(seed)):
+            with seed_globals(generator(seed)):
                 drawn.append((np.random.random(), random.random()))  # noqa: NPY002
             assert_same_state(before)
         assert drawn[0] == drawn[1]
@@ -269,7 +269,7 @@ class TestSeededGlobals:
         before = global_state()
 
         def interrupted():
-            with seeded_globals(generator()):
+            with seed_globals(generator()):
                 np.random.random(3)  # noqa: NPY002
                 random.random()
                 raise KeyboardInterrupt

@@ -1,6 +1,5 @@
 """Trains that others recorded: times on no grid, float32, spikes at t_stop; what they say comes back."""
 
-import random
 import re
 import warnings
 
@@ -14,6 +13,7 @@ from neo.test.generate_datasets import random_block
 from numpy.testing import assert_allclose, assert_array_equal
 
 import ann2neo as a2n
+from ann2neo.exchange.elephant.methods import seed_globals
 
 
 @pytest.fixture
@@ -217,26 +217,23 @@ def test_names_of_columns_are_not_evaluated():
 
 def test_neos_own_random_blocks():
     """Each read, with a word on whatever is left out, or refused with what is the matter."""
-    random.seed(0)
-    np.random.seed(0)  # noqa: NPY002 (neo's generator reads it)
+    with seed_globals(np.random.default_rng(0)):  # neo's generator reads them
+        segments = [segment for _ in range(30) for segment in random_block().segments]
     outcomes = {"read": 0, "refused": 0, "said": 0}
     n_sources = 0
-    for _ in range(30):
-        for segment in random_block().segments:
-            for source in (segment, *segment.spiketrains):
-                n_sources += 1
-                with warnings.catch_warnings(record=True) as told:
-                    warnings.simplefilter("always")
-                    try:
-                        raster = a2n.as_raster(source, bin_size=0.1 * pq.ms, t_stop_spikes="keep")
-                    except ValueError as error:
-                        outcomes["refused"] += bool(
-                            re.search("trains differ in span|got none", f"{error}")
-                        )
-                        continue
-                outcomes["read"] += 1
-                outcomes["said"] += bool(told)
-                _check_nothing_is_lost(source, raster, " ".join(str(one.message) for one in told))
+    for segment in segments:
+        for source in (segment, *segment.spiketrains):
+            n_sources += 1
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                try:
+                    raster = a2n.as_raster(source, bin_size=0.1 * pq.ms, t_stop_spikes="keep")
+                except ValueError as error:
+                    outcomes["refused"] += bool(re.search("trains differ in span|got none", f"{error}"))
+                    continue
+            outcomes["read"] += 1
+            outcomes["said"] += bool(told)
+            _check_nothing_is_lost(source, raster, " ".join(str(one.message) for one in told))
     assert outcomes["read"] + outcomes["refused"] == n_sources
     assert outcomes["read"] > 300
     assert outcomes["refused"] > 20

@@ -62,13 +62,13 @@ def test_values_that_are_not_finite_are_located(kind, value):
 @pytest.mark.parametrize("kind", KINDS)
 def test_finite_values_whose_sum_overflows_are_finite(kind):
     values = torch.full((9, 2), torch.finfo(kind).max, dtype=kind)
-    np.testing.assert_array_equal(packing.TensorActivations(values).packed_above(1.0), 2**9 - 1)
+    np.testing.assert_array_equal(packing.TensorActivations(values).pack_above(1.0), 2**9 - 1)
 
 
 def test_levels_beyond_a_precision_compare_as_they_should():
     values = torch.tensor([[6e4, -6e4]], dtype=torch.float16)
     for level, expected in ((1e9, [0, 0]), (-1e9, [1, 1]), (6e4, [0, 0]), (5e4, [1, 0])):
-        packed = packing.TensorActivations(values).packed_above(level)
+        packed = packing.TensorActivations(values).pack_above(level)
         np.testing.assert_array_equal(packed[:, 0], expected)
 
 

@@ -88,7 +88,7 @@ def test_small_images_are_means_of_squares():
                 for i in range(4)]  # fmt: skip
     np.testing.assert_allclose(small.x_train, np.moveaxis(expected, 2, 0), rtol=1e-6)
     with pytest.raises(ValueError, match=r"side must divide height and width .*\(8, 8, 1\), got 3"):
-        large.downscaled(3)
+        large.downscale(3)
 
 
 def test_more_probe_samples_than_are_trained_on_is_refused(tmp_path):

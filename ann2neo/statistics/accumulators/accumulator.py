@@ -17,7 +17,7 @@ from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.raster_tables import LazyTable
 from ann2neo.spikes.typing import PathLikeStr, RasterLike
-from ann2neo.statistics.accumulator_checks import check_units
+from ann2neo.statistics.accumulators.checks import check_units
 
 _FORMAT = "ann2neo.accumulator"
 _VERSION = 1

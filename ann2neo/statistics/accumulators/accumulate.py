@@ -15,7 +15,7 @@ from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
 from ann2neo.spikes.words import WORD
 from ann2neo.spikes.workers import Workers, map_work
-from ann2neo.statistics.accumulator import Accumulator
+from ann2neo.statistics.accumulators.accumulator import Accumulator
 
 _A = TypeVar("_A", bound=Accumulator)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ann2neo.spikes.html import Markup, element, plain_table
+from ann2neo.spikes.representation.html import Markup, element, plain_table
 
 if TYPE_CHECKING:
     from ann2neo.spikes.raster import SpikeRaster

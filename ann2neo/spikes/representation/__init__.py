@@ -1,0 +1,1 @@
+"""How a raster shows itself in a notebook."""

@@ -1,0 +1,1 @@
+"""What takes a recording in parts, and what feeds it one."""
