@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
+from ann2neo.significance.kernels.interval_bins import bin_intervals, note_ends
 from ann2neo.significance.result import join_units
 from ann2neo.spikes.argument_checks import check_level
-from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.as_raster import as_recording
+from ann2neo.spikes.files.stored_raster import StoredRaster
+from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
 
 _COLUMNS = ("n_intervals", "geometric", "geometric_pvalue", "exponential", "exponential_pvalue")
@@ -62,7 +66,8 @@ def fit_poisson(raster: RasterLike, confidence: float = 0.95) -> pd.DataFrame:
     The rate of the interval laws is one over the mean interval. Bins have equal widths and 10 or more
     intervals expected in each. Pearson's Σ (N − E)²/E then follows, by Chernoff and Lehmann, a χ² law of
     (bins − 2) degrees of freedom plus a fraction of a χ² of one, the fraction of the information on the
-    rate that binning loses: the rate was fitted to the intervals themselves.
+    rate that binning loses: the rate was fitted to the intervals themselves. A recording on disk is
+    read chunk by chunk, twice.
 
     References
     ----------
@@ -81,11 +86,11 @@ def fit_poisson(raster: RasterLike, confidence: float = 0.95) -> pd.DataFrame:
        geometric_pvalue  exponential_pvalue
     0             0.548                 0.0
     """
-    raster = as_raster(raster)
+    raster = as_recording(raster)
     confidence = check_level(confidence, "confidence")
     spikes, n = raster.spike_counts, raster.n_samples
     tail = (1 - confidence) / 2
-    fits = [_fits(np.diff(raster.spike_indices(unit))) for unit in range(raster.n_units)]
+    fits = _fit_intervals(raster, spikes)
     columns = {
         "n_spikes": spikes,
         "rate": spikes / n,
@@ -113,18 +118,55 @@ def _garwood(spikes: np.ndarray, n: int, tail: float) -> dict[str, np.ndarray]:
     }
 
 
-def _fits(intervals: np.ndarray) -> tuple[int, float, float, float, float]:
-    """Number of intervals; statistic and p-value of the geometric and of the exponential fit."""
-    n = intervals.size
-    undefined = (n, math.nan, math.nan, math.nan, math.nan)
-    if n < _FEWEST or intervals.sum() == n:
-        return undefined
-    rate = n / float(intervals.sum())
-    width, n_bins = _bins(n, 1 - rate)
-    if n_bins < 2:
-        return undefined
-    counts = _bin_intervals(intervals, width, n_bins)
-    # Share left after one sample, its derivative by the rate, Fisher information an interval.
+def _fit_intervals(
+    recording: SpikeRaster | StoredRaster, spikes: np.ndarray
+) -> list[tuple[int, float, float, float, float]]:
+    """Per unit, number of intervals; statistic and p-value of the geometric and the exponential fit.
+
+    Two passes: the rate of the intervals, on which the bins depend, follows from the spikes at the ends.
+    """
+    ends = np.full((recording.n_units, 2), -1, np.int64)
+    for start, chunk in _place_chunks(recording):
+        note_ends(chunk.words, start, ends)
+    n_intervals = np.maximum(spikes - 1, 0)
+    total = ends[:, 1] - ends[:, 0]
+    shapes = [_bins_of(int(n), int(span)) for n, span in zip(n_intervals, total, strict=True)]
+    widths, n_bins = np.array(shapes, np.int64).reshape(-1, 2).T
+    offsets = np.concatenate([[0], np.cumsum(n_bins)])
+    counts, last = np.zeros(offsets[-1], np.int64), np.full(recording.n_units, -1, np.int64)
+    if offsets[-1]:
+        for start, chunk in _place_chunks(recording):
+            bin_intervals(chunk.words, start, last, widths, offsets, counts)
+    return [
+        _fit_unit(
+            int(n_intervals[u]), int(total[u]), int(widths[u]), counts[offsets[u] : offsets[u + 1]]
+        )
+        for u in range(recording.n_units)
+    ]
+
+
+def _place_chunks(recording: SpikeRaster | StoredRaster) -> Iterator[tuple[int, SpikeRaster]]:
+    start = 0
+    for chunk in recording.chunks():
+        yield start, chunk
+        start += chunk.n_samples
+
+
+def _bins_of(n: int, total: int) -> tuple[int, int]:
+    """Width and number of bins of n intervals with this sum; no bins where nothing is to be tested."""
+    if n < _FEWEST or total == n:
+        return 1, 0
+    width, n_bins = _bins(n, 1 - n / total)
+    return width, n_bins if n_bins >= 2 else 0
+
+
+def _fit_unit(
+    n: int, total: int, width: int, counts: np.ndarray
+) -> tuple[int, float, float, float, float]:
+    if not counts.size:
+        return n, math.nan, math.nan, math.nan, math.nan
+    rate = n / total
+    # Share left after one sample, its derivative by the rate, Fisher information per interval.
     geometric = _chi_square(counts, width, 1 - rate, -1, 1 / (rate**2 * (1 - rate)))
     share = math.exp(-rate)
     exponential = _chi_square(counts, width, share, -share, 1 / rate**2)
@@ -142,13 +184,6 @@ def _bins(n: int, share: float) -> tuple[int, int]:
     if room < 1:
         return width, 1
     return width, 2 + int(math.log(room) / -math.log(left))
-
-
-def _bin_intervals(intervals: np.ndarray, width: int, n_bins: int) -> np.ndarray:
-    """Numbers of whole intervals in (0, width], (width, 2 width] …, the last bin open."""
-    of_length = np.bincount(intervals)[1:]
-    place = np.minimum(np.arange(of_length.size) // width, n_bins - 1)
-    return np.bincount(place, weights=of_length, minlength=n_bins)
 
 
 def _chi_square(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -16,13 +15,14 @@ from ann2neo.significance.result import TestResult
 from ann2neo.significance.statistic_arguments import ALTERNATIVES, describe_function, evaluate_statistic
 from ann2neo.significance.surrogate_laws.joint_adjustment import TIE, max_t, min_p
 from ann2neo.significance.surrogate_laws.null_values import (
-    draw_fano_factors,
+    FanoFactors,
+    NullValues,
+    SurrogateValues,
+    draw_null_values,
     find_fano_options,
-    null_values_of,
 )
 from ann2neo.significance.surrogate_laws.sequential import draw_until_clear
-from ann2neo.significance.surrogate_methods.table import METHODS
-from ann2neo.significance.surrogates import draw_surrogates
+from ann2neo.significance.surrogate_methods.table import METHODS, find_method
 from ann2neo.spikes.argument_checks import check_choice, check_count
 from ann2neo.spikes.as_raster import as_raster, as_recording
 from ann2neo.spikes.callers import find_stacklevel
@@ -30,6 +30,7 @@ from ann2neo.spikes.files.stored_raster import StoredRaster
 from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
+from ann2neo.spikes.workers import Workers
 
 Statistic = Callable[[SpikeRaster], Any]
 
@@ -47,6 +48,7 @@ def surrogate_test(
     whole_layer: bool = False,
     adjust: Literal["benjamini-hochberg", "max-t", "min-p"] = "benjamini-hochberg",
     stop_at: int | None = None,
+    workers: Workers = 1,
     progress: bool = True,
     **options: Any,
 ) -> TestResult:
@@ -80,6 +82,11 @@ def surrogate_test(
         reached or passed by this many on each side looked at get no more. 10 to 20 save most of the work
         where most units are unremarkable. Not with max-T and min-P, which take all units together, nor
         for a statistic of a unit that changes with the other units.
+    workers : int, concurrent.futures.Executor or dask.distributed.Client
+        Who draws surrogates; each has a seed of its own, so that the result is the same to the last bit.
+        An int starts threads: drawing and the compiled loops of this package's statistics let one
+        another run. A statistic in Python gains by processes, such as a ``ProcessPoolExecutor``, to
+        which it has to be sent (no lambda).
     progress : bool
         Show a progress bar on runs of over a second.
     **options
@@ -157,31 +164,30 @@ def surrogate_test(
     check_choice(adjust, "adjust", ("benjamini-hochberg", *_JOINT))
     if stop_at is not None:
         stop_at = _check_stop_at(stop_at, adjust, whole_layer)
-    state = random_state(rng)
+    seed = random_state(rng)
+    find_method(method, options)
     fano = find_fano_options(statistic) if method == "permutation" and not options else None
     # What needs no surrogate rasters needs no raster in memory either.
     raster = as_raster(raster) if fano is None else as_recording(raster)
-    if isinstance(raster, SpikeRaster):
-        rasters = draw_surrogates(raster, method, n_surrogates, state, options)
     returned = evaluate_statistic(statistic, raster, "statistic")
-    if stop_at is not None:
-        draw = functools.partial(_draw_some, statistic, method, options, state, fano)
-        return _test_until_clear(
-            as_raster(raster), statistic, returned, draw, method, n_surrogates, stop_at, alternative,
-            options, progress,
-        )  # fmt: skip
-    if fano is not None:
-        null_values = draw_fano_factors(raster, n_surrogates, state, **fano)
+    values: NullValues
+    if isinstance(raster, SpikeRaster) and fano is None:
+        values = SurrogateValues(raster, statistic, returned.shape, method, options, seed)
     else:
-        null_values = null_values_of(rasters, statistic, returned.shape)
+        values = FanoFactors(raster.spike_counts, raster.n_samples, seed, **(fano or {}))
+    if stop_at is not None:
+        return _test_until_clear(
+            as_raster(raster), statistic, returned, values, method, n_surrogates, stop_at, alternative,
+            options, workers, progress,
+        )  # fmt: skip
     kept: list[np.ndarray] = []
     law = _Law(_rows(returned[np.newaxis], whole_layer)[0])
     with ProgressBar(n_surrogates, f"{method} surrogates", progress=progress) as bar:
-        for values in null_values:
-            law.update(_rows(values, whole_layer))
+        for drawn in draw_null_values(values, range(n_surrogates), workers):
+            law.update(_rows(drawn, whole_layer))
             if adjust in _JOINT:
-                kept.append(_rows(values, whole_layer))
-            bar.update(len(values))
+                kept.append(_rows(drawn, whole_layer))
+            bar.update(len(drawn))
     pvalue = law.pvalue(alternative)
     rows = raster.units if returned.ndim and not whole_layer else _one_row(raster)
     if adjust in _JOINT:
@@ -216,33 +222,17 @@ def _check_stop_at(stop_at: int, adjust: str, whole_layer: bool) -> int:
     return stop_at
 
 
-def _draw_some(
-    statistic: Statistic,
-    method: str,
-    options: dict[str, Any],
-    state: np.ndarray,
-    fano: dict[str, int] | None,
-    part: SpikeRaster,
-    size: int,
-) -> Iterator[np.ndarray]:
-    """Values of these units over so many surrogates more."""
-    if fano is not None:
-        return draw_fano_factors(part, size, state, **fano)
-    return null_values_of(
-        draw_surrogates(part, method, size, state, options), statistic, (part.n_units,)
-    )
-
-
 def _test_until_clear(
     raster: SpikeRaster,
     statistic: Statistic,
     returned: np.ndarray,
-    draw: Any,
+    values: NullValues,
     method: str,
     n_surrogates: int,
     stop_at: int,
     alternative: str,
     options: dict[str, Any],
+    workers: Workers,
     progress: bool,
 ) -> TestResult:
     """`surrogate_test` with adaptive numbers of surrogates."""
@@ -252,7 +242,7 @@ def _test_until_clear(
     observed = returned, returned - margin, returned + margin
     with ProgressBar(n_surrogates, f"{method} surrogates", progress=progress) as bar:
         pvalue, n_defined = draw_until_clear(
-            raster, statistic, observed, draw, n_surrogates, stop_at, alternative, bar
+            raster, statistic, observed, values, n_surrogates, stop_at, alternative, workers, bar
         )
     _warn_of_floor(pvalue, raster.units, n_surrogates, alternative)
     return TestResult(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ann2neo.significance.kernels.rng import random_state
+from ann2neo.significance.kernels.rng import derive_state, random_state
 from ann2neo.significance.surrogate_methods.method import Draw
 from ann2neo.significance.surrogate_methods.table import document_methods, find_method
 from ann2neo.spikes.argument_checks import check_count
@@ -82,36 +82,37 @@ def surrogates(
     [1 1 1 1 1] circular_shift
     """
     raster = as_raster(raster)
-    n_surrogates = check_count(n_surrogates, "n_surrogates")
-    return draw_surrogates(raster, method, n_surrogates, random_state(rng), options)
+    numbers = range(check_count(n_surrogates, "n_surrogates"))
+    seed = random_state(rng)
+    return draw_surrogates(raster, method, options, prepare_draw(raster, method, options), seed, numbers)
 
 
-def draw_surrogates(
-    raster: SpikeRaster, method: str, n_surrogates: int, state: np.ndarray, options: dict[str, Any]
-) -> Iterator[SpikeRaster]:
-    """What `surrogates` returns, from a state of the compiled loops' generator."""
+def prepare_draw(raster: SpikeRaster, method: str, options: dict[str, Any]) -> Draw:
+    """What draws the words of surrogates; refuses what does not fit."""
     if raster.n_samples >= 2**32:
         # Beyond the compiled loops' random integers.
         raise ValueError(f"raster must have fewer than 2**32 samples, got {raster.n_samples}")
-    draw = find_method(method, options).prepare(raster, state, **options)
-    return _rasters(draw, n_surrogates, raster, _annotations(raster, method, options))
+    return find_method(method, options).prepare(raster, **options)
 
 
-def _rasters(
-    draw: Draw, n_surrogates: int, raster: SpikeRaster, annotations: dict[str, Any]
+def draw_surrogates(
+    raster: SpikeRaster,
+    method: str,
+    options: dict[str, Any],
+    draw: Draw,
+    seed: np.ndarray,
+    numbers: range,
 ) -> Iterator[SpikeRaster]:
+    """Surrogates of these numbers; each has a seed of its own, so that any may be drawn by itself."""
+    said = {"surrogate": method, **{f"surrogate_{name}": value for name, value in options.items()}}
+    annotations = {**raster.annotations, **said}
     units, samples = raster.units, raster.samples
-    for _ in range(n_surrogates):
+    for number in numbers:
         yield SpikeRaster(
-            freeze(draw()),
+            freeze(draw(derive_state(seed, number))),
             raster.n_samples,
             units,
             samples,
             sampling_period=raster.sampling_period,
             annotations=annotations,
         )
-
-
-def _annotations(raster: SpikeRaster, method: str, options: dict[str, Any]) -> dict[str, Any]:
-    said = {"surrogate": method, **{f"surrogate_{name}": value for name, value in options.items()}}
-    return {**raster.annotations, **said}

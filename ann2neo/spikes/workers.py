@@ -75,6 +75,33 @@ def map_work(
                 future.cancel()
 
 
+def map_in_order(
+    function: Callable[[_T], _R],
+    items: Iterable[_T],
+    *,
+    workers: Workers = 1,
+    kind: Literal["threads", "processes"] = "processes",
+) -> Iterator[_R]:
+    """The results of `map_work` in the order of the items; early ones wait for those before them."""
+    waiting: dict[int, _R] = {}
+    number = 0
+    for found, result in map_work(function, items, workers=workers, kind=kind):
+        waiting[found] = result
+        while number in waiting:
+            yield waiting.pop(number)
+            number += 1
+
+
+def count_workers(workers: Workers) -> int:
+    """How many there are; eight where that is not known."""
+    if isinstance(workers, int):
+        return check_count(workers, "workers")
+    known = getattr(workers, "_max_workers", None) or len(
+        getattr(workers, "nthreads", dict)() or [0] * 8
+    )
+    return int(known)
+
+
 @contextmanager
 def _start(workers: Workers, kind: str) -> Iterator[Executor]:
     if isinstance(workers, Executor):

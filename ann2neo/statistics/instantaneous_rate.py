@@ -100,7 +100,9 @@ def instantaneous_rate(
     rate backwards.
 
     Beyond the result itself some 100 MB are in use, whatever the number of units; and some 100 bytes
-    per sample if a unit has over 10⁶.
+    per sample if a unit has over 10⁶. The result is 64 times as large as the recording, 8 bytes per
+    unit and sample, so that a recording on disk is simply loaded: of a large one ``select`` units, or
+    samples with ``h`` more at either side, whose rates are then left out.
 
     Examples
     --------

@@ -1,14 +1,19 @@
 """Rates with their confidence intervals, and the fit of the intervals."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.rates import confint_poisson
 
+import ann2neo as a2n
 from ann2neo import SpikeRaster
+from ann2neo.significance.kernels import interval_bins
 from ann2neo.significance.poisson_fit import _bins, _chi_square, fit_poisson
+from tests.spikes.stores import small_chunks
 from tests.strategies import dense, rasters
 
 RATES = [0.01, 0.05, 0.1, 0.3, 0.6, 0.9]
@@ -140,3 +145,34 @@ def test_faults_are_named():
         fit_poisson(np.eye(3, dtype=bool), confidence=95)
     with pytest.raises(TypeError, match=r"confidence must be a number in \(0, 1\), got 'a'"):
         fit_poisson(np.eye(3, dtype=bool), confidence="a")
+
+
+def test_a_store_is_read_in_parts_with_the_same_fit(tmp_path):
+    rates = [0, 0.01, 0.2, 0.5, 0.97, 1]
+    active = np.random.default_rng(3).random((3000, 6)) < rates
+    # A pause over several chunks, and intervals across their edges.
+    active[400:900, 2] = False
+    raster = a2n.as_raster(active)
+    with small_chunks(6, words=3), a2n.open_raster(raster.save(tmp_path / "store.zarr")) as stored:
+        assert len(list(stored.chunks())) > 5
+        pd.testing.assert_frame_equal(fit_poisson(stored), fit_poisson(raster))
+
+
+@given(spikes=st.sets(st.integers(0, 699), min_size=0), seed=st.integers(0, 99))
+def test_intervals_are_binned_as_numpy_does(spikes, seed):
+    active = np.isin(np.arange(700), list(spikes))
+    intervals = np.diff(np.flatnonzero(active))
+    width = seed % 7 + 1
+    for n_bins in (2, 3, 9):
+        counts, last = np.zeros(n_bins, np.int64), np.full(1, -1, np.int64)
+        ends, start = np.full((1, 2), -1, np.int64), 0
+        for part in np.array_split(active, seed % 5 + 1):
+            words = a2n.as_raster(part[:, None]).words
+            interval_bins.note_ends(words, start, ends)
+            offsets = np.array([0, n_bins])
+            interval_bins.bin_intervals(words, start, last, np.array([width]), offsets, counts)
+            start += part.size
+        expected = np.bincount(np.minimum((intervals - 1) // width, n_bins - 1), minlength=n_bins)
+        np.testing.assert_array_equal(counts, expected)
+        found = np.flatnonzero(active)
+        assert ends[0].tolist() == ([found[0], found[-1]] if found.size else [-1, -1])

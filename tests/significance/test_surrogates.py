@@ -465,10 +465,10 @@ def test_a_method_is_one_object_and_the_docstring_lists_each():
 
 def test_a_new_method_is_one_line(monkeypatch):
     @describe_method("reversal in time changes nothing", preserves="intervals", destroys="direction")
-    def reverse(raster, state, *, twice=False):
+    def reverse(raster, *, twice=False):
         backward = slice(None) if twice else slice(None, None, -1)
         words = SpikeRaster.from_dense(raster.to_dense()[backward]).words
-        return lambda: words
+        return lambda state: words
 
     monkeypatch.setitem(METHODS, reverse.name, reverse)
     raster = SpikeRaster.from_dense(np.random.default_rng(0).random((70, 3)) < 0.4)

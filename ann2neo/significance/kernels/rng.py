@@ -26,6 +26,12 @@ def random_state(rng: np.random.Generator) -> np.ndarray:
     return check_rng(rng).integers(2**64, size=4, dtype=np.uint64)
 
 
+def derive_state(state: np.ndarray, number: int) -> np.ndarray:
+    """The state that draw `number` of many starts from, whoever makes it and in whatever order."""
+    seed = np.random.SeedSequence(state.tolist(), spawn_key=(number,))
+    return seed.generate_state(4, np.uint64)
+
+
 @numba.njit(nogil=True, cache=True, inline="always")
 def next_bits(state):
     """64 random bits, and the state after them."""

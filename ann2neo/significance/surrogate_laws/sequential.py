@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 
 from ann2neo.significance.resampling.sources import Statistic
 from ann2neo.significance.statistic_arguments import describe_function, evaluate_statistic
+from ann2neo.significance.surrogate_laws.null_values import NullValues, draw_null_values
 from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import Bits, Floats, Ints
-
-Draw = Callable[[SpikeRaster, int], Iterator[Floats]]
-"""Values of some units' statistic over so many surrogates, shape (some, n_units)."""
+from ann2neo.spikes.workers import Workers
 
 _FIRST = 32
 """Surrogates of the first round; each further one has twice as many."""
@@ -55,10 +52,11 @@ def draw_until_clear(
     raster: SpikeRaster,
     statistic: Statistic,
     observed: tuple[Floats, Floats, Floats],
-    draw: Draw,
+    null_values: NullValues,
     n_surrogates: int,
     stop_at: int,
     alternative: str,
+    workers: Workers,
     bar: ProgressBar,
 ) -> tuple[Floats, Ints]:
     """P-values, and surrogates that were drawn (and defined) of each unit.
@@ -71,18 +69,18 @@ def draw_until_clear(
     n_defined, drawn, size = np.zeros(value.size, np.int64), 0, _FIRST
     units = np.flatnonzero(~np.isnan(value))
     _check_by_itself(statistic, raster, units[: (units.size + 1) // 2], observed)
-    part = raster
+    part, n_part = null_values, value.size
     while units.size and drawn < n_surrogates:
-        if units.size < part.n_units:
-            part = raster.select(units=units)
-        size = min(size, n_surrogates - drawn)
-        values = np.concatenate(list(draw(part, size)))
+        if units.size < n_part:
+            part, n_part = null_values.select(units), units.size
+        numbers = range(drawn, min(drawn + size, n_surrogates))
+        values = np.concatenate(list(draw_null_values(part, numbers, workers)))
         defined = n_defined[units] + np.cumsum(~np.isnan(values), axis=0)
         greater.update(units, values >= lowest[units], defined)
         less.update(units, values <= highest[units], defined)
         n_defined[units] = defined[-1]
-        drawn += size
-        bar.update(size)
+        drawn = numbers.stop
+        bar.update(len(numbers))
         size *= 2
         units = units[~np.logical_and.reduce([tail.full[units] for tail in looked_at])]
     pvalues = [tail.pvalue() for tail in looked_at]

@@ -22,7 +22,7 @@ _SAMPLES_PER_PAIR = 5
     "warning where only nearly: see `fit_dichotomized_gaussian`)",
     destroys="order of samples; ties of three and more units beyond pairs; ties to labels",
 )
-def correlated(raster: SpikeRaster, state: State) -> Draw:
+def correlated(raster: SpikeRaster) -> Draw:
     """Samples of the dichotomized Gaussian of the raster's rates and correlations.
 
     For tests of pattern entropy, synchrony and higher order against pairs. The pairs are estimated from
@@ -41,9 +41,9 @@ def correlated(raster: SpikeRaster, state: State) -> Draw:
     several = raster.n_samples > 1
     correlations = Correlation().update(raster).result() if several else np.eye(raster.n_units)
     population = fit_dichotomized_gaussian(rates, correlations)
-    rng = np.random.default_rng(np.random.SeedSequence(state.tolist()))
 
-    def draw() -> Words:
+    def draw(state: State) -> Words:
+        rng = np.random.default_rng(np.random.SeedSequence(state.tolist()))
         return population.draw_words(raster.n_samples, rng=rng)
 
     return draw

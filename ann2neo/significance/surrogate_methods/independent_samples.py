@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ann2neo.significance.kernels import surrogates as draws
 from ann2neo.significance.surrogate_methods.bins import count_in_bins
-from ann2neo.significance.surrogate_methods.method import Draw, State, describe_method, draw_into_zeros
+from ann2neo.significance.surrogate_methods.method import Draw, describe_method, draw_into_zeros
 from ann2neo.spikes.argument_checks import as_seconds, check_count
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.statistics.accumulators.checks import check_number
@@ -18,13 +18,13 @@ from ann2neo.statistics.accumulators.checks import check_number
     preserves="firing rate in expectation: the spike count is binomial",
     destroys="all else",
 )
-def bernoulli(raster: SpikeRaster, state: State) -> Draw:
+def bernoulli(raster: SpikeRaster) -> Draw:
     """Each sample active independently with the unit's firing rate as probability.
 
     Silent and always-on units stay so.
     """
     n_samples = raster.n_samples
-    return _draw_bins(raster, state, raster.spike_counts[:, None], np.array([n_samples]), n_samples)
+    return _draw_bins(raster, raster.spike_counts[:, None], np.array([n_samples]), n_samples)
 
 
 @describe_method(
@@ -32,13 +32,13 @@ def bernoulli(raster: SpikeRaster, state: State) -> Draw:
     preserves="firing rate in expectation: the law is that of ``bernoulli``",
     destroys="all else",
 )
-def poisson(raster: SpikeRaster, state: State) -> Draw:
+def poisson(raster: SpikeRaster) -> Draw:
     """A homogeneous Poisson process cut to one spike per sample, of the rate that leaves the unit's.
 
     A process of λ spikes per sample leaves independent samples, each active with probability
     1 − exp(−λ): this is the firing rate r where λ = −log(1 − r), so that the law is `bernoulli`'s.
     """
-    return bernoulli.prepare(raster, state)
+    return bernoulli.prepare(raster)
 
 
 @describe_method(
@@ -48,7 +48,7 @@ def poisson(raster: SpikeRaster, state: State) -> Draw:
     destroys="what is faster than the profile; ties between units beyond common changes of rate",
 )
 def inhomogeneous(
-    raster: SpikeRaster, state: State, *, window: int | None = None, bandwidth: float | None = None
+    raster: SpikeRaster, *, window: int | None = None, bandwidth: float | None = None
 ) -> Draw:
     """Each sample active independently with the unit's rate around it as probability.
 
@@ -62,12 +62,12 @@ def inhomogeneous(
         )
     if bandwidth is not None:
         profiles = smooth_profiles(raster, bandwidth)
-        return draw_into_zeros(raster, state, draws.bernoulli_profile, profiles)
+        return draw_into_zeros(raster, draws.bernoulli_profile, profiles)
     bin_size = min(check_count(window, "window"), raster.n_samples)
     counts = count_in_bins(raster, bin_size)
     sizes = np.full(counts.shape[1], bin_size)
     sizes[-1] = raster.n_samples - bin_size * (counts.shape[1] - 1)
-    return _draw_bins(raster, state, counts, sizes, bin_size)
+    return _draw_bins(raster, counts, sizes, bin_size)
 
 
 def smooth_profiles(raster: SpikeRaster, bandwidth: float) -> npt.NDArray[np.float32]:
@@ -94,11 +94,10 @@ def smooth_profiles(raster: SpikeRaster, bandwidth: float) -> npt.NDArray[np.flo
 
 def _draw_bins(
     raster: SpikeRaster,
-    state: State,
     numerators: npt.NDArray[np.int64],
     denominators: npt.NDArray[np.int64],
     bin_size: int,
 ) -> Draw:
     """Draw of independent samples, of a probability for each unit and bin."""
     fractions = numerators.astype(np.uint64), denominators.astype(np.uint64)
-    return draw_into_zeros(raster, state, draws.bernoulli, *fractions, bin_size, raster.n_samples)
+    return draw_into_zeros(raster, draws.bernoulli, *fractions, bin_size, raster.n_samples)

@@ -14,8 +14,9 @@ from ann2neo.spikes.raster import SpikeRaster
 
 Words = npt.NDArray[np.uint64]
 State = npt.NDArray[np.uint64]
-Draw = Callable[[], Words]
-"""Makes the words of one surrogate raster."""
+Draw = Callable[[State], Words]
+"""Makes the words of one surrogate raster from a state of the compiled loops' generator; nothing else
+changes, so that several threads may call it at once."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class SurrogateMethod:
     name : str
         What `surrogates` takes as `method`.
     prepare : callable
-        Function of a raster, the state of the compiled loops' generator and the options of the method,
-        keyword-only, that returns a `Draw`. Options that do not fit are refused before a draw.
+        Function of a raster and the options of the method, keyword-only, that returns a `Draw`. Options
+        that do not fit are refused before a draw.
     null : str
         The hypothesis under which raster and surrogates have one law.
     preserves, destroys : str
@@ -44,7 +45,7 @@ class SurrogateMethod:
     @property
     def options(self) -> list[inspect.Parameter]:
         """The options of the method, as its function declares them."""
-        return list(inspect.signature(self.prepare).parameters.values())[2:]
+        return list(inspect.signature(self.prepare).parameters.values())[1:]
 
     @property
     def call(self) -> str:
@@ -71,12 +72,10 @@ def describe_method(
     return make
 
 
-def draw_into_zeros(
-    raster: SpikeRaster, state: State, kernel: Callable[..., None], *arguments: Any
-) -> Draw:
+def draw_into_zeros(raster: SpikeRaster, kernel: Callable[..., None], *arguments: Any) -> Draw:
     """Draw by a kernel that sets bits of words that are zero."""
 
-    def draw() -> Words:
+    def draw(state: State) -> Words:
         words = np.zeros_like(raster.words)
         kernel(*arguments, state, words)
         return words

@@ -23,9 +23,9 @@ from ann2neo.spikes.raster import SpikeRaster
     preserves="each unit's spike count",
     destroys="order of samples; ties between units and to labels",
 )
-def permutation(raster: SpikeRaster, state: State) -> Draw:
+def permutation(raster: SpikeRaster) -> Draw:
     """Each unit's samples in random order, each unit for itself."""
-    return draw_into_zeros(raster, state, draws.permute, raster.spike_counts, raster.n_samples)
+    return draw_into_zeros(raster, draws.permute, raster.spike_counts, raster.n_samples)
 
 
 @describe_method(
@@ -33,10 +33,10 @@ def permutation(raster: SpikeRaster, state: State) -> Draw:
     preserves="patterns across units, with their frequencies, and so every correlation at lag 0",
     destroys="order of samples; ties between patterns and labels",
 )
-def sample_permutation(raster: SpikeRaster, state: State) -> Draw:
+def sample_permutation(raster: SpikeRaster) -> Draw:
     """The samples of all units in one random order, under labels that stay."""
 
-    def draw() -> Words:
+    def draw(state: State) -> Words:
         order, words = np.empty(raster.n_samples, np.int64), np.empty_like(raster.words)
         draws.random_order(state, order)
         kernels.gather(raster.words, order, words)
@@ -51,9 +51,9 @@ def sample_permutation(raster: SpikeRaster, state: State) -> Draw:
     destroys="order of intervals, so their serial correlation and the rate profile; ties between units "
     "and to labels",
 )
-def shuffle_isis(raster: SpikeRaster, state: State) -> Draw:
+def shuffle_isis(raster: SpikeRaster) -> Draw:
     """Each unit's intervals between spikes in random order."""
-    return draw_into_zeros(raster, state, draws.shuffle_intervals, raster.words, raster.spike_counts)
+    return draw_into_zeros(raster, draws.shuffle_intervals, raster.words, raster.spike_counts)
 
 
 @describe_method(
@@ -61,11 +61,11 @@ def shuffle_isis(raster: SpikeRaster, state: State) -> Draw:
     preserves="spike count of each unit in each bin of `bin_size` samples",
     destroys="order of samples within bins; ties between units there",
 )
-def bin_shuffling(raster: SpikeRaster, state: State, *, bin_size: int) -> Draw:
+def bin_shuffling(raster: SpikeRaster, *, bin_size: int) -> Draw:
     """Each unit's samples in random order within consecutive bins; the last may be shorter."""
     bin_size = min(check_count(bin_size, "bin_size"), raster.n_samples)
     counts = count_in_bins(raster, bin_size)
-    return draw_into_zeros(raster, state, draws.permute_in_bins, counts, bin_size, raster.n_samples)
+    return draw_into_zeros(raster, draws.permute_in_bins, counts, bin_size, raster.n_samples)
 
 
 @describe_method(
@@ -74,10 +74,10 @@ def bin_shuffling(raster: SpikeRaster, state: State, *, bin_size: int) -> Draw:
     "autocorrelation, intervals but for the one across the cut",
     destroys="ties between units and to labels",
 )
-def circular_shift(raster: SpikeRaster, state: State) -> Draw:
+def circular_shift(raster: SpikeRaster) -> Draw:
     """Each unit's train turned round by its own random number of samples, 0 included."""
 
-    def draw() -> Words:
+    def draw(state: State) -> Words:
         words = np.empty_like(raster.words)
         draws.rotate(raster.words, raster.n_samples, state, words)
         return words

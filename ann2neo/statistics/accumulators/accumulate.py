@@ -14,7 +14,7 @@ from ann2neo.spikes.files.stored_raster import StoredRaster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
 from ann2neo.spikes.words import WORD
-from ann2neo.spikes.workers import Workers, map_work
+from ann2neo.spikes.workers import Workers, count_workers, map_in_order
 from ann2neo.statistics.accumulators.accumulator import Accumulator
 
 _A = TypeVar("_A", bound=Accumulator)
@@ -47,13 +47,13 @@ def accumulate(make: Callable[..., _A], raster: RasterLike, *, workers: Workers 
     array([0.005, 0.005])
     """
     recording = as_recording(raster)
-    n_parts = 1 if isinstance(workers, int) and workers == 1 else _count_parts(workers)
+    n_parts = count_workers(workers)
     words = np.linspace(0, -(-recording.n_samples // WORD), n_parts + 1).astype(int)
     edges = [min(int(edge) * WORD, recording.n_samples) for edge in dict.fromkeys(words.tolist())]
     pieces = list(itertools.pairwise(edges))
     feed = functools.partial(_feed, make, recording)
-    parts = dict(map_work(feed, pieces, workers=workers if len(pieces) > 1 else 1, kind="threads"))
-    return functools.reduce(lambda a, b: a.merge(b), (parts[k] for k in range(len(pieces))))
+    parts = map_in_order(feed, pieces, workers=workers if len(pieces) > 1 else 1, kind="threads")
+    return functools.reduce(lambda a, b: a.merge(b), parts)
 
 
 def _feed(make: Callable[..., _A], recording: SpikeRaster | StoredRaster, ends: tuple[int, int]) -> _A:
@@ -61,13 +61,3 @@ def _feed(make: Callable[..., _A], recording: SpikeRaster | StoredRaster, ends: 
     whole = (start, stop) == (0, recording.n_samples)
     part = recording if whole else recording.select(samples=np.arange(start, stop))
     return make(start=start).update(part)
-
-
-def _count_parts(workers: Workers) -> int:
-    """As many as there are workers, where that is known: more parts only cost merges."""
-    if isinstance(workers, int):
-        return workers
-    known = getattr(workers, "_max_workers", None) or len(
-        getattr(workers, "nthreads", dict)() or [0] * 8
-    )
-    return int(known)
