@@ -134,14 +134,14 @@ def _edits(a, b, cost):
 @check_of(elephant.spike_train_synchrony.spike_contrast)
 def spike_contrast(call, recording):
     sparse = [recording.trains[unit] for unit in SPARSE]
-    found, trace = call(sparse, return_trace=True)
+    found, trace = call(sparse, return_trace=True, min_bin=1 * MS)
     assert 0 <= found < 1
     products = np.multiply(trace.contrast, trace.active_spiketrains)
     assert_allclose(trace.synchrony, products, **CLOSE)
     assert found == max(trace.synchrony)
     assert_allclose(np.diff(np.log(trace.bin_size.magnitude)), np.log(0.9), rtol=1e-12)
-    assert call(sparse[::-1]) == pytest.approx(found, rel=1e-12)
-    _, twins = call([recording.trains[unit] for unit in TWINS], return_trace=True)
+    assert call(sparse[::-1], min_bin=1 * MS) == pytest.approx(found, rel=1e-12)
+    _, twins = call([recording.trains[unit] for unit in TWINS], return_trace=True, min_bin=1 * MS)
     assert_allclose(twins.active_spiketrains, 1, rtol=1e-12)
 
 

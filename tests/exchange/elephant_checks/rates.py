@@ -170,7 +170,10 @@ def binned_spike_train(call, recording):
 def binarize(call, recording):
     # Not the silent unit, whose last spike Elephant asks for; and it adds t_stop, where no sample is.
     for unit in (ALWAYS_ON, *recording.varied):
-        assert_array_equal(call(recording.trains[unit]), np.append(recording.active[unit], False))
+        train = recording.trains[unit]
+        assert_array_equal(call(train), np.append(recording.active[unit], False))
+        last = (N_SAMPLES - 1) * MS
+        assert_array_equal(call(train, t_stop=last), recording.active[unit])
 
 
 @check_of(elephant.conversion.discretise_spiketimes)
