@@ -106,15 +106,36 @@ def set_bits(row, indices):
 @numba.njit(nogil=True, cache=True)
 def gather(words, order, out):
     """Bit ``i`` of ``out`` becomes bit ``order[i]`` of ``words``, for every unit."""
+    in_row = _find_words_in_a_row(order)
     for u in range(words.shape[0]):
         row = words[u]
         target = out[u]
         for first in range(0, order.size, 64):
+            size = min(64, order.size - first)
             word = np.uint64(0)
-            for i in range(first, min(first + 64, order.size)):
-                t = order[i]
-                word |= ((row[t >> 6] >> np.uint64(t & 63)) & np.uint64(1)) << np.uint64(i - first)
+            if in_row[first >> 6]:
+                place, shift = order[first] >> 6, np.uint64(order[first] & 63)
+                word = row[place] >> shift
+                if np.int64(shift) + size > 64:
+                    word |= row[place + 1] << (np.uint64(64) - shift)
+                if size < 64:
+                    word &= (np.uint64(1) << np.uint64(size)) - np.uint64(1)
+            else:
+                for i in range(first, first + size):
+                    t = order[i]
+                    bit = (row[t >> 6] >> np.uint64(t & 63)) & np.uint64(1)
+                    word |= bit << np.uint64(i - first)
             target[first >> 6] = word
+
+
+@numba.njit(nogil=True, cache=True)
+def _find_words_in_a_row(order):
+    """Whether the bits of each word gathered lie one behind the other."""
+    in_row = np.ones((order.size + 63) >> 6, np.bool_)
+    for i in range(1, order.size):
+        if i & 63 and order[i] != order[i - 1] + 1:
+            in_row[i >> 6] = False
+    return in_row
 
 
 @numba.njit(nogil=True, cache=True)

@@ -70,6 +70,17 @@ def test_gather_takes_any_order(active, data):
     np.testing.assert_array_equal(out, packed(active[order]))
 
 
+@given(st.data())
+def test_gather_takes_stretches_that_begin_and_end_anywhere(data):
+    active = np.random.default_rng(2).random((300, 2)) < 0.5
+    ends = st.tuples(st.integers(0, 299), st.integers(1, 140))
+    stretches = data.draw(st.lists(ends, min_size=1, max_size=5))
+    order = np.concatenate([np.arange(first, min(first + size, 300)) for first, size in stretches])
+    out = np.full((2, n_words(order.size)), 2**64 - 1, np.uint64)
+    kernels.gather(packed(active), order, out)
+    np.testing.assert_array_equal(out, packed(active[order]))
+
+
 @given(dense(max_units=3), st.integers(0, 130))
 def test_append_at_any_place(active, start):
     before = np.random.default_rng(1).random((start, active.shape[1])) < 0.5

@@ -14,7 +14,10 @@ from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
+from ann2neo.spikes.workers import Workers
+from ann2neo.statistics.accumulators.accumulate import accumulate
 from ann2neo.statistics.accumulators.accumulator import Accumulator
+from ann2neo.statistics.accumulators.checks import check_labels
 from ann2neo.statistics.groups import group_units
 from ann2neo.statistics.patterns.histogram import PatternHistogram, check_mergeable, count_histogram
 
@@ -29,6 +32,7 @@ def pattern_counts(
     labels: Any = None,
     fingerprint: bool = False,
     max_patterns: int | None = None,
+    workers: Workers = 1,
 ) -> dict[Hashable, PatternHistogram]:
     """How often each pattern occurs, a histogram per group of units.
 
@@ -55,6 +59,8 @@ def pattern_counts(
         2007). `n_patterns`, `jaccard` and `pattern_turnover` are then estimates: the first with a
         standard deviation of at most ``1 / sqrt(max_patterns - 1)`` of itself, the second of about
         ``sqrt(J (1 - J) / max_patterns)``. Entropies are refused. Not with `labels`.
+    workers : int, concurrent.futures.Executor or dask.distributed.Client
+        As for `accumulate`: the result is the same.
 
     Returns
     -------
@@ -84,8 +90,8 @@ def pattern_counts(
     [1, 0] 2
     [1, 1] 1
     """
-    seen = PatternCounts(by, fingerprint=fingerprint, max_patterns=max_patterns)
-    return seen.update(raster, labels).result()
+    make = functools.partial(PatternCounts, by, fingerprint=fingerprint, max_patterns=max_patterns)
+    return accumulate(make, raster, labels=labels, workers=workers).result()
 
 
 def as_histogram(source: PatternHistogram | RasterLike, labels: Any = None) -> PatternHistogram:
@@ -104,6 +110,8 @@ class PatternCounts(Accumulator):
     ----------
     by, fingerprint, max_patterns
         As for `pattern_counts`.
+    start : int
+        Place in the recording of the first sample that will be seen.
 
     Examples
     --------
@@ -125,8 +133,9 @@ class PatternCounts(Accumulator):
         *,
         fingerprint: bool = False,
         max_patterns: int | None = None,
+        start: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(start=start)
         self.by = by
         self.max_patterns = None if max_patterns is None else check_count(max_patterns, "max_patterns")
         self.fingerprint = bool(fingerprint)
@@ -233,15 +242,6 @@ def encode_labels(raster: SpikeRaster, labels: Any) -> tuple[np.ndarray, np.ndar
     if values.isna().any():
         raise ValueError("labels must not be missing or NaN")
     return encode(values)
-
-
-def check_labels(labels: Any, n_samples: int) -> Any:
-    """Refuse labels that are not one per sample."""
-    if np.ndim(labels) != 1 or len(labels) != n_samples:
-        raise ValueError(
-            f"labels must have shape ({n_samples},), a label per sample, got {np.shape(labels)}"
-        )
-    return labels
 
 
 def encode(values: Any) -> tuple[np.ndarray, np.ndarray]:

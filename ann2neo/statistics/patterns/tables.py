@@ -11,6 +11,7 @@ import pandas as pd
 from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
+from ann2neo.spikes.workers import Workers
 from ann2neo.statistics.groups import group_units
 from ann2neo.statistics.patterns.counts import pattern_counts
 from ann2neo.statistics.patterns.entropy import (
@@ -32,7 +33,7 @@ from ann2neo.statistics.patterns.sets import (
 
 
 def summarize_patterns(
-    raster: RasterLike, by: str | None = "layer", *, labels: Any = None
+    raster: RasterLike, by: str | None = "layer", *, labels: Any = None, workers: Workers = 1
 ) -> pd.DataFrame:
     """Statistics of the patterns of each layer, a row per group of units.
 
@@ -46,6 +47,8 @@ def summarize_patterns(
         Column of the unit table whose values make the groups; None: patterns of all units together.
     labels : str or array of shape (n_samples,), optional
         As for `pattern_counts`; adds the last three columns.
+    workers : int, concurrent.futures.Executor or dask.distributed.Client
+        As for `accumulate`: the result is the same.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def summarize_patterns(
             **pattern_columns(histogram, spikes[groups[name]]),
             **(label_columns(histogram) if labels is not None else {}),
         }
-        for name, histogram in pattern_counts(raster, by, labels=labels).items()
+        for name, histogram in pattern_counts(raster, by, labels=labels, workers=workers).items()
     ]
     return pd.DataFrame(rows, index=pd.Index(list(groups), name=by))
 

@@ -13,7 +13,8 @@ from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import Ints, PathLikeStr, RasterLike
 from ann2neo.statistics.accumulators.accumulator import Accumulator
-from ann2neo.statistics.patterns.counts import check_labels, encode_labels
+from ann2neo.statistics.accumulators.checks import check_labels
+from ann2neo.statistics.patterns.counts import encode_labels
 from ann2neo.statistics.units.kernels import count_by_code, count_in_masks, fill_masks
 from ann2neo.statistics.units.tuning import Tuning
 

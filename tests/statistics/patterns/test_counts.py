@@ -329,3 +329,24 @@ def test_what_is_no_histogram_is_refused(keys, counts, message):
     made = a2n.patterns.pattern_counts(active)["units"]
     with pytest.raises(ValueError, match=message):
         a2n.patterns.PatternHistogram(1, 50, keys(made.keys), np.array(counts))
+
+
+@given(raster=rasters(), workers=st.integers(2, 4), seed=st.integers(0, 9))
+@settings(max_examples=40)
+def test_workers_count_the_same(raster, workers, seed):
+    labels = np.random.default_rng(seed).choice(["a", "bb", "c"], raster.n_samples)
+    labels[-1] = "only here"
+    for options in ({}, {"labels": labels}, {"max_patterns": 3}):
+        one = pattern_counts(raster, **options)
+        several = pattern_counts(raster, workers=workers, **options)
+        assert one.keys() == several.keys()
+        assert all(histogram == several[name] for name, histogram in one.items())
+    pd.testing.assert_frame_equal(
+        a2n.patterns.summarize_patterns(raster, labels=labels),
+        a2n.patterns.summarize_patterns(raster, labels=labels, workers=workers),
+    )
+
+
+def test_labels_of_another_length_are_refused_before_work_is_shared_out():
+    with pytest.raises(ValueError, match=r"labels must have shape \(9,\), .* got \(8,\)"):
+        pattern_counts(np.eye(9), labels=np.arange(8), workers=2)
