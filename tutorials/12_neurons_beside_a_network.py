@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Neurons beside a network
 #
-# A scientist with a recording of neurons wants to see them next to the units of a network, by the same
-# functions. Which numbers may be compared? The neurons here are simulated, so that we know what they are:
-# intervals of a gamma process, more regular than Poisson's. Where they are made, put a recording of your
-# own: any `neo.Block`, or what pynapple, SpikeInterface or an NWB file holds.
+# A scientist with a recording of neurons wants to see them next to the units of a network, by the
+# same functions. Which numbers may be compared? The neurons here are simulated, so that we know what
+# they are: intervals of a gamma process, more regular than Poisson's. Where they are made, put a
+# recording of your own: any `neo.Block`, or what pynapple, SpikeInterface or an NWB file holds.
 #
 # It takes a minute, and needs `pip install 'ann2neo[demo]'`.
 
@@ -51,8 +51,8 @@ for unit, rate in enumerate(rates):
 neurons.segments[0].spiketrains[0]
 
 # %% [markdown]
-# Their spikes lie on no grid. `as_raster` refuses to guess and asks for a bin; several spikes of a neuron in
-# one bin are an error unless you say that they count as one.
+# Their spikes lie on no grid. `as_raster` refuses to guess and asks for a bin; several spikes of a
+# neuron in one bin are an error unless you say that they count as one.
 
 # %%
 try:
@@ -66,7 +66,8 @@ recorded
 # %% [markdown]
 # ## Forty units of a network
 #
-# A perceptron learns handwritten digits, and sees each image at random, again and again, for 60,000 samples.
+# A perceptron learns handwritten digits, and sees each image at random, again and again, for 60,000
+# samples.
 
 # %%
 images, labels = load_digits(return_X_y=True)
@@ -91,8 +92,8 @@ both = {"neurons": recorded, "network": units}
 pd.concat({name: a2n.summarize(raster).T.iloc[:, 0] for name, raster in both.items()}, axis=1).round(3)
 
 # %% [markdown]
-# Elephant's own functions take both as well; here its CV2 of the intervals, whose value for a Poisson
-# process is 1.
+# Elephant's own functions take both as well; here its CV2 of the intervals, whose value for a
+# Poisson process is 1.
 
 # %%
 for name, raster in both.items():
@@ -102,11 +103,11 @@ for name, raster in both.items():
     print(f"{name}: CV2 {np.nanmean(values):.2f}")
 
 # %% [markdown]
-# Both are well below 1, and for different reasons. The neurons are regular: gamma intervals of shape 3. The
-# units of the network are *busy*: of independent samples, each active with probability $p$, the Fano factor
-# is $1 - p$ and the CV of the intervals $\sqrt{1 - p}$, because no sample has two spikes. At the neurons' rates
-# of about .012 per bin that null is nearly Poisson's; at the network's it is far from it. So compare with
-# the null, not with one another:
+# Both are well below 1, and for different reasons. The neurons are regular: gamma intervals of shape
+# 3. The units of the network are *busy*: of independent samples, each active with probability $p$,
+# the Fano factor is $1 - p$ and the CV of the intervals $\sqrt{1 - p}$, because no sample has two
+# spikes. At the neurons' rates of about .012 per bin that null is nearly Poisson's; at the network's
+# it is far from it. So compare with the null, not with one another:
 
 # %%
 figure, axes = plt.subplots(figsize=(5.5, 4), layout="constrained")
@@ -127,14 +128,14 @@ for window in (100, 500):
         )
 
 # %% [markdown]
-# The neurons lie far below what independence allows, the more so the longer the windows: with many spikes per
-# window it tends to a third, 1 over the shape of their gamma intervals. The network's units lie on the line,
-# as they must: samples in random order are independent of one another.
+# The neurons lie far below what independence allows, the more so the longer the windows: with many
+# spikes per window it tends to a third, 1 over the shape of their gamma intervals. The network's
+# units lie on the line, as they must: samples in random order are independent of one another.
 #
 # ## What kind of process?
 #
-# Models of a single train, by cross-validated likelihood: no memory, the last samples, the time since the
-# last spike.
+# Models of a single train, by cross-validated likelihood: no memory, the last samples, the time
+# since the last spike.
 
 # %%
 models = ("bernoulli", "markov", "renewal")
@@ -143,13 +144,13 @@ for name, raster in both.items():
     print(name, found[["n_best", "median_gain"]].round(4), sep="\n", end="\n\n")
 
 # %% [markdown]
-# The time since the last spike describes the neurons, and nothing beyond the rate the network's units.
-# (What a *class* of images tells about the latter is the subject of tutorial 10.)
+# The time since the last spike describes the neurons, and nothing beyond the rate the network's
+# units. (What a *class* of images tells about the latter is the subject of tutorial 10.)
 #
 # ## One sample is not one millisecond
 #
-# A sample of the network is an image, a sample of the neurons a bin of our choice. Numbers per sample change
-# with it, and wide bins lose spikes:
+# A sample of the network is an image, a sample of the neurons a bin of our choice. Numbers per
+# sample change with it, and wide bins lose spikes:
 
 # %%
 rows = {}
@@ -168,10 +169,11 @@ pd.DataFrame(rows).T.round(3)
 # %% [markdown]
 # So what may be compared across the two?
 #
-# - **Deviations from a null in its own terms**: F over $1 - p$, p-values of `fano_test(null="bernoulli")`,
-#   `ljung_box_test` or `runs_test`, `surrogate_test` with surrogates on the sample grid, the better of two
-#   models.
-# - **Not** rates in Hz, intervals in ms or Fano factors themselves: they depend on the bin, and for the network
-#   on nothing but the convention that a sample is a millisecond.
-# - **Order**: that of the neurons' samples is time; that of the network's is the order in which you showed
-#   them. Anything that looks at neighbors (intervals, autocorrelation, windows) is about that order.
+# - **Deviations from a null in its own terms**: F over $1 - p$, p-values of
+#   `fano_test(null="bernoulli")`, `ljung_box_test` or `runs_test`, `surrogate_test` with surrogates on
+#   the sample grid, the better of two models.
+# - **Not** rates in Hz, intervals in ms or Fano factors themselves: they depend on the bin, and for the
+#   network on nothing but the convention that a sample is a millisecond.
+# - **Order**: that of the neurons' samples is time; that of the network's is the order in which you
+#   showed them. Anything that looks at neighbors (intervals, autocorrelation, windows) is about that
+#   order.
