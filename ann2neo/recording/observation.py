@@ -146,6 +146,17 @@ class Observation(Protocol):
         """Activations at each site for one batch, each (n_batch, *shape)."""
 
 
+def begin(observation: Observation, inputs: Any) -> None:
+    """The first batch is about to be recorded, before anybody looks at the sites.
+
+    An observation that has a method ``begin(inputs)`` runs it as a whole then, and leaves out layers
+    that were not what they seemed in a trial; it hands the activations over when the batch is asked for.
+    """
+    first = getattr(observation, "begin", None)
+    if first is not None:
+        first(inputs)
+
+
 ConvUnits = Literal["all", "channels"]
 
 Take = Callable[[list[np.ndarray]], object]

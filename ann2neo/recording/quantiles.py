@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ann2neo.recording.adapters import find_adapter
 from ann2neo.recording.narrowing import Bins, Sample, Values, find_rank
-from ann2neo.recording.observation import ConvUnits, Observation, Site
+from ann2neo.recording.observation import ConvUnits, Observation, Site, begin
 from ann2neo.recording.samples.batches import Batch, Batches, batches
 from ann2neo.recording.samples.showing import check_mask, find_takes, join_masks
 from ann2neo.spikes.argument_checks import check_choice, check_count, check_level
@@ -82,6 +82,7 @@ def unit_quantiles(
     if head is None:
         raise ValueError("samples must hold at least one sample, got none")
     with adapter.observe(network, head.inputs, layers) as observation:
+        begin(observation, head.inputs)
         passes = _Passes(observation, read, source, by_channel=conv_units == "channels")
         found = passes.find_quantiles(_chain(head, stream), level)
     return {site.name: values for site, values in zip(observation.sites, found, strict=True)}

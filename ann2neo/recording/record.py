@@ -11,7 +11,7 @@ import numpy as np
 
 from ann2neo.recording.adapters import find_adapter
 from ann2neo.recording.layer_recorders import make_recorder
-from ann2neo.recording.observation import ConvUnits
+from ann2neo.recording.observation import ConvUnits, begin
 from ann2neo.recording.samples.batches import Batch, batches
 from ann2neo.recording.samples.showing import (
     Augment,
@@ -249,6 +249,7 @@ def record(
         adapter.observe(network, head[0].inputs, layers) as observation,
         shown.noise(adapter, network, observation),
     ):
+        begin(observation, head[0].inputs)
         recorder: Any = make_recorder(observation, threshold, conv_units, about)
         stream = _chain(head, stream)
         if store is not None:

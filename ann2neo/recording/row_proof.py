@@ -7,6 +7,7 @@ in another order and number.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,12 @@ import numpy.typing as npt
 N_TRIED = 9
 """Samples of the trial run; another number than that of any axis would have to be, were it not that the
 further runs have another number of rows."""
+
+_STRICT = 0.05
+"""How much less rounding is allowed for a sample that stays in its place among as many others."""
+
+_N_LAST = 4
+_N_SUSPECTS = 12
 
 DEPENDS = "its rows depend on which other samples are in the batch, and in which order"
 _FEW_FLIPS = 0.02
@@ -25,12 +32,15 @@ _NO_ROWS = (
 
 
 def choose_trials(n_samples: int) -> list[npt.NDArray[np.int64]]:
-    """Rows of a batch for the trial run, and for two more: fewer and in another order, and one alone."""
+    """Rows of a batch for the trial run, and for three more: fewer and in another order; as many, of
+    which the second is in its place; and one alone."""
     first = np.unique(np.linspace(0, n_samples - 1, N_TRIED).astype(np.int64))
     if len(first) < 3:
         first = np.arange(3, dtype=np.int64) % n_samples
     # Not turned round, which a layer that turns its rows round would pass, and with none in both.
-    return [first, np.roll(first, -2)[::2].copy(), first[3 % len(first)][None].copy()]
+    among_others = np.full_like(first, first[1])
+    among_others[0] = first[-1]
+    return [first, np.roll(first, -2)[::2].copy(), among_others, first[3 % len(first)][None].copy()]
 
 
 def choose_whole_trials(rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
@@ -68,12 +78,30 @@ def find_fault(
         if len(part) != len(rows):
             return _NO_ROWS.format(len(part), len(rows))
         expected = whole[[places[int(row)] for row in rows]]
-        if expected.shape != part.shape or not _agree(expected, part, tolerance):
+        if expected.shape != part.shape or not agree(expected, part, tolerance):
+            return DEPENDS
+        stays = rows == first if len(rows) == len(first) else []
+        if np.any(stays) and not agree(expected[stays], part[stays], _STRICT * tolerance):
             return DEPENDS
     return ""
 
 
-def _agree(expected: npt.NDArray[Any], found: npt.NDArray[Any], tolerance: float) -> bool:
+def choose_suspects(sums: Sequence[npt.NDArray[Any]], tried: Sequence[int]) -> list[int]:
+    """Rows of a batch that are to be shown apart from the rest, by the sums of what layers made of them:
+    the last ones, those with the smallest and largest, and some with the same sum as another. What is
+    dropped for want of room, or taken from another sample, is among them."""
+    n_samples = len(sums[0])
+    rows = dict.fromkeys(range(n_samples - 1, max(n_samples - 1 - _N_LAST, -1), -1))
+    for own in sums:
+        rows |= dict.fromkeys([int(own.argmin()), int(own.argmax())])
+        order = own.argsort()
+        alike = (own[order][1:] == own[order][:-1]) & (own[order][1:] > 0)
+        rows |= dict.fromkeys(order[1:][alike][:_N_LAST].tolist())
+    return [row for row in rows if row not in tried][:_N_SUSPECTS]
+
+
+def agree(expected: npt.NDArray[Any], found: npt.NDArray[Any], tolerance: float) -> bool:
+    """Whether values are the same, up to `tolerance` of the largest."""
     if expected.dtype.kind not in "fc":
         return bool((expected != found).mean() <= _FEW_FLIPS) if expected.size else True
     wanted, got = expected.astype(np.float64), found.astype(np.float64)

@@ -7,8 +7,9 @@ have no graph to cut; the model itself is not rebuilt, and loses the notes after
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,13 +21,14 @@ from ann2neo.recording.keras.inputs import as_inputs, list_constants, list_leave
 from ann2neo.recording.keras.inputs import takes_input as takes_input
 from ann2neo.recording.keras.layers import make_site
 from ann2neo.recording.keras.memory import Memory, Paths, forget_tensors, recall
+from ann2neo.recording.keras.noise import is_noise_on
 from ann2neo.recording.keras.noise import switch_on_noise as switch_on_noise
 from ann2neo.recording.keras.restoration import Moving, keep_unchanged
 from ann2neo.recording.keras.running import Taps, make_runner, make_standing_runs
-from ann2neo.recording.keras.trial import try_network
+from ann2neo.recording.keras.trial import find_whole_faults, try_network
 from ann2neo.recording.keras.weights import check_weights, hash_weights
 from ann2neo.recording.layer_selection import choose
-from ann2neo.recording.observation import Look, Site, Take
+from ann2neo.recording.observation import Look, NonFiniteSampleError, Take
 from ann2neo.recording.places import Place
 
 Activations = list[npt.NDArray[Any]]
@@ -37,24 +39,74 @@ class KerasObservation:
 
     def __init__(
         self,
-        sites: list[Site],
-        annotations: dict[str, Any],
-        notes: list[str],
-        run: Callable[[Any], Activations],
-        stand: Callable[[list[Any]], Look],
+        network: Any,
+        found: list[Place],
+        layers: Any,
+        paths: Paths,
+        memory: Memory | None,
     ) -> None:
-        self.sites = sites
-        self.annotations = annotations
-        self.notes = notes
-        self._run = run
-        self._stand = stand
+        self._network, self._found, self._layers, self._paths = network, found, layers, paths
+        self._memory, self._moving = memory, Moving(network)
+        self._about = {
+            "network": network.name,
+            "framework": f"keras {keras.version()}",
+            "backend": keras.backend.backend(),
+            "weights_hash": hash_weights(network),
+        }
+        self._begun: tuple[Any, Activations] | None = None
+        self._choose()
+
+    def begin(self, inputs: Any) -> None:
+        """See `ann2neo.recording.observation.begin`."""
+        if self._memory is not None or is_noise_on(self._network):
+            return  # layers of Keras alone do not look at other samples
+        try:
+            activations = self._run(inputs)
+        except NonFiniteSampleError:
+            return  # told when it is recorded, by its number
+        found = as_inputs(self._network, inputs)
+        one_batch = self._moving.one_batch
+        faults = find_whole_faults(self._network, self._places, found, activations, one_batch)
+        if faults:
+            kept = {id(place): values for place, values in zip(self._places, activations, strict=True)}
+            by_label = {place.label: kept[id(place)] for place in self._places}
+            judged = {id(p): fault for p, fault in zip(self._places, faults, strict=True)}
+            self._found = [
+                dataclasses.replace(p, fault=judged[id(p)]) if judged.get(id(p)) else p
+                for p in self._found
+            ]
+            self._choose()
+            activations = [by_label[place.label] for place in self._places]
+        self._begun = inputs, activations
 
     def __call__(self, inputs: Any) -> Activations:
+        begun, self._begun = self._begun, None
+        if begun is not None and begun[0] is inputs:
+            return begun[1]
+        del begun
         return self._run(inputs)
+
+    def _choose(self) -> None:
+        choice = choose(self._found, self._layers)
+        self._places, self.notes = choice.places, choice.notes
+        self.sites = [make_site(place, self._paths) for place in self._places]
+        self.annotations = {**self._about, **choice.annotations}
+        graphs = None
+        if self._memory is not None:
+            key = tuple(place.label for place in self._places)
+            graphs = self._memory.graphs.setdefault(key, {})
+        self._runner = make_runner(self._network, Taps(self._places), graphs)
+
+    def _run(self, inputs: Any) -> Activations:
+        with self._moving.one_batch():
+            found = self._runner(as_inputs(self._network, inputs))
+        if self._moving.moved:
+            self.annotations["state"] = "put back before each batch"
+        return found
 
     def standing(self, batches: list[Any]) -> Look:
         """See `ann2neo.recording.repeated_observation.watch`."""
-        return self._stand(batches)
+        return _stand(self._network, self._places, batches)
 
 
 @contextmanager
@@ -68,40 +120,7 @@ def observe(network: Any, inputs: Any, layers: Any) -> Iterator[KerasObservation
         found = _find_places(network, as_inputs(network, inputs), paths, memory)
         # Otherwise the first batch would be held throughout.
         del inputs
-        choice = choose(found, layers)
-        places = choice.places
-        annotations = {
-            "network": network.name,
-            "framework": f"keras {keras.version()}",
-            "backend": keras.backend.backend(),
-            "weights_hash": hash_weights(network),
-            **choice.annotations,
-        }
-        graphs = None
-        if memory is not None:
-            graphs = memory.graphs.setdefault(tuple(place.label for place in places), {})
-        run = _put_back_between(make_runner(network, Taps(places), graphs), Moving(network), annotations)
-
-        yield KerasObservation(
-            [make_site(place, paths) for place in places],
-            annotations,
-            choice.notes,
-            lambda batch: run(as_inputs(network, batch)),
-            lambda batches: _stand(network, places, batches),
-        )
-
-
-def _put_back_between(
-    run: Callable[[Any], Activations], moving: Moving, annotations: dict[str, Any]
-) -> Callable[[Any], Activations]:
-    def run_alone(batch: Any) -> Activations:
-        with moving.one_batch():
-            found = run(batch)
-        if moving.moved:
-            annotations["state"] = "put back before each batch"
-        return found
-
-    return run_alone
+        yield KerasObservation(network, found, layers, paths, memory)
 
 
 def list_places(network: Any, inputs: Any) -> list[Place]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
@@ -15,13 +16,21 @@ from ann2neo.recording.keras.calls import Call, list_tensors, note_calls
 from ann2neo.recording.keras.inputs import describe, has_fixed_batch, list_leaves, map_leaves, run
 from ann2neo.recording.keras.layers import find_places
 from ann2neo.recording.keras.restoration import keep_unchanged
-from ann2neo.recording.keras.running import without_gradients
+from ann2neo.recording.keras.running import Taps, without_gradients
 from ann2neo.recording.places import Place
-from ann2neo.recording.row_proof import DEPENDS, choose_trials, choose_whole_trials, find_fault
+from ann2neo.recording.row_proof import (
+    DEPENDS,
+    agree,
+    choose_suspects,
+    choose_trials,
+    choose_whole_trials,
+    find_fault,
+)
 
 _FRAMEWORKS = ("jax", "jaxlib", "tensorflow", "torch")
 _TOLERANCE = 1e-3
 _COARSE_TOLERANCE = 0.1
+_N_SUMMED = 16
 _TRACED = (
     "it runs inside a compiled function of the network, out of sight: switch that off while recording "
     "(TensorFlow: tf.config.run_functions_eagerly(True)), or record the activations themselves: "
@@ -57,6 +66,64 @@ def try_network(network: Any, inputs: Any, paths: Paths) -> list[Place]:
         )
     places = find_places(paths, calls, returned)
     return _prove_rows(network, inputs, paths, places, trials)
+
+
+def find_whole_faults(
+    network: Any,
+    places: list[Place],
+    inputs: Any,
+    whole: list[npt.NDArray[Any]],
+    one_batch: Callable[[], AbstractContextManager[None]],
+) -> list[str]:
+    """What is wrong with places in a whole batch, "" for nothing: samples of the trial, and a few others
+    that look as if something had become of them, must give the same without the others. No list at all
+    if nothing is wrong with any. `one_batch` is the context in which a batch is shown."""
+    n_samples = len(list_leaves(inputs)[0])
+    fits = [len(values) == n_samples for values in whole]
+    if has_fixed_batch(network) or not any(fits):
+        return []
+    tried = choose_trials(n_samples)[0].tolist()
+    sums = [
+        np.abs(values.reshape(n_samples, -1).astype(np.float64)).sum(axis=1)
+        for values, fit in zip(whole, fits, strict=True)
+        if fit and values.size
+    ][:_N_SUMMED]
+    rows = np.unique([*tried, *choose_suspects(sums, tried)]) if sums else np.array(tried)
+    if len(rows) >= n_samples:
+        rows = np.unique(tried)[: max(1, n_samples // 2)]
+    rows = rows[::-1]  # the last ones first, where nothing may have become of them
+
+    def show() -> list[Any]:
+        with one_batch(), without_gradients():
+            return [_read(tensor) for tensor in Taps(places).read(lambda: run(network, few))]
+
+    few = _take(inputs, rows)
+    with keep_unchanged(network):
+        try:
+            apart = show()
+        except Exception:
+            return []  # the network takes no batches of that size
+        faults = [
+            "" if not fit or values is None or _agrees(found[rows], values) else DEPENDS
+            for found, values, fit in zip(whole, apart, fits, strict=True)
+        ]
+        if any(faults):
+            # What is another each time is as its maker meant it.
+            again = show()
+            faults = [
+                fault if _is_same(before, after) else ""
+                for fault, before, after in zip(faults, apart, again, strict=True)
+            ]
+    return faults if any(faults) else []
+
+
+def _agrees(expected: npt.NDArray[Any], found: npt.NDArray[Any]) -> bool:
+    return expected.shape == found.shape and agree(expected, found, _find_tolerance(expected))
+
+
+def _find_tolerance(values: npt.NDArray[Any]) -> float:
+    precise = values.dtype == np.float32 or values.dtype == np.float64
+    return _TOLERANCE if precise else _COARSE_TOLERANCE
 
 
 def _prove_rows(
@@ -112,9 +179,7 @@ def _judge(place: Place, further: list[dict[Key, Any]], trials: list[npt.NDArray
     values = _read(place.tensor)
     if values is None:
         return dataclasses.replace(place, fault=_TRACED)
-    tolerance = (
-        _TOLERANCE if values.dtype == np.float32 or values.dtype == np.float64 else _COARSE_TOLERANCE
-    )
+    tolerance = _find_tolerance(values)
     parts = [_read(found.get(_key(place))) for found in further]
     return dataclasses.replace(place, fault=find_fault(values, parts, trials, tolerance))
 

@@ -55,8 +55,9 @@ def find_distinct(inputs: Any, n_samples: int) -> np.ndarray:
     """Rows of a batch that differ from one another, as far as there are; others fill the number up."""
     n_batch = count_samples(inputs)
     sought = np.unique(np.linspace(0, n_batch - 1, min(n_batch, _N_SOUGHT)).astype(int))
-    # Far apart first: neighbors are often alike.
-    order = sought[np.argsort(np.arange(len(sought)) % 4 != 0, kind="stable")]
+    # Both ends and then far apart: neighbors are often alike, and the last ones find no room.
+    turned = [int(f"{place:05b}"[::-1], 2) for place in range(len(sought))]
+    order = np.concatenate([sought[[0, -1]], sought[np.argsort(turned)]])
     seen: dict[bytes, int] = {}
     for row in order:
         if len(seen) == n_samples:

@@ -22,6 +22,7 @@ class Prepared:
 
     `shown` are the rows of the taps for the samples `tried` of the first batch, which must come again in
     the batch itself; none if there is nothing to compare. `is_single`: the proof is of one sample alone.
+    `found` are all places, of which `layers` asks for some.
     """
 
     choice: Choice
@@ -33,6 +34,20 @@ class Prepared:
     moves: bool
     tried: list[int]
     shown: list[Any]
+    found: list[tuple[Place, Tap]]
+    layers: Any
+
+    def leave_out(self, faults: Mapping[Tap, str]) -> None:
+        """Choose again, with what turned out to be wrong with some of the places."""
+        self.found = [
+            (dataclasses.replace(place, fault=faults[tap]) if tap in faults else place, tap)
+            for place, tap in self.found
+        ]
+        self.choice = choose([place for place, _ in self.found], self.layers)
+        by_id = {id(place): tap for place, tap in self.found}
+        before = dict(zip(self.taps, self.arrangements, strict=True))
+        self.taps = [by_id[id(place)] for place in self.choice.places]
+        self.arrangements = [before[tap] for tap in self.taps]
 
     @property
     def sites(self) -> list[Site]:
@@ -73,6 +88,8 @@ def prepare(trials: Trials, layers: Any, network: Any, paths: Mapping[int, str])
             for tap, arrangement in zip(taps, arrangements, strict=True)
             if compared
         ],
+        found=settled,
+        layers=layers,
     )
 
 

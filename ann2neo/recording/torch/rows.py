@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 _TOLERANCE = {torch.float64: 1e-7, torch.float32: 2e-3, torch.float16: 5e-2, torch.bfloat16: 2e-1}
+_STRICT = {torch.float64: 1e-10, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+"""For a sample that stays in its place among as many others: it is summed up in the same order."""
 
 DEPENDENT = (
     "its rows depend on the other samples of the batch, or come in an order of their own; shown alone, "
@@ -112,7 +115,13 @@ def _bears_out(arrangement: Arrangement, base: Shown, run: Shown) -> bool:
     # The same sample has the same row in both, wherever it comes.
     first = [base.rows.index(row) for row in run.rows]
     start = run.n_ignored
-    return agree(rows[first][start:], arrangement.arrange(run.tensor, len(run.rows))[start:])
+    found = arrangement.arrange(run.tensor, len(run.rows))
+    if not agree(rows[first][start:], found[start:]):
+        return False
+    if len(run.rows) != len(base.rows):
+        return True
+    stays = [k for k in range(start, len(first)) if run.rows[k] == base.rows[k]]
+    return agree(rows[stays], found[stays], strict=True)
 
 
 def _find_form_fault(tensor: Any) -> str:
@@ -132,17 +141,17 @@ def _fits(arrangement: Arrangement, base: Any, run: Shown) -> bool:
     return shape == other
 
 
-def agree(a: Any, b: Any) -> bool:
+def agree(a: Any, b: Any, *, strict: bool = False) -> bool:
     """Whether values are the same, up to what rounding makes of other shapes of a batch."""
     a, b = make_dense(a), make_dense(b)
     if a.shape != b.shape:
         return False
     if not a.is_floating_point():
         return bool(torch.equal(a, b))
-    tolerance = _TOLERANCE.get(a.dtype, 2e-1)
+    tolerance = (_STRICT if strict else _TOLERANCE).get(a.dtype, 2e-1)
     if a.dtype not in (torch.float32, torch.float64):
         a, b = a.float(), b.float()
-    if torch.equal(a, b):
+    if not a.numel() or torch.equal(a, b):
         return True
     if not math.isfinite(_find_scale(a, b)):
         # A maximum that is NaN or infinite tells nothing of the others.
@@ -151,6 +160,12 @@ def agree(a: Any, b: Any) -> bool:
             return False
         a, b = torch.where(both, a, 0), torch.where(both, b, 0)
     return float((a - b).abs().amax()) <= tolerance * _find_scale(a, b)
+
+
+def sum_rows(tensor: Any) -> np.ndarray:
+    """How much there is of each row."""
+    found: np.ndarray = make_dense(tensor).flatten(1).float().abs().sum(1).cpu().numpy()
+    return found
 
 
 def _find_scale(a: Any, b: Any) -> float:

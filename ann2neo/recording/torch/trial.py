@@ -20,7 +20,7 @@ from ann2neo.recording.torch.rows import Shown, agree
 from ann2neo.recording.torch.tensors import tensors_in
 from ann2neo.recording.torch.weights import name_network
 
-_N_TRIED = 4
+_N_TRIED = 5
 _UNSTEADY = (
     "it gives other values each time the same sample is shown, so that the network keeps something from "
     "run to run that is none of its attributes"
@@ -75,6 +75,9 @@ class Trials:
         places = np.arange(len(self.rows))
         # A sample in another's place tells where it is, if all others stay: draws go by place.
         replaced = np.concatenate([places[1:2], places[1:]])
+        # All in other places but one, which keeps its place among others: there nothing is rounded anew.
+        exchanged = np.roll(places, 1)
+        exchanged[1:2] = 1
         if self.n_batch == 1:
             # There is nothing to exchange; that it comes thrice shows the axis it is on.
             # Alone twice, whether anything was kept from the first time.
@@ -82,7 +85,10 @@ class Trials:
         elif self.draws:
             runs = [places, replaced]
         else:
-            runs = [places, np.roll(places, 1), replaced if self._is_whole else places[:1]]
+            runs = [places, exchanged, replaced if self._is_whole else places[:1]]
+            if self.n_batch == len(places):
+                # Nothing can be seen of the whole batch later on: once more, one among copies of itself.
+                runs.insert(2, np.zeros_like(places))
         # The traced run is the first, unless the network is to start from where it was found each time.
         traced, self._traced = self._traced, None
         base = None if traced is None or self.draws or self.n_batch == 1 else traced.read(taps)

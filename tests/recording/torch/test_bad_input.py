@@ -71,7 +71,7 @@ def test_layers_called_another_number_of_times_are_refused(case):
 
         def forward(self, x):
             x = self.first(x)
-            for _ in range(len(x) % 3):
+            for _ in range(len(x) % 4):
                 x = self.block(x)
             return x
 
@@ -172,7 +172,7 @@ def test_scripted_networks():
 
 def test_layers_whose_first_axis_is_not_the_samples():
     model = nn.Sequential(nn.Unflatten(0, (2, -1)), nn.Flatten(0, 1))
-    with pytest.raises(ValueError, match=r"layer '0' cannot be recorded: it gave 2 rows for 4 samples"):
+    with pytest.raises(ValueError, match=r"layer '0' cannot be recorded: it gave 2 rows for 8 samples"):
         a2n.record(model, inputs(8, 6), layers="0")
 
 

@@ -96,6 +96,57 @@ def test_layers_that_look_at_the_whole_batch_are_refused(case):
     np.testing.assert_array_equal(alone, expected)
 
 
+def drop_beyond(capacity):
+    """Rows beyond what an expert has room for are dropped."""
+
+    def drop(h):
+        kept = torch.zeros_like(h)
+        for chosen in (h[:, 0] > h[:, 1], h[:, 0] <= h[:, 1]):
+            rows = chosen.nonzero()[:capacity, 0]
+            kept[rows] = h[rows]
+        return kept
+
+    return drop
+
+
+def take_neighbors(h):
+    return torch.cat([h[:9], h[8:9], h[10:]]) if len(h) > 10 else h
+
+
+LATE = {
+    "capacity": drop_beyond(8),
+    "mean of many": lambda h: h - h.mean(0) if len(h) > 20 else h,
+    "the last two": lambda h: torch.cat([h[:-2], 0 * h[-2:]]) if len(h) > 20 else h,
+    "the place": lambda h: h * (torch.arange(len(h)) < 25)[:, None],
+    "a neighbor's": take_neighbors,
+}
+
+
+@pytest.mark.parametrize("case", LATE)
+def test_what_only_a_whole_batch_shows(case):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5), nn.Sigmoid(), Do(LATE[case]), nn.Linear(5, 4), nn.Tanh())
+    x = np.random.default_rng(0).standard_normal((N, 6)).astype("float32")
+    with pytest.raises(ValueError, match="layer '4' cannot be recorded: its rows depend on the other"):
+        a2n.record(model, x, layers="4")
+    with pytest.warns(UserWarning, match=r"layers='all' leaves out .*'4': its rows depend"):
+        assert "4" not in a2n.record(model, x, layers="all", threshold=0.5).layers
+    a2n.record(model, x, layers="4", batch_size=5)
+
+
+@pytest.mark.parametrize("batch_size", [3, 8, 30])
+def test_a_scale_of_the_whole_batch_is_found_though_it_moves_little(batch_size):
+    def quantize(h):
+        scale = h.abs().max() / 127
+        return torch.round(h / scale) * scale
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 5), Do(quantize), nn.Linear(5, 4), nn.Tanh())
+    x = np.random.default_rng(0).standard_normal((N, 6)).astype("float32")
+    with pytest.raises(ValueError, match="layer '3' cannot be recorded: its rows depend on the other"):
+        a2n.record(model, x, layers="3", batch_size=batch_size)
+
+
 def test_batch_norm_without_statistics_is_refused():
     model = nn.Sequential(
         nn.Linear(6, 5), nn.BatchNorm1d(5, track_running_stats=False), nn.ReLU(), nn.Linear(5, 2)

@@ -123,6 +123,16 @@ def test_an_expert_that_saw_all_samples_of_the_trial_but_not_all_is_refused():
         a2n.record(Routed(40.0), x, layers="experts.0.1")
 
 
+def test_an_expert_that_starves_in_the_trial_is_left_out_of_all_with_a_word():
+    x = np.tile(X[:1], (100, 1))
+    x[:, 1] = np.arange(100) / 100
+    x[97, 0] = 50.0
+    with pytest.warns(UserWarning, match=r"leaves out 'experts\.0\.1': it gave 99 rows for 100 samples"):
+        raster = a2n.record(Routed(40.0), x, layers="all")
+    assert raster.layers == ["out"]
+    assert raster.n_samples == 100
+
+
 def test_nested_tensors_are_refused_in_words():
     with pytest.warns(UserWarning, match="prototype"):
         nested = torch.nested.nested_tensor([torch.zeros(3, 6), torch.zeros(2, 6)])
