@@ -190,6 +190,20 @@ def test_cutting_long_intervals_changes_nothing(gaps, first, data):
         assert_same_bits(np.array([found.cv() ** 2, found.cv2(), found.lv(), found.lvr(3)]), whole)
 
 
+@given(st.lists(st.tuples(st.integers(1, 140), st.integers(2, 70)), min_size=1, max_size=5), st.data())
+def test_runs_over_words(runs, data):
+    # Runs of spikes with pauses between, as long as two words and about as long as one.
+    gaps = [gap for length, pause in runs for gap in [1] * length + [pause]]
+    active = train(gaps, data.draw(st.integers(0, 64)))
+    np.testing.assert_allclose(all_of(active, 3)[:, 0], [float(x) for x in exactly(gaps, 3)], rtol=1e-12)
+    np.testing.assert_array_equal(cv(active), Intervals().update(active).cv())
+    cut = data.draw(st.integers(1, len(active) - 1))
+    found = Intervals().update(active[:cut]).update(active[cut:])
+    assert_same_bits(
+        np.array([found.cv() ** 2, found.cv2(), found.lv(), found.lvr(3)]), all_of(active, 3)
+    )
+
+
 def test_accumulator_refuses():
     for method in ("result", "cv2", "lv"):
         with pytest.raises(ValueError, match="no samples yet"):
