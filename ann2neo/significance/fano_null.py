@@ -207,7 +207,7 @@ def _exact_laws(block: list[int], variance: float, window: int, n_windows: int) 
     chance, shifted = chance[c], (c - base) * (c - base - 1) // 2
     one_window = np.zeros((n_totals, n_values))
     one_window[c % n_totals, shifted % n_values] = chance
-    transform = _power(fft.rfft2(one_window), n_windows)
+    transform = power(fft.rfft2(one_window), n_windows)
     joint = fft.irfft2(transform, one_window.shape)[np.array(block) % n_totals]
     means = moments(block, window, n_windows)[0]
     laws = {}
@@ -219,7 +219,7 @@ def _exact_laws(block: list[int], variance: float, window: int, n_windows: int) 
     return laws
 
 
-def _power(base: np.ndarray, exponent: int) -> np.ndarray:
+def power(base: np.ndarray, exponent: int) -> np.ndarray:
     """`base` to a whole power; NumPy's own takes logarithms of complex numbers."""
     result = np.ones_like(base)
     while exponent:

@@ -51,14 +51,21 @@ def ljung_box_test(
     -----
     The usual χ² law of `max_lag` degrees of freedom needs many samples per lag and many pairs of spikes
     at each lag; the test sees no difference between spikes and pauses, so what counts is
-    n · min(rate, 1 − rate)², their expected number, or that of pauses where these are rarer. It is used
-    from 100 pairs and 1,000 samples per lag on. Where it is not right (with 300 lags and 1,000 samples
-    it rejects ten times too often at the level of 0.1 %), a moved gamma law takes its place, with the
-    statistic's mean, variance and skewness over permutations of trains of that length (simulated once
-    for each number of samples and lags; from 20 pairs on beyond 20,000 samples). With fewer pairs the
-    unit's own samples are permuted, until 20 permutations have a statistic as large as the train's
-    (Besag and Clifford 1991), at most 20,000 times, or 1,000 where there are many such units. That
-    p-value is valid at every rate, length and lag.
+    n · min(rate, 1 − rate)², their expected number, or that of pauses where these are rarer.
+
+    With 1,000 samples per lag or more, the χ² law is used from 1,000 pairs on. With fewer pairs the law
+    is that of a sum of independent terms, one for each lag, in which pairs have the hypergeometric law
+    of neighbors in a random order; not resolved below 1e-10. With fewer than 10 pairs at all lags
+    together, or 1 at each, the unit's own samples are permuted.
+
+    With fewer samples per lag (1,000 samples and 300 lags, where the χ² law rejects ten times too often
+    at the level of 0.1 %) trains of fewer than 100 pairs are permuted, or 20 beyond 20,000 samples; for
+    those of more, a moved gamma law has the statistic's mean, variance and skewness over permutations
+    of trains of that length, simulated once for each number of samples and lags.
+
+    Permutation goes on until 20 orders have a statistic as large as the train's (Besag and Clifford
+    1991), at most 1,000 times, and up to 50,000 times for the units that are not clear then, while time
+    lasts. That p-value is valid at every rate, length and lag.
 
     References
     ----------

@@ -1,8 +1,8 @@
 """Statistics, tests and surrogates against Elephant and statsmodels, 60,000 samples × 512 units.
 
-Run with ``python tests/benchmarks/statistics_and_tests.py`` (a few minutes). Baselines are what a user
-would run today, unit by unit. Those that would take hours are measured on the number of units or
-surrogates given in the row and multiplied up.
+Run with ``python tests/benchmarks/statistics_and_tests.py`` (a few minutes; ``--quick`` for the
+first table). Baselines are what a user would run today, unit by unit. Those that would take hours are
+measured on the number of units or surrogates given in the row and multiplied up.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import os
 # statsmodels' regressions are small: threads would slow the baseline down.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import argparse
+import functools
+import time
 import warnings
 from collections.abc import Callable
 
@@ -24,6 +27,8 @@ from statsmodels.tsa.stattools import acf, adfuller
 from timing import Comparison, medians, show
 
 import ann2neo as a2n
+from ann2neo.significance.kernels.ljung_box import sequential_counts
+from ann2neo.significance.kernels.rng import random_state
 
 N_SAMPLES, N_UNITS, WINDOW = 60_000, 512, 100
 
@@ -77,6 +82,73 @@ def intervals(raster: a2n.SpikeRaster, trains: list) -> list[Comparison]:
         Comparison(name, "Elephant", at_hand, mine, "≥ 4 ×", difference),
         Comparison(name, "Elephant, with building the trains", building, mine, "≥ 15 ×", difference),
     ]
+
+
+def intervals_alone(rng: np.random.Generator, n_measured: int = 8) -> list[Comparison]:
+    """CV, CV2 and LV each called alone, at several rates, against Elephant's; processor time."""
+    rows = []
+    for rate in (0.02, 0.1, 0.3, 0.5, 0.9):
+        raster = a2n.as_raster(rng.random((N_SAMPLES, N_UNITS), np.float32) < rate)
+        trains = a2n.to_spiketrains(raster)[:n_measured]
+        for name in ("cv", "cv2", "lv"):
+            theirs, ours = getattr(elephant, name), getattr(a2n, name)
+
+            def baseline(theirs: Callable = theirs, trains: list = trains) -> list[float]:
+                return [theirs(elephant.isi(train)) for train in trains]
+
+            way = functools.partial(ours, raster)
+            seconds, mine = medians(baseline, way, clock=time.process_time)
+            difference = largest(ours(raster)[:n_measured], baseline())
+            label = f"Elephant, {n_measured} units × {N_UNITS // n_measured}"
+            seconds *= N_UNITS / n_measured
+            rows.append(Comparison(f"{name}, rate {rate}", label, seconds, mine, "≤ 20 ms", difference))
+    return rows
+
+
+def sparse(rng: np.random.Generator) -> list[Comparison]:
+    """Ljung–Box and the battery where spikes are few, against statsmodels; processor time."""
+    rows = []
+    for rate in (0.003, 0.01, 0.02, 0.3):
+        active = rng.random((N_SAMPLES, N_UNITS), np.float32) < rate
+        raster = a2n.as_raster(active)
+
+        def direct(active: np.ndarray = active) -> float:
+            return float(acorr_ljungbox(active[:, 0].astype(float), lags=[10])["lb_stat"].iloc[0])
+
+        ways = [
+            direct,
+            functools.partial(a2n.ljung_box_test, raster),
+            functools.partial(a2n.poisson_assumptions, raster),
+        ]
+        baseline, lags, all_of_it = medians(*ways, repeats=3, clock=time.process_time)
+        label = f"statsmodels acorr_ljungbox, 1 unit × {N_UNITS}"
+        rows.append(Comparison(f"Ljung–Box, rate {rate}", label, baseline * N_UNITS, lags, ""))
+        rows.append(Comparison(f"battery, rate {rate}", label, baseline * N_UNITS, all_of_it, "≤ .25 s"))
+    return rows
+
+
+def permutations(rng: np.random.Generator, n_measured: int = 200) -> list[Comparison]:
+    """1,000 permutations of Ljung–Box's statistic of 512 sparse units, against NumPy; processor time."""
+    rows, state = [], random_state(rng)
+    for n_samples, rate in ((1000, 0.02), (10_000, 0.02), (N_SAMPLES, 0.004)):
+        n_spikes = round(n_samples * rate)
+
+        def ours(k: int = n_spikes, n: int = n_samples) -> None:
+            # None is as large: all 1,000 are drawn.
+            for _ in range(N_UNITS):
+                sequential_counts(np.inf, k, n, 10, 20, 1000, state)
+
+        def shuffled(k: int = n_spikes, n: int = n_samples) -> None:
+            for _ in range(n_measured):
+                train = rng.permuted(np.arange(n) < k) - k / n
+                [train[lag:] @ train[:-lag] for lag in range(1, 11)]
+
+        baseline, mine = medians(shuffled, ours, repeats=3, clock=time.process_time)
+        label = f"NumPy rng.permuted, {n_measured} × {1000 // n_measured} × {N_UNITS}"
+        seconds = baseline * 1000 / n_measured * N_UNITS
+        name = f"1,000 permutations, {n_samples:,} samples, rate {rate}"
+        rows.append(Comparison(name, label, seconds, mine, "≤ 2 s"))
+    return rows
 
 
 def usual_trains(raster: a2n.SpikeRaster) -> list:
@@ -164,12 +236,18 @@ def battery(raster: a2n.SpikeRaster, against: list[Comparison]) -> Comparison:
 
 
 def main() -> None:
-    """Print the table."""
-    rng = np.random.default_rng(0)
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="only what is measured in processor time")
+    quick, rng = parser.parse_args().quick, np.random.default_rng(0)
+    warnings.simplefilter("ignore")
+    rows = [*intervals_alone(rng), *sparse(rng), *permutations(rng)]
+    show("Medians of processor time, measured in one run", rows)
+    if quick:
+        return
     active = rng.random((N_SAMPLES, N_UNITS)) < rng.uniform(0.05, 0.95, N_UNITS)
     raster = a2n.SpikeRaster.from_dense(active)
     trains = a2n.to_spiketrains(raster)
-    warnings.simplefilter("ignore")
     first = fano(raster, trains)
     lags = ljung_box(raster, active)
     unit_root = dickey_fuller(raster, active)

@@ -20,7 +20,7 @@ from scipy import special, stats
 import ann2neo as a2n
 from tests.calibration.cells import CORRELATION, UNITS
 
-SIZES = {64: 2000, 512: 1000, 2000: 600}
+SIZES = {64: 1000, 512: 500, 2000: 300}
 """Units → recordings."""
 
 N_SAMPLES = (1000, 2000)
@@ -65,7 +65,7 @@ def main() -> None:
     else:
         with arguments.table.open("w", newline="") as file:
             csv.writer(file).writerow(COLUMNS)
-    for units, n_samples, n_units in itertools.product(UNITS, N_SAMPLES, SIZES):
+    for n_samples, units, n_units in itertools.product(N_SAMPLES, UNITS, SIZES):
         if (units, str(n_samples), str(n_units)) in seen:
             continue
         n_recordings = max(2, round(SIZES[n_units] * arguments.share))

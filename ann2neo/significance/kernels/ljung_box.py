@@ -7,6 +7,7 @@ import numba
 import numpy as np
 
 from ann2neo.significance.kernels.rng import ONE, below
+from ann2neo.significance.kernels.surrogates import permute
 
 # Largest lag whose samples on both sides of a place fit into a word.
 _NEAR = 31
@@ -30,12 +31,23 @@ def sequential_counts(observed, n_spikes, n_samples, max_lag, enough, most, stat
     # A word before and two behind, which stay 0: the samples around any place lie in two words.
     words = np.zeros(((n_samples + 63) >> 6) + 3, np.uint64)
     spikes = np.empty(n_spikes, np.int64)
+    n_words = (n_samples + 63) >> 6
+    row, wanted = np.zeros((1, n_words + 1), np.uint64), np.array([n_spikes])
+    # Spikes looked at one by one, with those around each, or all words shifted against one another.
+    dense = n_words * (20 + max_lag) < n_spikes * (7 + n_spikes / n_samples * max_lag)
     together, ends = np.zeros(max_lag + 1, np.int64), np.zeros(max_lag + 1, np.int64)
     # Equal sums differ in rounding.
     threshold = observed * (1 - 1e-9)
     n_reached, drawn = 0, 0
     while drawn < most and n_reached < enough:
-        if max_lag <= _NEAR:
+        if dense:
+            state[:] = s
+            row[:] = 0
+            permute(wanted, n_samples, state, row[:, :n_words])
+            s = (state[0], state[1], state[2], state[3])
+            _count_shifted(row[0], n_samples, max_lag, together, ends)
+            q = _from_counts(n_spikes, n_samples, max_lag, together, ends)
+        elif max_lag <= _NEAR:
             s = _draw_pairs(n_spikes, n_samples, max_lag, words, together, ends, s)
             q = _from_counts(n_spikes, n_samples, max_lag, together, ends)
         else:
@@ -103,16 +115,39 @@ def _draw(n_spikes, n_samples, words, spikes, s):
     return s
 
 
+@numba.njit(nogil=True, cache=True)
+def _count_shifted(row, n_samples, max_lag, together, ends):
+    """Pairs at each lag, and spikes at each distance from either end; the last word is zeros."""
+    for lag in range(1, max_lag + 1):
+        skip, down, count = lag >> 6, np.uint64(lag & 63), np.uint64(0)
+        up = np.uint64(64) - down
+        if down == 0:
+            for w in range(row.size - 1 - skip):
+                count += _popcount(row[w] & row[w + skip])
+        else:
+            for w in range(row.size - 1 - skip):
+                count += _popcount(row[w] & ((row[w + skip] >> down) | (row[w + skip + 1] << up)))
+        together[lag] = np.int64(count)
+        first, last = lag - 1, n_samples - lag
+        ends[lag] = np.int64((row[first >> 6] >> np.uint64(first & 63)) & ONE) + np.int64(
+            (row[last >> 6] >> np.uint64(last & 63)) & ONE
+        )
+
+
 @numba.njit(nogil=True, cache=True, inline="always")
 def _place(bit):
     """Which of 64 bits is set: the number of those below it."""
-    word = bit - ONE
+    return np.int64(_popcount(bit - ONE))
+
+
+@numba.njit(nogil=True, cache=True, inline="always")
+def _popcount(word):
     word -= (word >> ONE) & np.uint64(0x5555555555555555)
     word = (word & np.uint64(0x3333333333333333)) + (
         (word >> np.uint64(2)) & np.uint64(0x3333333333333333)
     )
     word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+    return (word * np.uint64(0x0101010101010101)) >> np.uint64(56)
 
 
 @numba.njit(nogil=True, cache=True)
