@@ -104,7 +104,7 @@ def _permutation_pvalues(
     return np.where(reached == _ENOUGH, reached / drawn, (1 + reached) / (1 + drawn))
 
 
-def _tail_of_lags(statistic: Floats, rarer: Ints, n: int, max_lag: int) -> Floats:
+def _tail_of_lags(statistic: Floats, rarer: Ints, n_samples: int, max_lag: int) -> Floats:
     """Upper tail of a sum of independent terms, one a lag, each of the pairs that neighbors have.
 
     K spikes have K less the number of their runs pairs of neighbors: hypergeometric, of n samples K − 1
@@ -115,7 +115,9 @@ def _tail_of_lags(statistic: Floats, rarer: Ints, n: int, max_lag: int) -> Float
     found = np.empty(rarer.size)
     for first in range(0, numbers.size, _CHUNK):
         chosen = (which >= first) & (which < first + _CHUNK)
-        step, tail = _law_of_lags(numbers[first : first + _CHUNK, None].astype(float), n, max_lag)
+        step, tail = _law_of_lags(
+            numbers[first : first + _CHUNK, None].astype(float), n_samples, max_lag
+        )
         row = which[chosen] - first
         # A place stands for half a step on either side.
         place = np.minimum(statistic[chosen] / step[row] + 0.5, _PLACES - 1.001)

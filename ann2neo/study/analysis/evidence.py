@@ -123,6 +123,7 @@ def poisson_fit(results: Results) -> Finding | None:
         memorizing = wide[[c for c in find_memorizing(results) if c in wide]].mean(axis=1)
         others = wide[[c for c in ("Generalizing", "Random") if c in wide]].mean(axis=1)
         finding.median(f"{test}: share of units rejecting, memorizing − others", memorizing - others)
+        finding.compare(f"{test}, memorizing against others", memorizing, others)
     for test in _TESTS[:2]:
         shares = frame.groupby("condition", sort=False)[f"{test}_rejecting"]
         for name, share in shares:
@@ -166,6 +167,9 @@ def more_variable(results: Results) -> Finding | None:
     finding.median("CV of FR in %, memorizing − generalizing", difference.mean(axis=1))
     for name in difference:
         finding.median(f"CV of FR in %, {name} − Generalizing", difference[name])
+    wide = _wide(select_split(select_measured(results)), "cv_firing_rate_percent")
+    memorizing = wide[list(difference)].mean(axis=1)
+    finding.compare("CV of FR, memorizing against generalizing", memorizing, wide["Generalizing"])
     return finding
 
 
@@ -197,6 +201,9 @@ def diluted_by_depth(results: Results) -> Finding | None:
     deep = nearer[~networks.isin(_SHALLOW)]
     finding = Finding(expected=-1)
     finding.median(f"{label} to Generalizing, MemRetrainAll − MemRetrainLast, deep networks", deep)
+    finding.compare(
+        f"{label}, MemRetrainAll against MemRetrainLast", every[deep.index], last[deep.index]
+    )
     for name in dict.fromkeys(networks):
         finding.median(f"the same, {full_name(name)}", nearer[networks == name])
     return finding

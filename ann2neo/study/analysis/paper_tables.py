@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ann2neo.study.analysis.network_comparison import NUMBERS, compare_over_networks
 from ann2neo.study.analysis.paper_order import CONDITIONS, sort_names, sort_rows, unstack
 from ann2neo.study.analysis.published import CELL, read_published
 from ann2neo.study.analysis.rate_similarity import PAIRS, compare_conditions, compare_splits
@@ -48,10 +49,15 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
             ``cv_firing_rate_percent``; the splits are those recorded.
         ``"fano"``
             Table 5, ``fanofactor``.
+        ``"networks"``
+            Firing rates between conditions with the network as what was drawn (`compare_over_networks`):
+            a row per network, width, data set and split; column levels: pair of conditions a–b;
+            ``difference``, mean over seeds of b − a; ``low``, ``high``, ``pvalue``, ``hedges_g``, ``n``
+            seeds.
         ``"ks"``
-            The tests of table 2 between conditions: a row per network, width, data set and split; column
-            levels: pair of conditions; ``distance``, mean over seeds; ``pvalue``, the smallest over
-            seeds; ``alike``, seeds whose p-value is at least 0.05; ``n`` seeds.
+            The paper's tests of table 2 between conditions: rows and columns as of ``"networks"``;
+            ``distance``, mean over seeds; ``pvalue``, the smallest over seeds; ``alike``, seeds whose
+            p-value is at least 0.05; ``n`` seeds.
         ``"ks_splits"``
             The same between training and test data: a row per network, width and data set, a column a
             condition, also with ``mean_difference``, the largest difference of the mean rates in size
@@ -73,6 +79,7 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
         "accuracy": _set_beside_published(_accuracies(frame), "accuracy"),
         "firing_rate": _set_beside_published(_long(frame, "firing_rate"), "firing_rate"),
         "fano": _set_beside_published(_long(frame, "fano"), "fano"),
+        "networks": _network_table(frame),
     }
     if len(results.units):
         made["ks"] = _ks_table(results.units)
@@ -138,6 +145,13 @@ def _index(entries: Sequence[tuple[Any, ...]], names: list[str]) -> pd.MultiInde
         for level, values in zip(levels, zip(*entries, strict=True), strict=True)
     ]
     return pd.MultiIndex(levels or [[]] * len(names), codes or [[]] * len(names), names=names)
+
+
+def _network_table(frame: pd.DataFrame) -> pd.DataFrame:
+    found = compare_over_networks(frame)
+    found["pair"] = found["a"] + "–" + found["b"]
+    names = [f"{a}–{b}" for a, b in PAIRS if f"{a}–{b}" in set(found["pair"])]
+    return _wide(found, ["pair"], [(name, part) for name in names for part in NUMBERS])
 
 
 def _ks_table(units: pd.DataFrame) -> pd.DataFrame:

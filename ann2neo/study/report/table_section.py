@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -19,8 +20,9 @@ _TITLES = {
     "accuracy": "Accuracy (the paper's table 1)",
     "firing_rate": "Firing rates and their variation (table 2)",
     "fano": "Mean Fano factors (table 5)",
-    "ks": "Firing rates between conditions (tests of table 2)",
-    "ks_splits": "Firing rates between training and test data (tests of table 2)",
+    "networks": "Firing rates between conditions, over networks",
+    "ks": "Firing rates between conditions (the paper's tests of table 2)",
+    "ks_splits": "Firing rates between training and test data (the paper's tests of table 2)",
 }
 _QUANTITIES = {
     "accuracy_percent": ("%", 2),
@@ -36,6 +38,12 @@ _STOPPED = (
     "Some networks were trained until they had a given training accuracy (stopped_by is accuracy; see "
     "the configuration). Where that is the published one, the two agree because they were made to."
 )
+_NETWORKS_CAPTION = (
+    "Difference of the mean firing rates, the second condition less the first, over networks of other "
+    "seeds (how many); small: its 95 % interval, the p-value of its signs changed at random, Hedges' g. "
+    "Of n pairs of networks the p-value cannot be below 2 / 2ⁿ. This says something of conditions; the "
+    "paper's tests, below, of two networks."
+)
 _KS_CAPTION = (
     "Kolmogorov–Smirnov distance of the firing rates, mean over seeds; small: the smallest p-value and "
     f"the seeds whose p-value is at least {ALIKE}. The test takes units for independent, which those of "
@@ -50,6 +58,8 @@ def write_tables(results: Results) -> Markup:
         parts.append(element("h3", _TITLES[name]))
         if not len(frame):
             parts.append(element("p", "The study has no such number."))
+        elif name == "networks":
+            parts.append(_pair_table(frame, _network_cell, _NETWORKS_CAPTION))
         elif name in ("ks", "ks_splits"):
             parts.append(_ks_table(name, frame))
         else:
@@ -126,14 +136,34 @@ def _cell(parts: dict[str, Any], quantity: str, name: str, notes: dict[str, int]
 
 
 def _ks_table(name: str, frame: pd.DataFrame) -> Markup:
+    more = "; both splits are of the same units besides." if name == "ks_splits" else "."
+    return _pair_table(frame, _ks_cell, _KS_CAPTION + more)
+
+
+def _pair_table(
+    frame: pd.DataFrame, write_cell: Callable[[dict[str, Any]], Markup], caption: str
+) -> Markup:
     columns = list(dict.fromkeys(column[0] for column in frame.columns.to_list()))
     cells = {column: _records(frame, column) for column in columns}
     rows = [
-        (_heading(frame, place), [_ks_cell(cells[column][place]) for column in columns])
+        (_heading(frame, place), [write_cell(cells[column][place]) for column in columns])
         for place in range(len(frame))
     ]
-    more = "; both splits are of the same units besides." if name == "ks_splits" else "."
-    return make_table(_KS_CAPTION + more, [heads("", *columns)], rows)
+    return make_table(caption, [heads("", *columns)], rows)
+
+
+def _network_cell(parts: dict[str, Any]) -> Markup:
+    if not parts["n"] > 0:
+        return element("td", "–")
+    shown = [f"{format_number(parts['difference'], 3, sign=True)} ({parts['n']:.0f})"]
+    if parts["n"] == 1:
+        return element("td", *shown)
+    p = format_pvalue(parts["pvalue"])
+    ends = ", ".join(format_number(parts[end], 3, sign=True) for end in ("low", "high"))
+    small = (
+        f"[{ends}]; p {p if p.startswith('<') else f'= {p}'}; g {format_number(parts['hedges_g'], 1)}"
+    )
+    return element("td", *shown, element("small", small))
 
 
 def _ks_cell(parts: dict[str, Any]) -> Markup:

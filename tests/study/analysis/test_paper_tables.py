@@ -30,7 +30,7 @@ def rows_of(results, network, width, dataset, split, condition):
 
 
 def test_the_paper_s_layout(shown):
-    assert list(shown) == ["accuracy", "firing_rate", "fano", "ks", "ks_splits"]
+    assert list(shown) == ["accuracy", "firing_rate", "fano", "networks", "ks", "ks_splits"]
     for name in ("firing_rate", "fano"):
         index = shown[name].index
         assert index.names == ["network", "width", "dataset", "split"]
@@ -122,6 +122,30 @@ def test_ks_between_conditions(shown):
     assert found["n"] == 2
 
 
+def test_conditions_over_networks():
+    results = made(networks=("cnn",), widths=(128,), seeds=range(6))
+    means = results.indicators.pivot_table(
+        index="seed", columns=["split", "condition"], values="firing_rate"
+    )["test"]
+    change = (means["MemRandomLast"] - means["Generalizing"]).to_numpy()
+    found = tabulate(results)["networks"].loc[PLACE, "Generalizing–MemRandomLast"]
+    assert found["difference"] == pytest.approx(change.mean())
+    assert found["n"] == 6
+    interval = stats.ttest_1samp(change, 0).confidence_interval()
+    assert (found["low"], found["high"]) == pytest.approx(tuple(interval))
+    # All on one side: of the 2^6 ways to change signs, two are as far off.
+    assert (change < 0).all()
+    assert found["pvalue"] == 2 / 2**6
+
+
+def test_one_network_compares_nothing():
+    found = tabulate(made(networks=("cnn",), widths=(128,), seeds=(0,)))["networks"]
+    of_pair = found.loc[PLACE, "Generalizing–Random"]
+    assert of_pair["n"] == 1
+    assert np.isfinite(of_pair["difference"])
+    assert np.isnan(of_pair[["low", "high", "pvalue", "hedges_g"]].astype(float)).all()
+
+
 def test_ks_between_splits(shown):
     frame = usual().indicators
     found = shown["ks_splits"].loc[("mlp", 64, "mnist"), "Generalizing"]
@@ -147,7 +171,7 @@ def test_look_ups_by_condition_are_silent(shown):
 def test_a_table_alone_is_enough(tmp_path):
     usual().indicators.to_csv(tmp_path / "results.csv", index=False)
     again = tabulate(Results.load(tmp_path / "results.csv"))
-    assert list(again) == ["accuracy", "firing_rate", "fano"]
+    assert list(again) == ["accuracy", "firing_rate", "fano", "networks"]
     whole = tabulate(usual())
     for name, frame in again.items():
         pd.testing.assert_frame_equal(frame, whole[name])

@@ -28,7 +28,7 @@ pytest.importorskip("matplotlib", reason="the plot extra is not installed")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 BROWSER = next((found for name in BROWSERS if (found := shutil.which(name))), None)
 N_PATTERN_TABLES = 2 + 1  # networks, differences, versions
-N_TABLES = 1 + 8 + 6 + 1 + 1  # verdicts, hypotheses, tables, broken cells, versions
+N_TABLES = 1 + 8 + 7 + 1 + 1  # verdicts, hypotheses, tables, broken cells, versions
 NASTY = 'a <script>alert(1)</script> & "b"'
 
 
