@@ -38,8 +38,9 @@ from ann2neo.spikes.typing import Words
 from ann2neo.spikes.words import WORD, n_words
 
 FORMAT = "ann2neo.SpikeRaster"
-FORMAT_VERSION = 2
-"""1 is read too: it had no checksum of the metadata."""
+CODEC = "zstd"
+FORMAT_VERSION = 3
+"""2, whose chunks are packed by zlib, and 1, which had no checksum of the metadata, are read too."""
 
 _MOST_TIMES = 20
 """That a store is read anew since another writer replaced it."""
@@ -131,7 +132,7 @@ def read_attributes(path: Path, stored: PlainStore) -> dict[str, Any]:
     if attributes.get("format") != FORMAT:
         raise ValueError(f"{path} is not a raster's Zarr store: its format is not {FORMAT!r}")
     version = attributes.get("format_version")
-    if version not in (1, FORMAT_VERSION) or isinstance(version, bool):
+    if version not in range(1, FORMAT_VERSION + 1) or isinstance(version, bool):
         raise ValueError(
             f"{path} has format version {version!r}, this ann2neo reads {FORMAT_VERSION}; "
             "upgrade ann2neo to read it"
@@ -199,6 +200,8 @@ class StoreWriter:
         stored = PlainStore(path)
         shape, chunks, *_ = stored.describe("words")
         if list(chunks) != [self._n_units, self.block] or self._n_words % self.block:
+            return False
+        if stored.codec("words") != CODEC:
             return False
         checksums = stored.attributes("words")["crc32"]
         first = len(self._checksums)

@@ -12,7 +12,7 @@ import math
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 import zarr
-from numcodecs import Zlib
+from numcodecs import Zstd
 
 from ann2neo.spikes.argument_checks import check_count
 
@@ -47,8 +47,8 @@ def new_array(group: Any, name: str, shape: tuple[int, ...], chunks: tuple[int, 
     # Left out as empty, a chunk of -0.0 would come back as 0.0.
     if _ZARR_3:
         config = {"write_empty_chunks": True}
-        return group.create_array(**options, compressors=Zlib(level=1), config=config)
-    return group.create_dataset(**options, compressor=Zlib(level=1), write_empty_chunks=True)
+        return group.create_array(**options, compressors=Zstd(level=1), config=config)
+    return group.create_dataset(**options, compressor=Zstd(level=1), write_empty_chunks=True)
 
 
 def checksum(values: np.ndarray) -> int:
@@ -89,6 +89,44 @@ def checksum_metadata(attributes: Mapping[str, Any], stored: PlainStore) -> int:
         for number in range(len(said[table]["columns"])):
             said[f"{table}/{number}"] = stored.describe(f"{table}/{number}")
     return zlib.crc32(json.dumps(said, sort_keys=True).encode())
+
+
+def _unpack_zlib(packed: bytes, size: int) -> bytes | None:
+    unpacker = zlib.decompressobj()
+    data = unpacker.decompress(packed, size + 1)
+    return data if len(data) == size and unpacker.eof else None
+
+
+def _unpack_zstd(packed: bytes, size: int) -> np.ndarray | None:
+    if _zstd_size(packed) != size:
+        return None
+    data = np.empty(size, np.uint8)
+    try:
+        Zstd().decode(packed, out=data)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+    return data
+
+
+def _zstd_size(packed: bytes) -> int | None:
+    """How many bytes a Zstandard frame says it holds (RFC 8878, 3.1.1.1); None if it does not say."""
+    if len(packed) < 5 or packed[:4] != b"\x28\xb5\x2f\xfd":
+        return None
+    descriptor = packed[4]
+    flag, single, dictionary = descriptor >> 6, descriptor >> 5 & 1, (0, 1, 2, 4)[descriptor & 3]
+    width = (single, 2, 4, 8)[flag]
+    place = 5 + (not single) + dictionary
+    field = packed[place : place + width]
+    if not width or len(field) != width:
+        return None
+    return int.from_bytes(field, "little") + (256 if width == 2 else 0)
+
+
+UNPACK: dict[str, Callable[[bytes, int], bytes | np.ndarray | None]] = {
+    "zlib": _unpack_zlib,
+    "zstd": _unpack_zstd,
+}
+"""Codec → function that unpacks a chunk of so many bytes, and none other; zlib's are older stores."""
 
 
 class PlainStore:
@@ -152,15 +190,21 @@ class PlainStore:
     def _chunk(self, file: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
         """A chunk, of which no more is unpacked than it should hold."""
         size = math.prod(shape) * dtype.itemsize
-        unpacker = zlib.decompressobj()
         try:
             packed = self._bytes(file, size + size // 64 + 1024)
         except (FileNotFoundError, KeyError):
             raise ValueError(f"chunk {file} is missing") from None
-        data = unpacker.decompress(packed, size + 1)
-        if len(data) != size or not unpacker.eof:
+        data = UNPACK[self.codec(file.rsplit("/", 1)[0])](packed, size)
+        if data is None:
             raise ValueError(f"chunk {file} has another size than it should have")
         return np.frombuffer(data, dtype).reshape(shape)
+
+    def codec(self, name: str) -> str:
+        """Name of the codec of an array's chunks, one of `UNPACK`."""
+        found = self._json(f"{name}/.zarray")["compressor"]["id"]
+        if found not in UNPACK:
+            raise ValueError(f"array {name!r} is refused: its codec is {found!r:.80}")
+        return str(found)
 
     def _check_plain(self, name: str) -> tuple[tuple[int, ...], tuple[int, ...], np.dtype[Any]]:
         """Shape, shape of a chunk, and type of an array of numbers with chunks along its last axis."""
@@ -168,7 +212,7 @@ class PlainStore:
         if (
             metadata["dtype"] not in _PLAIN_DTYPES
             or metadata["filters"]
-            or metadata["compressor"]["id"] != "zlib"
+            or metadata["compressor"]["id"] not in UNPACK
             or metadata["order"] != "C"
             or metadata["zarr_format"] != 2
             or metadata.get("dimension_separator", ".") != "."

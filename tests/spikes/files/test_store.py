@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numcodecs import Zlib
 
 from ann2neo import SpikeRaster
+from ann2neo.spikes.files import store, zarr_arrays
 from tests.spikes.stores import known, small_chunks
 from tests.strategies import rasters
 
@@ -119,6 +122,26 @@ def test_plain_zarr_reads_the_words(tmp_path, name):
 def test_stores_of_both_zarr_versions(name):
     assert SpikeRaster.load(GOLDENS / name) == known(130)
     assert SpikeRaster.load(GOLDENS / name, start=70) == known(130).select(samples=np.arange(70, 130))
+
+
+def test_a_store_packed_by_zlib_is_read_and_not_adopted_as_it_is(tmp_path, monkeypatch):
+    raster = known(320)
+    with small_chunks(3):
+        with monkeypatch.context() as patched:
+            patched.setattr(zarr_arrays, "Zstd", Zlib)
+            patched.setattr(store, "FORMAT_VERSION", 2)
+            old = raster.save(tmp_path / "old.zarr")
+        new = raster.save(tmp_path / "new.zarr")
+        for path, codec in ((old, "zlib"), (new, "zstd")):
+            assert json.loads((path / "words" / ".zarray").read_text())["compressor"]["id"] == codec
+            assert SpikeRaster.load(path) == raster
+            with store.StoreWriter(tmp_path / "joined.zarr", 3, overwrite=True) as writer:
+                assert writer.adopt(path) is (codec == "zstd")
+                if codec == "zlib":
+                    for block in np.split(raster.words, 5, axis=1):
+                        writer.write(block)
+                writer.finish(320, raster.units, raster.samples, 0.002, raster.annotations)
+            assert SpikeRaster.load(tmp_path / "joined.zarr") == raster
 
 
 def test_missing_folder_and_missing_store(tmp_path):

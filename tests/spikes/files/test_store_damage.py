@@ -1,14 +1,18 @@
 """Damaged and foreign stores: refused by a ValueError that names the path."""
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numcodecs import Zstd
 
 from ann2neo import SpikeRaster
-from ann2neo.spikes.files import store
+from ann2neo.spikes.files import store, zarr_arrays
 from tests.spikes.stores import (
     assert_refused,
     both,
@@ -155,12 +159,12 @@ def test_metadata_that_are_no_json_mapping(saved, tmp_path, file, text):
         assert_refused(path)
 
 
-@pytest.mark.parametrize("version", [3, 99, "2", None, 0])
+@pytest.mark.parametrize("version", [4, 99, "2", None, 0])
 def test_other_format_version(saved, tmp_path, version):
     folder, _ = saved
     edit_json(folder / ".zattrs", format_version=version)
     for path in both(folder, tmp_path):
-        assert_refused(path, rf"has format version {version!r}, this ann2neo reads 2; upgrade")
+        assert_refused(path, rf"has format version {version!r}, this ann2neo reads 3; upgrade")
 
 
 def test_foreign_files(tmp_path):
@@ -187,3 +191,38 @@ def test_lack_of_permission_is_no_damage(saved, monkeypatch):
     monkeypatch.setattr(Path, "read_bytes", lambda path: (_ for _ in ()).throw(PermissionError(path)))
     with pytest.raises(PermissionError):
         store.load(folder, SpikeRaster)
+
+
+def _packed(chunk):
+    """A chunk of other bytes: twice the frame, a frame of another size, or one that does not say it."""
+    values = np.frombuffer(Zstd().decode(chunk), np.uint8)
+    frame = Zstd(level=1).encode(values)
+    longer = Zstd(level=1).encode(np.concatenate([values, np.zeros(2**20, np.uint8)]))
+    unsaid = bytearray(frame)
+    unsaid[4] &= 0b00011111
+    return {
+        "twice": frame + frame,
+        "longer": longer,
+        "size not said": bytes(unsaid),
+        "truncated": frame[: len(frame) // 2],
+        "no frame": b"PK" + frame[2:],
+        "header alone": frame[:5],
+        "nothing": b"",
+        "zlib": zlib.compress(values.tobytes()),
+    }
+
+
+@pytest.mark.parametrize("name", list(_packed(Zstd().encode(np.zeros(64, np.uint8)))))
+def test_chunks_that_hold_something_else(saved, tmp_path, name):
+    folder, _ = saved
+    chunk = folder / "words" / "0.0"
+    chunk.write_bytes(_packed(chunk.read_bytes())[name])
+    for path in both(folder, tmp_path):
+        assert_refused(path)
+
+
+@given(st.binary(max_size=40_000), st.integers(1, 19))
+@settings(max_examples=60)
+def test_the_size_that_a_frame_says_is_its_size(data, level):
+    frame = bytes(Zstd(level=level).encode(data))
+    assert zarr_arrays._zstd_size(frame) == len(data) or not data
