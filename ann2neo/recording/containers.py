@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -25,7 +26,10 @@ def put_back(now: Any, before: Any) -> None:
     if not differs(now, before):
         return
     # Past what classes derived from these make of it, such as Keras' tracking.
-    if isinstance(now, dict):
+    if isinstance(now, OrderedDict):
+        OrderedDict.clear(now)
+        OrderedDict.update(now, before)
+    elif isinstance(now, dict):
         dict.clear(now)
         dict.update(now, before)
     elif isinstance(now, set):
@@ -36,6 +40,17 @@ def put_back(now: Any, before: Any) -> None:
     else:
         now.clear()
         now.extend(before)
+
+
+def list_slots(value: Any) -> dict[str, Any]:
+    """What an object keeps in the slots of its classes."""
+    names = [name for kind in type(value).__mro__ for name in _as_names(vars(kind).get("__slots__", ()))]
+    return {name: getattr(value, name) for name in names if hasattr(value, name)}
+
+
+def _as_names(slots: Any) -> list[str]:
+    found = [slots] if isinstance(slots, str) else list(slots)
+    return [name for name in found if not name.startswith("__")]
 
 
 def hold_same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:

@@ -103,6 +103,8 @@ def batches(
     """
     apart = labels is not None and labels is not False
     given = check_labels(labels, "labels", per_position=per_position) if apart else None
+    if apart and hasattr(samples, "iloc") and hasattr(labels, "iloc"):
+        _check_same_rows(samples, labels)
     reader = LabelReader(given, leave_out=labels is False, takes=takes)
     if not _are_arrays(samples):
         check_dense(samples)
@@ -128,6 +130,15 @@ def batches(
         return Batch(inputs, found, stop - start, None if drawn is None else drawn[start:stop])
 
     return Batches(lambda: map(batch_at, range(0, n_samples, batch_size)), n_samples, drawn)
+
+
+def _check_same_rows(samples: Any, labels: Any) -> None:
+    """Tables say which of their rows belong together."""
+    if len(samples) == len(labels) and not samples.index.equals(labels.index):
+        raise ValueError(
+            "labels must have the index of samples, got two tables with others: if their rows belong "
+            "together in the order in which they are, pass labels.to_numpy()"
+        )
 
 
 def _are_arrays(samples: Any) -> bool:
@@ -193,7 +204,7 @@ class _Stream:
         return itertools.chain(filled, self._check_end(samples))
 
     def _batch(self, item: Any) -> Batch:
-        if self._order.is_indexed and self._n_read == 0:
+        if self._order.ask_again is not None and self._n_read == 0:
             self._first = _digest(item)
         inputs, beside = _unpack(item)
         inputs, inside = self._reader.split(map_arrays(inputs, as_array), beside)
@@ -227,8 +238,8 @@ class _Stream:
         given = self._reader.given
         if given is not None and len(given) != self._done:
             raise ValueError(f"labels must have one entry per sample ({self._done}), got {len(given)}")
-        if self._order.is_indexed and self._order.read_indices is None and self._n_read:
-            warn_if_redrawn(samples, self._first, _digest)
+        if self._n_read:
+            warn_if_redrawn(samples, self._order, self._first, _digest)
         yield from ()
 
 
@@ -244,7 +255,7 @@ def _take_labels(given: npt.NDArray[Any], chosen: slice | npt.NDArray[np.int64])
 def _digest(item: Any) -> bytes:
     """Tells one batch from another, without keeping it."""
     digest = hashlib.sha256()
-    for leaf in list_arrays(tuple(item) if isinstance(item, list) else item):
+    for leaf in list_arrays(_unpack(item)[0]):
         digest.update(np.ascontiguousarray(as_array(leaf)).tobytes())
     return digest.digest()
 

@@ -23,15 +23,20 @@ class Order:
     """In which order batches come.
 
     `read_indices` gives, for the number of a batch that was read, the places of its samples in the data
-    set; None where they come one after another. `is_indexed`: a batch can be asked for again.
+    set; None where they come one after another. `ask_again` gives the first batch anew, None where
+    that cannot be asked for.
     """
 
     read_indices: Callable[[int], npt.NDArray[np.int64]] | None = None
-    is_indexed: bool = False
+    ask_again: Callable[[], Any] | None = None
 
 
 _VOUCH = "if the order is known to be that of the data set, pass {}"
 _DEPTH = 6
+_MOST_LOOKED_AT = 1000
+_MOST_NUMBERS = 10_000_000
+_FEW = 6
+_SIGNS = ("shuffle", "shuffling", "permute", "random_order", "randomize")
 
 
 def find_order(samples: Any) -> Order:
@@ -49,27 +54,48 @@ def find_order(samples: Any) -> Order:
     """
     if _is_loader(samples):
         _check_loader(samples)
-    elif hasattr(samples, "num_batches") and hasattr(samples, "__getitem__"):
-        return Order(_find_order_of_indexed(samples), is_indexed=True)
-    elif _is_tf_dataset(samples):
-        check_pipeline(samples)
-    elif type(samples).__name__ == "NumpyIterator" and _is_tf_dataset(vars(samples).get("_dataset")):
+        return Order(ask_again=_find_loader_again(samples))
+    if hasattr(samples, "num_batches") and hasattr(samples, "__getitem__"):
+        indices = _find_order_of_indexed(samples)
+        return Order(indices, None if indices else lambda: samples[0])
+    if _is_tf_dataset(samples):
+        is_doubtful = check_pipeline(samples)
+        return Order(ask_again=None if is_doubtful else lambda: next(iter(samples)))
+    if type(samples).__name__ == "NumpyIterator" and _is_tf_dataset(vars(samples).get("_dataset")):
         # No choice of the order, unlike iter(dataset): another form of the same data set.
         check_pipeline(vars(samples)["_dataset"])
     elif not isinstance(samples, Iterator | list | tuple | Mapping):
         _check_signs(samples, "an iterator over it")
+        _warn_if_permuted(samples)
+        return Order(ask_again=lambda: next(iter(samples)))
     elif _framework(samples) in ("torch", "torchdata") and hasattr(samples, "datapipe"):
         _check_signs(samples, "a generator of its batches")
     return Order()
 
 
-def warn_if_redrawn(samples: Any, first: bytes, digest: Callable[[Any], bytes]) -> None:
+def warn_if_redrawn(samples: Any, order: Order, first: bytes, digest: Callable[[Any], bytes]) -> None:
     """Ask for the first batch again, when all have been read."""
-    if digest(samples[0]) != first:
+    if order.ask_again is None:
+        return
+    try:
+        again = order.ask_again()
+    except StopIteration:  # it could be read once
+        return
+    if digest(again) != first:
         _warn(
             f"the {type(samples).__name__} given returned another batch when it was asked for the first "
             "one again, as where samples are drawn or augmented anew"
         )
+
+
+def _find_loader_again(loader: Any) -> Callable[[], Any] | None:
+    """The first batch of a DataLoader anew, in this process; None where workers would have to start."""
+    if _is_iterable_dataset(loader):
+        return (lambda: next(iter(loader))) if loader.num_workers == 0 else None
+    collate, sampler = loader.collate_fn, loader.batch_sampler
+    if collate is None or sampler is None or not hasattr(loader.dataset, "__getitem__"):
+        return None
+    return lambda: collate([loader.dataset[k] for k in next(iter(sampler))])
 
 
 def _check_loader(loader: Any) -> None:
@@ -89,6 +115,8 @@ def _check_loader(loader: Any) -> None:
         sign = _find_sign(loader.dataset)
         if sign:
             _warn(f"its data set {type(loader.dataset).__name__} has {sign}")
+        else:
+            _warn_if_permuted(loader.dataset)
         return
     if loader.num_workers > 1:
         raise ValueError(
@@ -97,6 +125,7 @@ def _check_loader(loader: Any) -> None:
             f"make one with num_workers of 0 or 1; {_VOUCH.format('iter(loader)')}"
         )
     _check_signs(loader.dataset, "iter(loader)")
+    _warn_if_permuted(loader.dataset)
 
 
 def _is_loader(samples: Any) -> bool:
@@ -185,20 +214,69 @@ def _find_redrawing(samples: Any) -> str:
 
 
 def _warn_if_permuted(samples: Any) -> None:
-    for name, value in _list_attributes(samples):
-        if _is_permuted(value):
-            _warn(f"the {type(samples).__name__} given holds a permuted order in its attribute {name!r}")
-            return
+    found = _find_permuted(samples, _DEPTH, set())
+    if found:
+        _warn(f"the {type(samples).__name__} given {found}")
+
+
+def _find_permuted(value: Any, depth: int, seen: set[int]) -> str:
+    """What in a data set, or in those it is made of, holds an order of its own; else ""."""
+    if depth == 0 or id(value) in seen or len(seen) > _MOST_LOOKED_AT:
+        return ""
+    seen.add(id(value))
+    if isinstance(value, Mapping | list | tuple):
+        if len(value) > _MOST_LOOKED_AT:
+            return ""
+        parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+        named = [(str(name), part) for name, part in parts]
+    else:
+        named = _list_attributes(value)
+    for name, part in named:
+        if _is_subset_order(value, name, part) or _is_permuted(part):
+            return f"holds a permuted order in its attribute {name!r}"
+    for _, part in named:
+        if isinstance(part, Mapping | list | tuple) or _is_object(part):
+            found = _find_permuted(part, depth - 1, seen)
+            if found:
+                return found
+    return ""
+
+
+def _is_subset_order(value: Any, name: str, part: Any) -> bool:
+    """Whether it is the choice that a part of a data set is made of, and not in the order of that."""
+    if name not in ("indices", "_indices") or not hasattr(value, "__getitem__"):
+        return False
+    numbers = _as_numbers(part)
+    return numbers is not None and not (np.diff(numbers) > 0).all()
 
 
 def _is_permuted(value: Any) -> bool:
-    """Whether `value` is an array or list of the numbers from 0 on, each once and not in order."""
-    if not isinstance(value, np.ndarray | list) or np.ndim(value) != 1 or len(value) < 2:
+    """Whether `value` holds the numbers from 0 on, each once and not in order."""
+    # A table that was shuffled keeps the numbers of its rows.
+    numbers = _as_numbers(getattr(value, "index", value) if hasattr(value, "iloc") else value)
+    # A few numbers may be the axes of a transposition, or the order of some classes.
+    if numbers is None or len(numbers) < _FEW or (np.diff(numbers) > 0).all():
         return False
-    array = np.asarray(value)
-    if array.dtype.kind not in "iu" or (np.diff(array) > 0).all():
-        return False
-    return bool(np.array_equal(np.sort(array), np.arange(len(array))))
+    return bool(np.array_equal(np.sort(numbers), np.arange(len(numbers))))
+
+
+def _as_numbers(value: Any) -> npt.NDArray[Any] | None:
+    """Whole numbers in a row, of an array, a list or the like; None of anything else."""
+    if isinstance(value, list | tuple):
+        if len(value) < 2 or not all(isinstance(item, int | np.integer) for item in value[:2]):
+            return None
+    elif not hasattr(value, "__array__") or len(getattr(value, "shape", ())) != 1:
+        return None
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    fits = array.ndim == 1 and array.dtype.kind in "iu" and 1 < len(array) < _MOST_NUMBERS
+    return array if fits else None
+
+
+def _is_object(value: Any) -> bool:
+    return hasattr(value, "__dict__") and not callable(value) and not inspect.ismodule(value)
 
 
 def _check_signs(samples: Any, otherwise: str) -> None:
@@ -219,12 +297,12 @@ def _find_sign(samples: Any, depth: int = _DEPTH) -> str:
             return f"a {kind} in it"
         return ""
     for name, value in _list_attributes(samples):
-        if any(sign in name.lower() for sign in ("shuffle", "shuffling")) and _is_on(value):
+        if any(sign in name.lower() for sign in _SIGNS) and _is_on(value):
             return f"{name}={value!r:.40}"
     if depth == 0:
         return ""
     for _, value in _list_attributes(samples):
-        if hasattr(value, "__dict__") and not callable(value) and not inspect.ismodule(value):
+        if _is_object(value):
             sign = _find_sign(value, depth - 1)
             if sign:
                 return sign

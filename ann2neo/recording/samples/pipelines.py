@@ -13,8 +13,8 @@ _INFINITE = -1
 _DRAWN = ("RandomShuffle", "RandomIndexShuffle", "StatelessShuffle")
 
 
-def check_pipeline(dataset: Any) -> None:
-    """Refuse a tf.data.Dataset that shuffles or repeats, wherever in its pipeline.
+def check_pipeline(dataset: Any) -> bool:
+    """Refuse a tf.data.Dataset that shuffles or repeats, wherever in its pipeline; tell if in doubt.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def check_pipeline(dataset: Any) -> None:
         options = dataset.options()
     except (AttributeError, TypeError, ValueError, NotImplementedError) as error:
         _warn(f"this tf.data.Dataset does not show its pipeline ({error!s:.80})")
-        return
+        return True
     if getattr(options, "deterministic", None) is False:
         raise ValueError(_refusal("options().deterministic is False, so that batches may overtake", ""))
     for step, alone in steps:
@@ -42,7 +42,8 @@ def check_pipeline(dataset: Any) -> None:
         doubt = _find_doubt(step)
         if doubt:
             _warn(doubt)
-            return
+            return True
+    return False
 
 
 def _walk(dataset: Any, alone: bool = True) -> Iterator[tuple[Any, bool]]:
@@ -92,6 +93,8 @@ def _find_doubt(step: Any) -> str:
     kind = type(step).__name__
     if kind in ("_RandomDataset", "_DirectedInterleaveDataset"):
         return "this tf.data.Dataset draws from several sources, or by random numbers"
+    if kind == "_GroupByWindowDataset":
+        return "this tf.data.Dataset puts its samples in groups (group_by_window, buckets by length)"
     if "Interleave" in kind:
         return "this tf.data.Dataset takes its samples from several sources in turn (interleave)"
     for op in _list_ops(step):

@@ -29,11 +29,12 @@ from ann2neo.recording.torch.calls import (
 from ann2neo.recording.torch.inputs import check_finite, place_inputs
 from ann2neo.recording.torch.keeper import Keeper, run
 from ann2neo.recording.torch.layers import Tap
+from ann2neo.recording.torch.noise import Chance
 from ann2neo.recording.torch.noise import seed_noise as seed_noise
 from ann2neo.recording.torch.noise import switch_on_noise as switch_on_noise
 from ann2neo.recording.torch.packing import hand_over
 from ann2neo.recording.torch.preparation import Prepared, list_proven, prepare, reprove
-from ann2neo.recording.torch.restoration import Chance, Snapshot, leave_as_found
+from ann2neo.recording.torch.restoration import Snapshot, leave_as_found
 from ann2neo.recording.torch.rows import DEPENDENT, agree, sum_rows
 from ann2neo.recording.torch.trial import Trials
 from ann2neo.recording.torch.weights import check_weights, find_device, hash_weights, name_network

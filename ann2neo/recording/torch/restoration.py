@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import threading
+import types
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ann2neo.recording.containers import differs, hold_same, put_back
+from ann2neo.recording.containers import differs, hold_same, list_slots, put_back
 from ann2neo.recording.torch.calls import unwrap
-from ann2neo.recording.torch.weights import iterate_tensors
 
 _OWN = frozenset(vars(torch.nn.Module())) - {"_buffers", "training"}
+_HOOKS = _OWN - {"_parameters", "_modules"}
 _DEPTH = 8
 _MAX_OBJECTS = 50_000
 _MAX_COPIED = 2**26
@@ -42,12 +44,25 @@ class Snapshot:
         self._tensors: dict[int, tuple[Any, int, int, Any]] = {}
         self._arrays: list[tuple[np.ndarray, np.ndarray]] = []
         self._generators: list[tuple[Any, Any]] = []
+        self._slots: list[tuple[Any, dict[str, Any]]] = []
         self._parameters = {id(p): p for p in network.parameters()}
+        self._gradients = [(p, p.requires_grad, p.grad) for p in self._parameters.values()]
+        self._hooks: list[tuple[Any, Any]] = []
         self._seen: set[int] = {id(module) for module in self._modules}
+        # Tensors that share memory with one of ours, as its ``data`` does, which count no changes of it.
+        self._by_storage: dict[int, Any] | None = None
+        self._aliased: set[int] = set()
         for module in self._modules:
             for name, value in vars(module).items():
                 if name not in _OWN:
                     self._keep(value, _DEPTH, is_buffer=name == "_buffers")
+                elif isinstance(value, dict):
+                    kept = self._hooks if name in _HOOKS else self._containers
+                    kept.append((value, dict(value)))
+        for kind in dict.fromkeys(kind for m in self._modules for kind in _list_own_kinds(m)):
+            self._slots.append((kind, _list_data(kind)))
+            for value in _list_data(kind).values():
+                self._keep(value, _DEPTH)
 
     def list_tensors(self) -> list[Any]:
         """Buffers and tensors in attributes."""
@@ -55,7 +70,7 @@ class Snapshot:
 
     def guard(self, tensor: Any) -> None:
         """A tensor is about to change: keep what it holds, if it is the network's and not kept yet."""
-        for known in (tensor, getattr(tensor, "_base", None)):
+        for known in (tensor, getattr(tensor, "_base", None), self._find_alias(tensor)):
             if known is None:
                 continue
             kept = self._tensors.get(id(known))
@@ -80,11 +95,15 @@ class Snapshot:
             any(differs(own, before, _SETTLED) for own, before in self._attributes)
             or any(differs(container, before) for container, before in self._containers)
             or any(not hold_same(array, value) for array, value in self._arrays)
+            or any(differs(_read(thing), before) for thing, before in self._slots)
             or any(tensors)
+            or any(_is_other(*self._tensors[place][::3]) for place in self._aliased)
         )
 
-    def put_back(self) -> None:
-        """Everything as it was."""
+    def put_back(self, *, hooks: bool = False) -> None:
+        """Everything as it was, with `hooks` these, too."""
+        for own, before in self._hooks if hooks else []:
+            put_back(own, before)
         for own, before in self._attributes:
             put_back(own, before)
         for module, training in self._scripted:
@@ -96,18 +115,43 @@ class Snapshot:
                 array[...] = value
         for generator, state in self._generators:
             _set_state(generator, state)
+        for thing, before in self._slots:
+            _put_back_data(thing, before)
+        self._put_back_tensors()
+
+    def _put_back_tensors(self) -> None:
         for tensor, version, memory, value in self._tensors.values():
-            _put_back_tensor(tensor, version, memory, value)
+            _put_back_tensor(tensor, -1 if id(tensor) in self._aliased else version, memory, value)
+        for parameter, asked, gradient in self._gradients:
+            if parameter.requires_grad != asked:
+                parameter.requires_grad_(asked)
+            if parameter.grad is not gradient:
+                parameter.grad = gradient
+
+    def _find_alias(self, tensor: Any) -> Any:
+        """The parameter or tensor of ours in whose memory another tensor lies."""
+        if not isinstance(tensor, torch.Tensor) or not (place := _find_storage(tensor)):
+            return None
+        if self._by_storage is None:
+            ours = [*self._parameters.values(), *self.list_tensors()]
+            self._by_storage = {_find_storage(known): known for known in ours}
+        known = self._by_storage.get(place)
+        if known is None or known is tensor or known is getattr(tensor, "_base", None):
+            return None
+        self._aliased.add(id(known))
+        return known
 
     def _keep(self, value: Any, depth: int, *, is_buffer: bool = False) -> None:
         if isinstance(value, _ATOMS) or id(value) in self._seen or not depth:
             return
         if isinstance(value, torch.Tensor):
-            if id(value) not in self._parameters:
+            if id(value) not in self._parameters and isinstance(value, torch.nn.Parameter):
+                self._parameters[id(value)] = value  # of a module that the network does not know of
+            elif id(value) not in self._parameters:
                 small = is_buffer or value.numel() <= _MAX_COPIED
                 self._keep_tensor(value, copy=small)
             return
-        if len(self._seen) > _MAX_OBJECTS or callable(value):
+        if len(self._seen) > _MAX_OBJECTS or isinstance(value, _FUNCTIONS):
             return
         self._seen.add(id(value))
         if isinstance(value, np.ndarray):
@@ -139,6 +183,10 @@ class Snapshot:
         if isinstance(own, dict) and type(value).__module__ not in _FOREIGN:
             self._containers.append((own, dict(own)))
             parts += own.values()
+        slots = list_slots(value)
+        if slots and type(value).__module__.partition(".")[0] not in _FOREIGN_PACKAGES:
+            self._slots.append((value, slots))
+            parts += slots.values()
         return parts
 
     def _keep_tensor(self, tensor: Any, *, copy: bool) -> None:
@@ -151,10 +199,44 @@ class Snapshot:
 
 
 _ATOMS = (str, bytes, int, float, complex, bool, type(None), type, torch.dtype, torch.device, torch.Size)
+_FUNCTIONS = (
+    *(types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType),
+    *(functools.partial, torch.jit.ScriptModule, torch.jit.ScriptFunction),
+)
 _PLAIN = (list, set, deque)
 _SETTLED = frozenset(["training", "forward", "_compiled_call_impl"])
 """Attributes of modules that `Snapshot.settle` changes."""
 _FOREIGN = frozenset(["logging", "threading", "_thread", "inspect", "functools", "weakref"])
+_FOREIGN_PACKAGES = frozenset(["builtins", "torch", "numpy", "logging", "threading", "collections"])
+
+
+def _list_own_kinds(module: Any) -> list[type]:
+    """Classes of a module that are not torch's."""
+    packages = ("torch", "builtins", "typing", "abc")
+    return [k for k in type(module).__mro__ if k.__module__.partition(".")[0] not in packages]
+
+
+def _list_data(kind: type) -> dict[str, Any]:
+    """Attributes of a class that are no functions of its own."""
+    return {
+        name: value
+        for name, value in vars(kind).items()
+        if not name.startswith("__") and not callable(value) and not hasattr(type(value), "__get__")
+    }
+
+
+def _read(thing: Any) -> dict[str, Any]:
+    return _list_data(thing) if isinstance(thing, type) else list_slots(thing)
+
+
+def _put_back_data(thing: Any, before: dict[str, Any]) -> None:
+    """Attributes of a class or in slots."""
+    now = _read(thing)
+    for name in now.keys() - before.keys():
+        delattr(thing, name)
+    for name, value in before.items():
+        if name not in now or now[name] is not value:
+            setattr(thing, name, value)
 
 
 def _settle(module: Any) -> None:
@@ -188,6 +270,17 @@ def _find_memory(tensor: Any) -> int:
         return 0
 
 
+def _is_other(tensor: Any, value: Any) -> bool:
+    return value is not None and not torch.equal(tensor, value)
+
+
+def _find_storage(tensor: Any) -> int:
+    try:
+        return int(tensor.untyped_storage().data_ptr())
+    except (RuntimeError, NotImplementedError):  # sparse tensors have none of their own
+        return 0
+
+
 def _get_state(value: Any) -> Any:
     if isinstance(value, torch.Generator):
         return value.get_state()
@@ -207,17 +300,6 @@ def _set_state(value: Any, state: Any) -> None:
         value.set_state(state)
 
 
-def _are_equal(a: Any, b: Any) -> bool:
-    """Whether two states of generators are the same."""
-    if isinstance(a, torch.Tensor):
-        return bool(torch.equal(a, b))
-    if isinstance(a, np.ndarray):
-        return np.array_equal(a, b)
-    if isinstance(a, tuple) and any(isinstance(part, tuple | np.ndarray) for part in a):
-        return len(a) == len(b) and all(map(_are_equal, a, b))
-    return bool(a == b)
-
-
 @contextmanager
 def leave_as_found(network: Any) -> Iterator[Snapshot]:
     """Inference mode, for this thread alone; what the network holds is put back on leaving."""
@@ -227,7 +309,7 @@ def leave_as_found(network: Any) -> Iterator[Snapshot]:
             found.settle()
             yield found
         finally:
-            found.put_back()
+            found.put_back(hooks=True)
 
 
 _FREE = threading.Condition()
@@ -252,57 +334,3 @@ def _held(network: Any) -> Iterator[None]:
                 if not _HOLDERS[module]:
                     del _HOLDERS[module]
             _FREE.notify_all()
-
-
-_DRAWING = threading.RLock()
-
-
-class Chance:
-    """torch's generators as a network in recording moves them, apart from how all others do.
-
-    Networks may draw in inference mode too. Their draws go on from batch to batch, and neither they nor
-    the samples read in between disturb one another.
-    """
-
-    def __init__(self, network: Any) -> None:
-        self._gpus = {t.device for t in iterate_tensors(network) if t.device.type == "cuda"}
-        self._states = self._now()
-
-    @contextmanager
-    def own(self) -> Iterator[None]:
-        """The network's generators, while inside."""
-        with _DRAWING:
-            others = self._now()
-            self._set(self._states)
-            try:
-                yield
-            finally:
-                self._states = self._now()
-                self._set(others)
-
-    def equals(self, other: Chance) -> bool:
-        """Whether the generators of both stand alike."""
-        return all(_are_equal(state, other._states[gpu]) for gpu, state in self._states.items())
-
-    def copy(self) -> Chance:
-        """Generators that start where these are."""
-        other = object.__new__(Chance)
-        other._gpus, other._states = self._gpus, dict(self._states)
-        return other
-
-    def _now(self) -> dict[Any, Any]:
-        return {
-            None: torch.get_rng_state(),
-            "": (np.random.get_state(), random.getstate()),  # noqa: NPY002 (others' state)
-            **{gpu: torch.cuda.get_rng_state(gpu) for gpu in self._gpus},
-        }
-
-    def _set(self, states: dict[Any, Any]) -> None:
-        for gpu, state in states.items():
-            if gpu is None:
-                torch.set_rng_state(state)
-            elif gpu == "":
-                np.random.set_state(state[0])  # noqa: NPY002
-                random.setstate(state[1])
-            else:
-                torch.cuda.set_rng_state(state, gpu)

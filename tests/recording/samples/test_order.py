@@ -4,6 +4,7 @@ import warnings
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -11,7 +12,9 @@ import ann2neo as a2n
 
 torch = pytest.importorskip("torch")
 
+data = torch.utils.data
 N = 32
+PERMUTED = np.random.default_rng(5).permutation(N).tolist()
 NUMBER = np.arange(N)
 BITS = ((NUMBER[:, None] >> np.arange(5)) & 1).astype("float32")  # sample i shows the binary digits of i
 CHECKED = "order of samples cannot be checked"
@@ -28,6 +31,10 @@ def model():
 
 def shown(raster):
     return raster.to_dense() @ (1 << np.arange(5))
+
+
+def part(rows):
+    return torch.utils.data.Subset(BITS, rows)
 
 
 class Batched(keras.utils.PyDataset):
@@ -100,6 +107,41 @@ def loader(data, **options):
     return torch.utils.data.DataLoader(data, batch_size=8, **options)
 
 
+class Held(torch.utils.data.Dataset):
+    """Rows in an order of its own, drawn for each if there is none."""
+
+    def __init__(self, order):
+        self.order, self.chance = order, np.random.default_rng(0)
+
+    def __len__(self):
+        return N
+
+    def __getitem__(self, row):
+        return BITS[self.chance.integers(N) if self.order is None else self.order[row]]
+
+
+class DrawnRows(torch.utils.data.IterableDataset):
+    chance = np.random.default_rng(0)
+
+    def __iter__(self):
+        return iter(self.chance.permutation(BITS))
+
+
+class DrawnBatches:
+    chance = np.random.default_rng(0)
+
+    def __iter__(self):
+        return iter(self.chance.permutation(BITS).reshape(4, 8, 5))
+
+
+class Mixing:
+    def __init__(self):
+        self.chance = np.random.default_rng(0)
+
+    def __call__(self, rows):
+        return np.stack(rows)[self.chance.permutation(len(rows))]
+
+
 REFUSED = {
     "PyDataset that says so": (lambda: Batched(shuffle=True), "shuffle=True"),
     "PyDataset whose class says so": (lambda: Switched(), "shuffle=True"),
@@ -167,6 +209,42 @@ WARNED = {
         lambda: tf.data.Dataset.sample_from_datasets([sliced(), sliced()]).batch(8),
         "several sources",
     ),
+    "sources in groups": (
+        lambda: sliced().group_by_window(lambda x: tf.cast(x[0], tf.int64), lambda _, w: w.batch(4), 4),
+        "in groups",
+    ),
+    "rows drawn out of sight": (
+        lambda: sliced().batch(8).map(lambda x: tf.gather(x, tf.argsort(tf.random.uniform([8])))),
+        "another batch when it was asked",
+    ),
+    "PyDataset that holds an order in a dict": (
+        lambda: Batched(held={"rows": tuple(PERMUTED)}),
+        "permuted order in its attribute 'rows'",
+    ),
+    "PyDataset that holds a shuffled table": (
+        lambda: Batched(table=pd.DataFrame(BITS).sample(frac=1, random_state=0)),
+        "permuted order in its attribute 'table'",
+    ),
+    "loader of a permuted part": (lambda: loader(part(PERMUTED)), "attribute 'indices'"),
+    "loader of a split": (
+        lambda: loader(data.random_split(BITS, [20, 12], torch.Generator().manual_seed(0))[0]),
+        "attribute 'indices'",
+    ),
+    "loader of permuted parts behind one another": (
+        lambda: loader(data.ConcatDataset([part(PERMUTED[:9]), part(PERMUTED[9:])])),
+        "attribute 'indices'",
+    ),
+    "loader of a data set that holds an order": (
+        lambda: loader(Held(torch.tensor(PERMUTED))),
+        "attribute 'order'",
+    ),
+    "loader of a data set that draws": (lambda: loader(Held(None)), "another batch when it was asked"),
+    "loader that mixes what it collates": (
+        lambda: loader(BITS, collate_fn=Mixing()),
+        "another batch when it was asked",
+    ),
+    "loader of an iterable that draws": (lambda: loader(DrawnRows()), "another batch when it was asked"),
+    "iterable that draws": (lambda: DrawnBatches(), "another batch when it was asked"),
     "loader of a data set that says so": (lambda: loader(Mapped()), "Mapped has shuffle=True"),
 }
 
@@ -183,6 +261,12 @@ def constant_labels():
     return tf.data.Dataset.zip((sliced(), labels)).batch(8)
 
 
+class Axes(Held):
+    def __init__(self):
+        super().__init__(list(range(N)))
+        self.axes, self.classes = (2, 0, 1), ["b", "a"]
+
+
 TRUSTED = {
     "PyDataset": lambda: Batched(),
     "PyDataset that says it does not": lambda: Batched(shuffle=False),
@@ -191,6 +275,11 @@ TRUSTED = {
     "tf.data of no more than one": lambda: sliced().shuffle(1).repeat(1).batch(8),
     "tf.data its user vouches for": lambda: iter(sliced().shuffle(1, seed=1).batch(8)),
     "loader of an iterable": lambda: loader(Rows(shuffle=False)),
+    "loader": lambda: loader(BITS),
+    "loader of parts in order": lambda: loader(
+        data.ConcatDataset([part(range(10)), part(list(range(10, N)))])
+    ),
+    "data set with axes to move": lambda: loader(Axes()),
     "list": lambda: [BITS[:20], BITS[20:]],
 }
 
@@ -286,3 +375,13 @@ def test_interleaved_sources_are_doubted_aloud(model):
     turned = rows.interleave(lambda row: tf.data.Dataset.from_tensors(row), cycle_length=2)
     with pytest.warns(UserWarning, match=r"several sources in turn \(interleave\)"):
         assert a2n.record(model, turned.batch(8)).n_samples == N
+
+
+def test_tables_whose_rows_are_others(model):
+    table = pd.DataFrame(BITS)
+    shuffled = table.sample(frac=1, random_state=0)
+    labels = pd.Series(NUMBER)
+    with pytest.raises(ValueError, match="labels must have the index of samples"):
+        a2n.record(model, shuffled, labels=labels, layers="h")
+    raster = a2n.record(model, shuffled, labels=labels[shuffled.index], layers="h")
+    assert np.array_equal(shown(raster), raster.samples["label"])

@@ -1,5 +1,8 @@
 """State wherever a network keeps it, what it computes beside its output, experts that see some rows."""
 
+import collections
+import threading
+
 import numpy as np
 import pytest
 
@@ -42,6 +45,172 @@ def test_spikes_do_not_depend_on_batches_and_nothing_is_kept(keep):
         np.testing.assert_array_equal(raster.to_dense(), alone)
         assert raster.annotations["state"] == "put back before each batch"
     assert (network.kept, network.listed, network.n_calls) == ({}, [], 0)
+
+
+class Slots:
+    __slots__ = ("n", "seen")
+
+    def __init__(self):
+        self.n = 0
+
+
+class Called:
+    n = 0
+
+    def __call__(self):
+        self.n += 1
+        return self.n
+
+
+class Moved(nn.Module):
+    """Changes something of its own in each run, and what it returns with it."""
+
+    shared = 0
+
+    def __init__(self, start, move):
+        super().__init__()
+        self.fc, self.act, self.out, self.move = nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2), move
+        self.kept = start()
+
+    def forward(self, x):
+        hidden = self.fc(x)
+        shift = self.move(self)
+        return self.out(self.act(hidden + 0.3 * shift))
+
+
+def count_in_slots(net):
+    net.kept.n += 1
+    net.kept.seen = "x"
+    return net.kept.n
+
+
+def count_in_order(net):
+    net.kept[len(net.kept)] = 1
+    return len(net.kept)
+
+
+def count_in_class(net):
+    type(net).shared += 1
+    return type(net).shared
+
+
+def shift_past_the_counter(net):
+    net.out.bias.data.add_(0.1)
+    return 1
+
+
+def replace_a_parameter(net):
+    net.out.bias = nn.Parameter(net.out.bias + 0.1)
+    return 1
+
+
+def freeze(net):
+    net.fc.weight.requires_grad_(False)
+    net.fc.weight.grad = None
+    return 1
+
+
+def grow(net):
+    net.more = nn.Linear(2, 2)
+    return 1
+
+
+def hook(net):
+    net.out.register_forward_hook(lambda *_: None)
+    return 1
+
+
+MOVED = {
+    "slots": (Slots, count_in_slots),
+    "an object that is called": (Called, lambda net: net.kept()),
+    "an ordered dict": (collections.OrderedDict, count_in_order),
+    "a dict of lists": (
+        lambda: collections.defaultdict(list),
+        lambda net: net.kept["a"].append(1) or len(net.kept["a"]),
+    ),
+    "the class": (int, count_in_class),
+    "the data of a parameter": (int, shift_past_the_counter),
+    "a parameter in another's place": (int, replace_a_parameter),
+    "gradients": (int, freeze),
+    "a new module": (int, grow),
+    "a hook": (int, hook),
+}
+
+
+def look_at(net):
+    kept = net.kept
+    return (
+        *(kept.n if hasattr(kept, "n") else dict(kept) if isinstance(kept, dict) else kept,),
+        *(hasattr(kept, "seen"), type(net).shared, net.out.bias.tolist(), net.fc.weight.requires_grad),
+        *(id(net.fc.weight.grad), id(net.out.bias), list(net._modules), len(net.out._forward_hooks)),
+    )
+
+
+@pytest.mark.parametrize("case", MOVED)
+def test_whatever_moves_is_put_back_and_moves_no_spike(case):
+    torch.manual_seed(0)
+    network = Moved(*MOVED[case])
+    network.fc.weight.grad = torch.ones(8, 6)
+    before = look_at(network)
+    with torch.no_grad():
+        alone = (network.fc(torch.from_numpy(X)) + 0.3 > 0).numpy()
+    for batch_size in (1, 5, 12):
+        raster = a2n.record(network, X, layers="act", batch_size=batch_size)
+        np.testing.assert_array_equal(raster.to_dense(), alone)
+        assert look_at(network) == before
+
+
+class Failing(nn.Module):
+    def __init__(self, error):
+        super().__init__()
+        self.fc, self.norm, self.act = nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU()
+        self.error, self.log = error, []
+
+    def forward(self, x):
+        self.log.append(x)
+        if len(x) == 2:  # the last batch
+            raise self.error
+        return self.act(self.norm(self.fc(x)))
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), RuntimeError("no"), MemoryError(), KeyError("k")]
+)
+def test_a_recording_that_is_broken_off_leaves_the_network_as_it_was(error):
+    network = Failing(error).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with pytest.raises((type(error), ValueError)):
+        a2n.record(network, X, layers="act", batch_size=10)
+    assert network.training
+    assert network.norm.training
+    assert network.log == []
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
+    with pytest.raises((type(error), ValueError)):  # not locked either
+        a2n.record(network, X, layers="act", batch_size=10)
+
+
+def test_four_threads_record_one_network():
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 2)
+    ).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    expected = a2n.record(network, X, layers="2", progress=False)
+    found = [None] * 4
+
+    def record(k):
+        found[k] = a2n.record(network, X, layers="2", batch_size=k + 1, progress=False)
+
+    threads = [threading.Thread(target=record, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(raster.to_dense().tolist() == expected.to_dense().tolist() for raster in found)
+    assert all(module.training for module in network.modules())
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
 
 
 class Outside(nn.Module):
