@@ -10,6 +10,7 @@ import pandas as pd
 
 from ann2neo.exchange.columns import sample_table, unit_table
 from ann2neo.exchange.grid import OFF_GRID, SampleGrid
+from ann2neo.exchange.neo.trains import bin_times
 from ann2neo.extras import require
 from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_period
@@ -125,7 +126,8 @@ def from_pynapple(
     -------
     SpikeRaster
         For what `to_pynapple` made, with the raster's sampling period and annotations, an equal one.
-        Metadata that a table cannot hold, such as missing or mixed values, are left out.
+        Metadata that a table cannot hold, such as missing or mixed values, are left out, with a warning
+        that names them. Keys of units that are not 0, 1, … become the column ``id``.
 
     Raises
     ------
@@ -134,6 +136,11 @@ def from_pynapple(
     ValueError
         If a spike lies off the sample grid, outside the time support or not alone in its sample (the
         message names unit and time), or the time support or `samples` do not fit the grid.
+
+    Warns
+    -----
+    UserWarning
+        If metadata are left out.
 
     Examples
     --------
@@ -156,22 +163,52 @@ def from_pynapple(
     return SpikeRaster(
         freeze(words),
         grid.n_samples,
-        unit_table(_columns(units, leave_out="rate").rename(columns=_unescape)),
+        _unit_table(units),
         None if samples is None else _sample_table(samples, grid, nap),
         sampling_period=period,
         annotations=said if annotations is None else annotations,
     )
 
 
-def raster_from_pynapple(source: Any, *, sampling_period: float | None = None) -> SpikeRaster:
+def raster_from_pynapple(
+    source: Any, *, sampling_period: float | None = None, **options: Any
+) -> SpikeRaster:
     """What `as_raster` calls for a TsGroup or what `to_pynapple` returns."""
+    units, samples = source, None
+    if isinstance(source, PynappleRecording):
+        units, samples = source.units, source.samples
+    if options.get("bin_size") is not None:
+        if samples is not None:
+            raise ValueError(
+                "bin_size must be left out for a recording in samples, which bins would lose"
+            )
+        return _bin(units, **options)
     if sampling_period is None:
         raise ValueError(
-            "pynapple does not know a sampling period: use as_raster(…, sampling_period=…), in seconds"
+            "pynapple does not know a sampling period: use as_raster(…, sampling_period=…), in seconds, "
+            "or bin_size=…"
         )
-    if isinstance(source, PynappleRecording):
-        return from_pynapple(source.units, source.samples, sampling_period=sampling_period)
-    return from_pynapple(source, sampling_period=sampling_period)
+    if options:
+        raise ValueError(f"{next(iter(options))} needs bin_size for what pynapple holds")
+    return from_pynapple(units, samples, sampling_period=sampling_period)
+
+
+def _bin(units: Any, **options: Any) -> SpikeRaster:
+    """The raster of a TsGroup in bins, by way of Neo."""
+    nap = require("pynapple", extra="pynapple")
+    if not isinstance(units, nap.TsGroup):
+        raise TypeError(f"units must be a pynapple.TsGroup, got a {type(units).__name__}")
+    start, stop = _span(units.time_support)
+    times = [np.asarray(units[key].index, np.float64) for key in units.keys()]  # noqa: SIM118
+    return bin_times(times, (start, stop), _unit_table(units), {}, **options)
+
+
+def _unit_table(units: Any) -> pd.DataFrame:
+    table = _columns(units, leave_out="rate").rename(columns=_unescape)
+    keys = list(units.keys())
+    if keys != list(range(len(keys))) and "id" not in table:
+        table.insert(0, "id", keys)
+    return unit_table(table, "units")
 
 
 def _escape(column: str) -> str:
@@ -198,12 +235,16 @@ def _columns(holder: Any, leave_out: str = "") -> pd.DataFrame:
 
 
 def _grid(support: Any, period: float) -> SampleGrid:
+    return SampleGrid.spanning(*_span(support), period, "s")
+
+
+def _span(support: Any) -> tuple[float, float]:
     if len(support) != 1:
         raise ValueError(
             f"units must have a time support of one interval, got {len(support)}; join what was "
             "restricted by SpikeRaster.select(samples=…)"
         )
-    return SampleGrid.spanning(float(support.start[0]), float(support.end[0]), period, "s")
+    return float(support.start[0]), float(support.end[0])
 
 
 def _sample_table(samples: Any, grid: SampleGrid, nap: Any) -> pd.DataFrame:
@@ -216,4 +257,4 @@ def _sample_table(samples: Any, grid: SampleGrid, nap: Any) -> pd.DataFrame:
             f"samples must be {grid.n_samples} intervals that start every {grid.period} s from "
             f"{grid.start} s on, as the time support of units has it; got {len(places)}"
         )
-    return sample_table(_columns(samples))
+    return sample_table(_columns(samples), "samples")

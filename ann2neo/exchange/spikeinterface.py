@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ann2neo.exchange.columns import plain_array, unit_table
+from ann2neo.exchange.columns import plain_array, raster_annotations, unit_table
 from ann2neo.exchange.configuration import CONFIGURATION, configuration, find_period, read_configuration
 from ann2neo.exchange.grid import SampleGrid
+from ann2neo.exchange.neo.trains import bin_times
 from ann2neo.extras import require
 from ann2neo.spikes import kernels
 from ann2neo.spikes.argument_checks import check_count, check_period
@@ -72,6 +73,8 @@ def from_spikeinterface(
     n_samples: int | None = None,
     samples: pd.DataFrame | None = None,
     sampling_period: TimeLike | None = None,
+    bin_size: TimeLike | None = None,
+    binary: Literal["raise", "clip"] = "raise",
 ) -> SpikeRaster:
     """The raster of a sorting.
 
@@ -86,12 +89,18 @@ def from_spikeinterface(
         The sample table, which a sorting cannot hold.
     sampling_period : float or quantities.Quantity, optional
         Seconds per frame. Default: noted down, or ``1 / sampling_frequency``.
+    bin_size : float or quantities.Quantity, optional
+        Make bins of so many seconds the raster's samples, of a sorting that others made; without
+        `samples` and `sampling_period`.
+    binary : {"raise", "clip"}
+        As for `as_raster`, with `bin_size`.
 
     Returns
     -------
     SpikeRaster
         For what `to_spikeinterface` made and with the raster's sample table, an equal one. Of other
-        sortings the unit table has those properties that it can hold.
+        sortings the unit table has those properties that it can hold, and their ids as ``id``, unless
+        these are 0, 1, …
 
     Raises
     ------
@@ -101,6 +110,12 @@ def from_spikeinterface(
         If it has several segments or no units, its number of frames is unknown or contradicted, or a
         spike lies outside them or not alone in its frame.
 
+    Warns
+    -----
+    UserWarning
+        If properties are left out, such as those of several values a unit, or annotations of a sorting
+        that a raster cannot hold; the message names them.
+
     Examples
     --------
     >>> import numpy as np, ann2neo as a2n
@@ -108,16 +123,19 @@ def from_spikeinterface(
     >>> a2n.from_spikeinterface(a2n.to_spikeinterface(raster)) == raster
     True
     """
-    core = require("spikeinterface.core", extra="spikeinterface")
-    if not isinstance(sorting, core.BaseSorting):
-        raise TypeError(f"sorting must be a spikeinterface sorting, got a {type(sorting).__name__}")
-    if sorting.get_num_segments() != 1:
-        raise ValueError(
-            f"sorting must have one segment, got {sorting.get_num_segments()}; choose one with "
-            "spikeinterface.core.select_segment_sorting"
-        )
+    core = _check(sorting)
     kept = _configuration(sorting)
-    grid = SampleGrid(0, 1, _n_samples(sorting, n_samples, kept, core), "frames")
+    if bin_size is None and binary != "raise":
+        raise ValueError("binary must be left out where there is no bin_size")
+    n_frames = _n_samples(sorting, n_samples, kept, core)
+    if bin_size is not None:
+        if kept is not None or samples is not None or sampling_period is not None:
+            raise ValueError(
+                "bin_size must be left out for recordings in samples, or with samples or sampling_period"
+            )
+        bins = {"bin_size": check_period(bin_size, "bin_size"), "binary": binary}
+        return _bin(sorting, n_frames, _units(sorting, kept), _annotations(sorting), **bins)
+    grid = SampleGrid(0, 1, n_frames, "frames")
     if kept is None:
         said = 1 / float(sorting.get_sampling_frequency())
         period = check_period(said if sampling_period is None else sampling_period)
@@ -133,13 +151,45 @@ def from_spikeinterface(
         _units(sorting, kept),
         samples,
         sampling_period=period,
-        annotations=None if kept is None else kept["annotations"],
+        annotations=_annotations(sorting) if kept is None else kept["annotations"],
     )
 
 
-def raster_from_spikeinterface(source: Any, *, sampling_period: TimeLike | None = None) -> SpikeRaster:
+def raster_from_spikeinterface(
+    source: Any, *, sampling_period: TimeLike | None = None, **options: Any
+) -> SpikeRaster:
     """What `as_raster` calls for a sorting."""
-    return from_spikeinterface(source, sampling_period=sampling_period)
+    if "t_stop_spikes" in options:
+        raise ValueError("t_stop_spikes must be left out for a sorting: no frame is at its end")
+    return from_spikeinterface(source, sampling_period=sampling_period, **options)
+
+
+def _bin(
+    sorting: Any, n_frames: int, units: pd.DataFrame, said: dict[str, Any], **options: Any
+) -> SpikeRaster:
+    rate = float(sorting.get_sampling_frequency())
+    times = []
+    for unit in sorting.unit_ids:
+        frames = sorting.get_unit_spike_train(unit, segment_index=0)
+        if frames.size and not 0 <= frames.min() <= frames.max() < n_frames:
+            raise ValueError(
+                f"unit {unit.item()!r} has a spike outside the {n_frames} frames: give n_samples"
+            )
+        times.append(frames / rate)
+    return bin_times(times, (0.0, n_frames / rate), units, said, **options)
+
+
+def _check(sorting: Any) -> Any:
+    """SpikeInterface's core, if it is one of its sortings, of one segment."""
+    core = require("spikeinterface.core", extra="spikeinterface")
+    if not isinstance(sorting, core.BaseSorting):
+        raise TypeError(f"sorting must be a spikeinterface sorting, got a {type(sorting).__name__}")
+    if sorting.get_num_segments() != 1:
+        raise ValueError(
+            f"sorting must have one segment, got {sorting.get_num_segments()}; choose one with "
+            "spikeinterface.core.select_segment_sorting"
+        )
+    return core
 
 
 def _configuration(sorting: Any) -> dict[str, Any] | None:
@@ -148,6 +198,13 @@ def _configuration(sorting: Any) -> dict[str, Any] | None:
         return None
     where = f"annotation {CONFIGURATION!r} of the sorting"
     return read_configuration(text, where, "n_samples", "unit_columns")
+
+
+def _annotations(sorting: Any) -> dict[str, Any]:
+    said = {key: sorting.get_annotation(key) for key in sorting.get_annotation_keys()}
+    return raster_annotations(
+        ((key, value) for key, value in said.items() if value is not None), "the sorting says"
+    )
 
 
 def _n_samples(sorting: Any, given: Any, kept: dict[str, Any] | None, core: Any) -> int:
@@ -181,4 +238,8 @@ def _units(sorting: Any, kept: dict[str, Any] | None) -> pd.DataFrame:
         return pd.DataFrame({column: sorting.get_property(column) for column in kept["unit_columns"]})
     columns = {key: sorting.get_property(key) for key in keys}
     flat = {key: values for key, values in columns.items() if values.ndim == 1}
-    return unit_table(pd.DataFrame(flat, index=range(len(sorting.unit_ids))))
+    dropped = [key for key in columns if key not in flat]
+    ids = sorting.unit_ids
+    if not np.array_equal(ids, np.arange(len(ids))) and "id" not in flat:
+        flat = {"id": ids, **flat}
+    return unit_table(pd.DataFrame(flat, index=range(len(ids))), "sorting", dropped=dropped)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.exchange.checksums import CHECKSUM, check_checksum, checksum_raster
-from ann2neo.exchange.columns import sample_table, unit_table
+from ann2neo.exchange.columns import raster_annotations, sample_table, unit_table
 from ann2neo.exchange.configuration import CONFIGURATION, configuration, find_period, read_configuration
 from ann2neo.exchange.errors import MismatchError
 from ann2neo.exchange.hdf5_sink import HDF5Sink
@@ -92,7 +92,7 @@ def from_xarray(array: Any, *, sampling_period: TimeLike | None = None) -> Spike
         Boolean or of 0 and 1, with dimensions ``sample`` and ``unit``, or ``presentation`` and
         ``neuroid``, in either order. Coordinates along these become columns of the tables where a table
         can hold them; levels of a MultiIndex count as coordinates. Unless they say so, units are one
-        layer, ``"units"``, and are counted within their layer.
+        layer, ``"units"``, and are counted within their layer. ``attrs`` become annotations.
     sampling_period : float or quantities.Quantity, optional
         Seconds per sample. Default: ``attrs["sampling_period"]``, or 0.001.
 
@@ -108,6 +108,11 @@ def from_xarray(array: Any, *, sampling_period: TimeLike | None = None) -> Spike
         If its dimensions are others, it holds other values than 0 and 1 (for activations use
         `ann2neo.record`), or it has lost coordinates that `to_xarray` made.
 
+    Warns
+    -----
+    UserWarning
+        If a raster cannot hold some coordinates or attributes; the message names them.
+
     Examples
     --------
     >>> import numpy as np, xarray as xr, ann2neo as a2n
@@ -122,7 +127,7 @@ def from_xarray(array: Any, *, sampling_period: TimeLike | None = None) -> Spike
         said = array.attrs.get("sampling_period", 0.001)
         period = check_period(said if sampling_period is None else sampling_period)
         units, samples = tables(array)
-        annotations = None
+        annotations = raster_annotations(_said(array), "the array says")
     else:
         period = find_period(sampling_period, kept["sampling_period"], "array")
         units, samples = (_read_table(array, kept[name]) for name in ("units", "samples"))
@@ -298,7 +303,17 @@ def by_sample(array: Any) -> Any:
 def tables(array: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Unit and sample table from the coordinates of a DataArray that is `by_sample`."""
     sample, unit = array.dims
-    return unit_table(_coordinates(array, unit)), sample_table(_coordinates(array, sample))
+    beside = [str(name) for name, one in array.coords.items() if one.dims not in ((sample,), (unit,))]
+    return (
+        unit_table(_coordinates(array, unit), "array", dropped=beside),
+        sample_table(_coordinates(array, sample), "array"),
+    )
+
+
+def _said(array: Any) -> Iterator[tuple[Any, Any]]:
+    for key, value in array.attrs.items():
+        if key not in ("sampling_period", _CHECKSUM):
+            yield key, value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
 def _configuration(array: Any) -> dict[str, Any] | None:
@@ -321,6 +336,10 @@ def _coordinates(array: Any, dimension: str) -> pd.DataFrame:
         for name, coordinate in array.coords.items()
         if coordinate.dims == (dimension,) and name != dimension
     }
+    # The places on the axis itself, where they say more than their number, and not as levels already.
+    places = array.indexes.get(dimension)
+    if places is not None and places.nlevels == 1 and not np.array_equal(places, np.arange(len(places))):
+        found[str(dimension)] = np.asarray(places)
     return pd.DataFrame(found, index=range(array.sizes[dimension]))
 
 

@@ -33,7 +33,7 @@ GROUP = "ann2neo.converters"
 """Entry points by which other packages add lines to this table: named by the module, called as
 ``function(source, sampling_period=None or seconds)``."""
 
-_BINNED = ("elephant", "neo")
+_BINNED = ("elephant", "neo", "pynapple", "spikeinterface")
 """Of these modules are trains of spike times, which `bin_size`, `binary` and `t_stop_spikes` are for."""
 
 
@@ -75,9 +75,10 @@ def as_raster(
         trains say it by their ``sampling_rate``, unless that is neo's default of 1 Hz. Arrays default to
         0.001.
     bin_size : float or quantities.Quantity, optional
-        For trains of Neo and Elephant whose times lie on no grid: make bins of so many seconds, from
-        ``t_start`` on, the raster's samples. A spike on the edge of two bins belongs to the later one.
-        Spikes after the last whole bin are left out, with a warning that says how many.
+        For trains of Neo, Elephant, pynapple and SpikeInterface whose times lie on no grid: make bins of
+        so many seconds, from ``t_start`` on, the raster's samples. A spike on the edge of two bins
+        belongs to the later one. Spikes after the last whole bin are left out, with a warning that says
+        how many.
     binary : {"raise", "clip"}
         Whether several spikes of a unit in one bin are an error or become one; how many did is the
         raster's annotation ``n_spikes_clipped``, and a warning.
@@ -125,8 +126,8 @@ def as_raster(
     roots = _module_roots(source)
     if options and not set(roots) & set(_BINNED):
         raise ValueError(
-            f"{', '.join(options)} must be left out but for spike times of Neo or Elephant, got a "
-            f"{type(source).__name__}"
+            f"{', '.join(options)} must be left out but for spike times of Neo, Elephant, pynapple or "
+            f"SpikeInterface, got a {type(source).__name__}"
         )
     if isinstance(source, SpikeRaster):
         if period is not None and not math.isclose(period, source.sampling_period, rel_tol=1e-9):

@@ -125,14 +125,33 @@ class TestForeignGroups:
     def test_metadata_that_fit_are_kept(self):
         units = with_spikes([0, 3], [1])
         units.set_info(area=["V1", "V2"], depth=[0.5, 1.0], odd=np.array([1, "a"], object), layer=[4, 5])
-        found = from_pynapple(units, sampling_period=1.0)
+        with pytest.warns(UserWarning, match="a unit table cannot hold 'odd': it is left out"):
+            found = from_pynapple(units, sampling_period=1.0)
         assert found.units.to_dict("list") == {
             "unit_index": [0, 1],
             "layer": ["units", "units"],
+            "layer_": [4, 5],
             "area": ["V1", "V2"],
             "depth": [0.5, 1.0],
         }
         assert found.n_samples == 10
+
+    def test_keys_of_units_are_kept(self):
+        support = nap.IntervalSet(0, 10)
+        trains = {key: nap.Ts(t=np.array([1.0, key]), time_support=support) for key in (7, 3)}
+        found = from_pynapple(nap.TsGroup(trains, time_support=support), sampling_period=1.0)
+        assert list(found.units["id"]) == [3, 7]
+        assert found.spike_indices(0).tolist() == [1, 3]
+
+    def test_times_on_no_grid_in_bins(self):
+        units = with_spikes([0.25, 0.3, 3.7], [2.0, 9.99])
+        with pytest.raises(ValueError, match=r"off the sample grid .* pass bin_size"):
+            as_raster(units, sampling_period=1.0)
+        with pytest.warns(UserWarning, match="1 of 5 spikes share a bin"):
+            found = as_raster(units, bin_size=1.0, binary="clip")
+        assert [found.spike_indices(unit).tolist() for unit in (0, 1)] == [[0, 3], [2, 9]]
+        with pytest.raises(ValueError, match="needs bin_size"):
+            as_raster(units, sampling_period=1.0, binary="clip")
 
     def test_span_that_does_not_start_at_zero(self):
         found = from_pynapple(with_spikes([-3, 4], [0], span=(-3, 5)), sampling_period=1.0)

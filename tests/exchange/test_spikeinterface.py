@@ -65,7 +65,8 @@ def test_a_sorting_that_spikeinterface_read_from_nwb(raster, tmp_path):
     extractors = pytest.importorskip("spikeinterface.extractors")
     path = write_nwb(raster, tmp_path / "a.nwb", progress=False)
     sorting = extractors.read_nwb_sorting(path, sampling_frequency=1000.0, t_start=0)
-    found = from_spikeinterface(sorting, n_samples=150)
+    with pytest.warns(UserWarning, match="cannot hold 'obs_intervals'"):
+        found = from_spikeinterface(sorting, n_samples=150)
     assert_array_equal(found.words, raster.words)
     assert found.layers == raster.layers
 
@@ -75,10 +76,27 @@ class TestForeignSortings:
         sorting = sorting_of([0, 3], [4], rate=500.0)
         sorting.set_property("area", ["V1", "V2"])
         sorting.set_property("place", np.zeros((2, 3)))
-        found = from_spikeinterface(sorting, n_samples=6)
+        sorting.annotate(animal="m1", probe={"a": 1})
+        with pytest.warns(UserWarning, match="left out") as told:
+            found = from_spikeinterface(sorting, n_samples=6)
+        assert all(any(name in str(one.message) for one in told) for name in ("'place'", "'probe'"))
+        assert found.annotations["animal"] == "m1"
         assert found.sampling_period == 0.002
         assert found.to_dense().T.astype(int).tolist() == [[1, 0, 0, 1, 0, 0], [0, 0, 0, 0, 1, 0]]
-        assert list(found.units.columns) == ["unit_index", "layer", "area"]
+        assert list(found.units.columns) == ["unit_index", "layer", "id", "area"]
+        assert list(found.units["id"]) == ["u0", "u1"]
+
+    def test_frames_in_bins(self):
+        sorting = sorting_of([0, 7, 29], [4, 5], rate=1000.0)
+        with pytest.warns(UserWarning, match="2 of 5 spikes share a bin"):
+            found = from_spikeinterface(sorting, n_samples=30, bin_size=0.01, binary="clip")
+        assert found.to_dense().T.astype(int).tolist() == [[1, 0, 1], [1, 0, 0]]
+        with pytest.raises(ValueError, match="pass binary='clip'"):
+            from_spikeinterface(sorting, n_samples=30, bin_size=0.01)
+        with pytest.raises(ValueError, match="outside the 20 frames"):
+            from_spikeinterface(sorting, n_samples=20, bin_size=0.01)
+        with pytest.raises(ValueError, match="n_samples must be given"):
+            as_raster(sorting, bin_size=0.01)
 
     def test_span_of_a_registered_recording(self):
         sorting = sorting_of([0, 3], [4])

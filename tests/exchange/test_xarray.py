@@ -92,11 +92,20 @@ class TestForeignArrays:
         }
         assert found.sampling_period == 0.001
 
-    def test_coordinates_that_no_table_can_hold_are_left_out(self):
+    def test_what_no_raster_can_hold_is_named_and_the_rest_kept(self):
         mixed = np.array([1, "a", None], object)
         coordinates = {"odd": ("sample", mixed), "day": ("sample", pd.date_range("2026", periods=3))}
-        found = from_xarray(xr.DataArray(np.eye(3), coordinates, dims=("sample", "unit")))
+        coordinates |= {"scale": 3.0, "unit": ["a", "b", "c"], "unit_type": ("unit", list("xyx"))}
+        about = {"animal": "m1", "sampling_period": 0.002, "map": {"a": 1}}
+        array = xr.DataArray(np.eye(3), coordinates, dims=("sample", "unit"), attrs=about)
+        with pytest.warns(UserWarning, match="left out") as told:
+            found = from_xarray(array)
+        said = " ".join(str(one.message) for one in told)
+        assert all(repr(name) in said for name in ("odd", "day", "scale", "map"))
         assert list(found.samples) == ["sample_index"]
+        assert list(found.units["unit"]) == ["a", "b", "c"]
+        assert list(found.units["unit_type"]) == list("xyx")
+        assert found.annotations == {"animal": "m1"}
 
     def test_what_does_not_fit_is_refused(self, raster):
         for wrong in (np.eye(2), 3):

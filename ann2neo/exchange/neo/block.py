@@ -128,7 +128,8 @@ def to_block(rasters: RasterLike | Mapping[Any, RasterLike]) -> neo.Block:
         one the Segment is named by the data split, if the sample table says just one, or "recording". A
         raster that shows its samples in several trials (column ``trial`` of its sample table), one after
         another, gives a Segment per trial, named ``"trial 0"``, ``"trial 1"``, …, each from time 0, as
-        Elephant's functions over trials take them.
+        Elephant's functions over trials take them; the recording's ``t_start`` is their annotation
+        ``trials_t_start``.
 
     Returns
     -------

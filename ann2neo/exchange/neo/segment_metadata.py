@@ -10,9 +10,9 @@ from typing import Any
 
 import neo
 
+from ann2neo.exchange.columns import raster_annotations
 from ann2neo.exchange.configuration import CONFIGURATION
 from ann2neo.spikes.callers import find_stacklevel
-from ann2neo.spikes.raster_tables import check_annotations
 
 _TEXTS = ("name", "description", "file_origin")
 _TIMES = ("file_datetime", "rec_datetime")
@@ -31,22 +31,7 @@ def read_about(segment: neo.Segment) -> dict[str, Any]:
     UserWarning
         If a raster cannot hold some; the message names them.
     """
-    found: dict[str, Any] = {}
-    dropped = []
-    for key, value in _said(segment):
-        try:
-            # The Segment's own word goes before the Block's.
-            found = {**check_annotations({key: value}), **found}
-        except (TypeError, ValueError):
-            dropped.append(repr(key))
-    if dropped:
-        warnings.warn(
-            f"a raster cannot hold what segment {segment.name!r} and its block say as "
-            f"{', '.join(dropped)}: it is left out",
-            UserWarning,
-            stacklevel=find_stacklevel(),
-        )
-    return dict(reversed(found.items()))
+    return raster_annotations(_said(segment), f"segment {segment.name!r} and its block say")
 
 
 def _said(segment: neo.Segment) -> Iterator[tuple[Any, Any]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import neo
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import quantities as pq
 
 from ann2neo.exchange.errors import MismatchError
@@ -78,6 +80,29 @@ def from_trains(trains: list[Any], sampling_period: float | None, binning: Binni
         read_units(trains),
         sampling_period=period,
         annotations=annotations,
+    )
+
+
+def bin_times(
+    times: Sequence[npt.NDArray[Any]],
+    span: tuple[float, float],
+    units: pd.DataFrame,
+    said: Mapping[str, Any],
+    **options: Any,
+) -> SpikeRaster:
+    """The raster of times in seconds, a sequence a unit, in bins; `options` are those of `Binning`."""
+    start, stop = span
+    trains = [
+        neo.SpikeTrain(one, units=pq.s, t_start=start, t_stop=stop, name=f"{layer}/{index}")
+        for one, layer, index in zip(times, units["layer"], units["unit_index"], strict=True)
+    ]
+    raster = from_trains(trains, None, Binning(**options))
+    return SpikeRaster(
+        raster.words,
+        raster.n_samples,
+        units,
+        sampling_period=raster.sampling_period,
+        annotations={**said, **raster.annotations},
     )
 
 

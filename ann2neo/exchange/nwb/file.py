@@ -172,9 +172,10 @@ def read_nwb(
     ----------
     path : str or Path
         A file, or a directory with one in DANDI's layout. A file that others wrote is read if its units'
-        spike times, in seconds, lie on a sample grid that starts at 0 s: spikes, and those columns of
-        the unit table that hold one plain value per unit. Samples that not all units were observed in
-        (``obs_intervals``) are left out: ``sample_index`` says which are left.
+        spike times, in seconds, lie on a sample grid that starts at 0 s: spikes, those columns of the
+        unit table that hold one plain value per unit, and as annotations what it says of session and
+        subject. Samples that not all units were observed in (``obs_intervals``) are left out:
+        ``sample_index`` says which are left.
     segment : int or str, optional
         Which recording, by its place or name, where a directory holds several.
     sampling_period : float or Quantity, optional
@@ -200,7 +201,8 @@ def read_nwb(
     Warns
     -----
     UserWarning
-        If samples are left out that not all units were observed in.
+        If samples are left out that not all units were observed in; if a file of others has columns or
+        whatever else a raster cannot hold. The message names them.
 
     Examples
     --------

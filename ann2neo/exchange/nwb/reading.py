@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,10 +11,15 @@ import numpy as np
 import pandas as pd
 
 from ann2neo.exchange.checksums import CHECKSUM, check_checksum
-from ann2neo.exchange.columns import unit_table
 from ann2neo.exchange.configuration import CONFIGURATION, find_period, read_configuration
 from ann2neo.exchange.errors import MismatchError
 from ann2neo.exchange.grid import SampleGrid, check_n_samples
+from ann2neo.exchange.nwb.foreign_metadata import (
+    read_annotations,
+    read_unit_columns,
+    read_values,
+    warn_of_the_rest,
+)
 from ann2neo.exchange.nwb.observed import Ranges, find_observed, select_observed, warn_of_gaps
 from ann2neo.exchange.nwb.writing import BLOCK
 from ann2neo.exchange.seal import check_seal
@@ -27,7 +32,6 @@ from ann2neo.spikes.files.paths import find_path
 from ann2neo.spikes.raster import SpikeRaster, default_samples
 from ann2neo.spikes.words import freeze, n_words
 
-_RAGGED = {"spike_times", "obs_intervals"}
 _IF_OUTSIDE = "the file was changed since, or its times do not start at 0 s"
 
 
@@ -105,19 +109,13 @@ def _own(
 
 def _read_table(group: Any, located: list[dict[str, Any]], n_rows: int) -> pd.DataFrame:
     columns = {
-        one["name"]: one["values"] if "values" in one else _values(find_dataset(group, one["key"]))
+        one["name"]: one["values"] if "values" in one else read_values(find_dataset(group, one["key"]))
         for one in located
     }
     for name, values in columns.items():
         if len(values) != n_rows:
             raise ValueError(f"{group.name} has {len(values)} rows in {name!r}, expected {n_rows}")
     return pd.DataFrame(columns)
-
-
-def _values(dataset: Any) -> np.ndarray:
-    if require("h5py", extra="nwb").check_string_dtype(dataset.dtype) is None:
-        return np.asarray(dataset[:])
-    return np.asarray(dataset.asstr()[:], dtype=object)
 
 
 def _foreign(path: Path, file: Any, sampling_period: float | None) -> Recording:
@@ -135,9 +133,17 @@ def _foreign(path: Path, file: Any, sampling_period: float | None) -> Recording:
     period = check_period(resolution if sampling_period is None else sampling_period)
     observed = find_observed(path, units, period, len(ends))
     n_samples = _n_samples(path, times, observed, period)
-    table = _foreign_units(units, len(ends))
+    table = read_unit_columns(path, units, len(ends))
     words = _words(times, ends, table, period, n_samples)
-    raster = SpikeRaster(words, n_samples, table, default_samples(n_samples), sampling_period=period)
+    raster = SpikeRaster(
+        words,
+        n_samples,
+        table,
+        default_samples(n_samples),
+        sampling_period=period,
+        annotations=read_annotations(path, file),
+    )
+    warn_of_the_rest(path, file)
     if observed is not None:
         whole, all_spikes = raster, raster.spike_counts.sum()
         if observed != [(0, n_samples)]:
@@ -159,33 +165,6 @@ def _n_samples(path: Path, times: Any, observed: Ranges | None, period: float) -
     if n_samples < 1:
         raise ValueError(f"{path} has neither spikes nor observed intervals after 0 s")
     return check_n_samples(float(n_samples), period, "s")
-
-
-def _foreign_units(group: Any, n_units: int) -> pd.DataFrame:
-    """Columns of one plain value per unit; the row ids too, where they are not just 0, 1, …"""
-    check_string = require("h5py", extra="nwb").check_string_dtype
-    columns = {
-        name: _values(find_dataset(group, name))
-        for name, dataset in _inner_datasets(group)
-        if name not in _RAGGED
-        and dataset.shape == (n_units,)
-        and (dataset.dtype.kind in "biuf" or check_string(dataset.dtype) is not None)
-        and f"{name}_index" not in group
-        and "target" not in dataset.attrs
-    }
-    if np.array_equal(columns.get("id", []), np.arange(n_units)):
-        del columns["id"]
-    return unit_table(pd.DataFrame(columns, index=range(n_units)))
-
-
-def _inner_datasets(group: Any) -> Iterator[tuple[str, Any]]:
-    """Data sets of a group that lie in its file."""
-    h5py = require("h5py", extra="nwb")
-    for name in group:
-        if not isinstance(group.get(name, getlink=True), h5py.ExternalLink):
-            dataset = group[name]
-            if isinstance(dataset, h5py.Dataset):
-                yield name, dataset
 
 
 def _words(

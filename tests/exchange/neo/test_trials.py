@@ -2,13 +2,16 @@
 
 import elephant.statistics
 import elephant.trials
+import neo
 import numpy as np
 import pandas as pd
 import pytest
+import quantities as pq
 
 import ann2neo as a2n
 
 RNG = np.random.default_rng(0)
+RATE = {"sampling_rate": 1 * pq.kHz}
 
 
 def make_raster(trials, n_units=3):
@@ -75,3 +78,42 @@ def test_a_mapping_is_not_split_and_not_joined():
     assert len(block.segments) == 2
     with pytest.raises(ValueError, match="pass segment"):
         a2n.from_block(block)
+
+
+def test_trials_of_a_recording_that_starts_later_begin_at_zero_and_come_back():
+    raster = make_raster(np.repeat(np.arange(4), 5))
+    late = a2n.SpikeRaster(
+        raster.words,
+        raster.n_samples,
+        raster.units,
+        raster.samples,
+        sampling_period=0.001,
+        annotations={"network": "drawn", "t_start": 2.5},
+    )
+    block = a2n.to_block(late)
+    assert [float(segment.spiketrains[0].t_start) for segment in block.segments] == [0] * 4
+    assert [segment.annotations["trials_t_start"] for segment in block.segments] == [2.5] * 4
+    trials = elephant.trials.TrialsFromBlock(block)
+    fano = [
+        elephant.statistics.fanofactor(
+            [trials.get_spiketrains_from_trial_as_list(k)[0] for k in range(4)]
+        )
+    ]
+    counts = late.to_dense().reshape(4, 5, 3).sum(axis=1)[:, 0]
+    np.testing.assert_allclose(fano, counts.var() / counts.mean())
+    assert a2n.from_block(block) == late
+    assert a2n.as_raster(block).annotations["t_start"] == 2.5
+
+
+def test_elephants_trials_that_start_anywhere_come_back():
+    lists = [
+        [
+            neo.SpikeTrain(start + np.array(times), units="ms", t_start=start, t_stop=start + 10, **RATE)
+            for times in ([0.0, 5.0 + k], [3.0])
+        ]
+        for k, start in enumerate((100.0, 200.0, 150.0))
+    ]
+    raster = a2n.as_raster(elephant.trials.TrialsFromLists(lists))
+    assert raster.annotations["trial_t_starts"] == [0.1, 0.2, 0.15]
+    assert list(raster.spike_indices(0)) == [0, 5, 10, 16, 20, 27]
+    assert a2n.as_raster(a2n.to_block(raster)) == raster
