@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ann2neo.cli.reading import Isolated, SamplingPeriod, Segment, read_file
+from ann2neo.cli.reading import (
+    Binary,
+    BinSize,
+    Isolated,
+    SamplingPeriod,
+    Segment,
+    TStopSpikes,
+    bin_options,
+    read_file,
+)
 from ann2neo.exchange.format_table import list_formats
 from ann2neo.recording.files.formats import FORMATS
 
@@ -40,6 +49,9 @@ def convert(
     ] = None,
     segment: Segment = None,
     sampling_period: SamplingPeriod = None,
+    bin_size: BinSize = None,
+    binary: Binary = "raise",
+    t_stop_spikes: TStopSpikes = "raise",
     isolated: Isolated = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
 ) -> None:
@@ -58,9 +70,13 @@ def convert(
     options = {"--threshold": threshold, "--labels": shown, "--key": key or None}
     options = {name: value for name, value in options.items() if value is not None}
     form = _form_of(source, given)
+    bins = bin_options(bin_size, binary, t_stop_spikes)
     if form == _SPIKES:
         _refuse(options)
-        raster = read_file(source, segment, sampling_period, isolated, given)
+        raster = read_file(source, segment, sampling_period, isolated, given, **bins)
+    elif bins:
+        name = next(iter(bins)).replace("_", "-")
+        raise ValueError(f"--{name} is for spike times, IN holds none")
     elif form == "netcdf":
         raster = _from_netcdf(source, options, sampling_period, isolated)
     elif target == "zarr":
@@ -79,8 +95,11 @@ def _form_of(source: Path, given: str | None) -> str:
     from ann2neo.exchange.formats import find_format as find_spikes
     from ann2neo.recording.files.activations import find_format
     from ann2neo.spikes.argument_checks import check_choice
+    from ann2neo.spikes.files.file_kinds import is_dandi
 
     form = find_spikes(source) if given is None else given
+    if form is None and is_dandi(source):
+        return _SPIKES
     if given is not None:
         check_choice(given, "--from", dict.fromkeys((*list_formats(reading=True), *FORMATS)))
     spikes_only = form in list_formats(reading=True) and form not in ("zarr", "netcdf")
@@ -98,7 +117,9 @@ def _is_raster(path: Path) -> bool:
     if path.is_dir():
         inside = {child.name for child in path.iterdir()}
     elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+        from ann2neo.spikes.files.zarr_arrays import open_archive
+
+        with open_archive(path) as archive:
             inside = {name.split("/")[0] for name in archive.namelist()}
     else:
         return True

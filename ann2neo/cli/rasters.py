@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from ann2neo.cli.reading import Isolated, SamplingPeriod, Segment, Spikes, read_file
+from ann2neo.cli.reading import (
+    Binary,
+    BinSize,
+    Isolated,
+    SamplingPeriod,
+    Segment,
+    Spikes,
+    TStopSpikes,
+    bin_options,
+    read_file,
+)
 from ann2neo.cli.terminal import (
     add_row,
     format_value,
@@ -23,8 +33,6 @@ from ann2neo.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ann2neo.spikes.raster import SpikeRaster
 
 WindowOption = Annotated[int, typer.Option(help="Samples per window of the Fano factor.")]
@@ -35,10 +43,14 @@ def info(
     file: Spikes,
     segment: Segment = None,
     sampling_period: SamplingPeriod = None,
+    bin_size: BinSize = None,
+    binary: Binary = "raise",
+    t_stop_spikes: TStopSpikes = "raise",
     isolated: Isolated = False,
 ) -> None:
     """Say what a file holds."""
-    say_raster(file, read_file(file, segment, sampling_period, isolated))
+    bins = bin_options(bin_size, binary, t_stop_spikes)
+    say_raster(file, read_file(file, segment, sampling_period, isolated, **bins))
 
 
 def analyze(
@@ -51,9 +63,13 @@ def analyze(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
     segment: Segment = None,
     sampling_period: SamplingPeriod = None,
+    bin_size: BinSize = None,
+    binary: Binary = "raise",
+    t_stop_spikes: TStopSpikes = "raise",
     isolated: Isolated = False,
 ) -> None:
     """Print the indicators of each layer and the tests of the Poisson assumptions."""
+    from ann2neo.monitoring.table_files import write_table
     from ann2neo.significance.assumptions import poisson_assumptions
     from ann2neo.spikes.files.stored_raster import open_raster
     from ann2neo.statistics.fano import fanofactor
@@ -64,8 +80,9 @@ def analyze(
     if out is not None:
         _check_table(out, overwrite=overwrite)
     # A folder, a store or one of parts, is gone through chunk by chunk.
-    opens = file.is_dir() and segment is None and sampling_period is None
-    raster = open_raster(file) if opens else read_file(file, segment, sampling_period, isolated)
+    bins = bin_options(bin_size, binary, t_stop_spikes)
+    opens = _is_folder_of_ours(file) and segment is None and sampling_period is None and not bins
+    raster = open_raster(file) if opens else read_file(file, segment, sampling_period, isolated, **bins)
     with _notes():
         summary = summarize(raster, window=window).reset_index()
         battery = poisson_assumptions(raster, window=window, alpha=alpha)
@@ -82,7 +99,7 @@ def analyze(
                 isi_cv=cv(raster),
                 isi_cv2=cv2(raster),
             )
-            _write_table(units, out, overwrite=overwrite)
+            write_table(units, out, overwrite=overwrite)
             say(f"Wrote {out}")
 
 
@@ -97,6 +114,9 @@ def plot(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
     segment: Segment = None,
     sampling_period: SamplingPeriod = None,
+    bin_size: BinSize = None,
+    binary: Binary = "raise",
+    t_stop_spikes: TStopSpikes = "raise",
     isolated: Isolated = False,
 ) -> None:
     """Draw recorded spikes."""
@@ -111,7 +131,8 @@ def plot(
 
     check_target(out, overwrite=overwrite)
     figures = require("matplotlib.figure", extra="plot")
-    raster = read_file(file, segment, sampling_period, isolated)
+    bins = bin_options(bin_size, binary, t_stop_spikes)
+    raster = read_file(file, segment, sampling_period, isolated, **bins)
     draw: dict[str, Callable[[SpikeRaster, Any], Any]] = {
         "raster": plot_raster,
         "rates": plot_rates,
@@ -135,6 +156,10 @@ def say_raster(path: Path, raster: SpikeRaster) -> None:
     say_table(_tabulate_layers(raster))
 
 
+def _is_folder_of_ours(path: Path) -> bool:
+    return (path / ".zattrs").is_file() or (path.is_dir() and any(path.glob("part-*.zarr")))
+
+
 @contextmanager
 def _notes() -> Iterator[None]:
     """Warnings as notes behind what is printed, each once."""
@@ -154,16 +179,6 @@ def _check_table(out: Path, *, overwrite: bool) -> None:
     if out.suffix == ".parquet":
         require("pyarrow", extra="study")
     check_target(out, overwrite=overwrite)
-
-
-def _write_table(units: pd.DataFrame, out: Path, *, overwrite: bool) -> None:
-    from ann2neo.spikes.files.whole_file import write_whole
-
-    with write_whole(out, overwrite=overwrite) as path:
-        if out.suffix == ".csv":
-            units.to_csv(path, index=False)
-        else:
-            units.to_parquet(path, index=False)
 
 
 def _describe(path: Path, raster: SpikeRaster) -> Table:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ann2neo.exchange.format_table import all_formats, list_endings, list_format
 from ann2neo.exchange.isolated import read_isolated
 from ann2neo.spikes.argument_checks import check_choice
 from ann2neo.spikes.as_raster import as_raster
-from ann2neo.spikes.files.file_kinds import name_kind
+from ann2neo.spikes.files.file_kinds import is_dandi, name_kind
 from ann2neo.spikes.files.paths import as_path
 from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.raster import SpikeRaster
@@ -29,9 +30,12 @@ def check_format(path: PathLikeStr, format: str | None, *, reading: bool = False
     """`format`, or else what the ending of the name tells, if such files can be written (or read)."""
     among = list_formats(reading=reading)
     chosen = find_format(path) if format is None else format
-    if chosen is None:
+    if chosen is None and reading and is_dandi(as_path(path)):
+        chosen = "nwb"
+    if chosen is None or (reading and format is None and chosen not in among):
         endings = list_endings(reading=reading)
-        raise ValueError(f"{path} must end in one of {endings}, or its format be one of {among}")
+        kind = name_kind(as_path(path)) if reading else ""
+        raise ValueError(f"{path} must end in one of {endings}, or its format be one of {among}{kind}")
     check_choice(chosen, "format", among)
     return chosen
 
@@ -42,6 +46,9 @@ def load(
     *,
     segment: int | str | None = None,
     sampling_period: TimeLike | None = None,
+    bin_size: TimeLike | None = None,
+    binary: Literal["raise", "clip"] = "raise",
+    t_stop_spikes: Literal["raise", "drop", "keep"] = "raise",
     isolated: bool = False,
 ) -> SpikeRaster:
     """Read a raster from a file of any format that holds one.
@@ -56,6 +63,10 @@ def load(
         Which recording, by index or name, where a file holds several.
     sampling_period : float or Quantity, optional
         Seconds per sample, where the file does not say it.
+    bin_size : float or Quantity, optional
+    binary : {"raise", "clip"}
+    t_stop_spikes : {"raise", "drop", "keep"}
+        As for `as_raster`, of files of others that hold times on no grid.
     isolated : bool
         Read the file in another process, with a limit of time (10 minutes) and memory (8 GiB): for
         files that one does not trust, since HDF5 can crash or hang over damaged ones.
@@ -86,13 +97,20 @@ def load(
         raise ValueError(f"segment must be left out for {chosen} files, which hold one recording")
     if segment is not None:
         options["segment"] = segment
+    reader = _function(all_formats()[chosen].reader)
+    taken = inspect.signature(reader).parameters
+    for name, value in (("bin_size", bin_size), ("binary", binary), ("t_stop_spikes", t_stop_spikes)):
+        if value not in (None, "raise"):
+            if name not in taken:
+                raise ValueError(f"{name} must be left out for {chosen} files")
+            options[name] = value
     if isolated:
         return read_isolated(path, chosen, **options)
     try:
-        raster: SpikeRaster = _function(all_formats()[chosen].reader)(path, **options)
+        raster: SpikeRaster = reader(path, **options)
     except ValueError as error:
         kind = name_kind(as_path(path))
-        if kind and kind not in str(error):
+        if kind and kind not in str(error) and not kind.startswith(f"; it is {chosen.upper()}"):
             raise ValueError(f"{error}{kind}") from error
         raise
     return raster

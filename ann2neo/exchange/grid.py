@@ -34,7 +34,7 @@ def check_n_samples(n_samples: float, period: float, unit: str) -> int:
         raise MismatchError(
             f"the recording has {n_samples:.4g} samples of {period:g} {unit}, whose table would take "
             f"{8e-9 * n_samples:.0f} GB for each column; at most {MOST_SAMPLES:,} are read: pass "
-            "sampling_period=… of coarser samples, or pass bin_size=… to as_raster to bin the times"
+            "sampling_period=… of coarser samples, or pass bin_size=… to bin the times"
         )
     return round(n_samples)
 
@@ -140,7 +140,7 @@ class SampleGrid:
         if shared and not clip:
             raise MismatchError(
                 f"train {name} has {shared} spikes in bins of {self.period:g} {self.unit} that hold an "
-                "earlier one; a raster holds one: pass binary='clip' to as_raster, or a smaller bin_size"
+                "earlier one; a raster holds one: pass binary='clip', or a smaller bin_size"
             )
         return distinct, (shared, bins.size - inside.size)
 

@@ -30,6 +30,8 @@ def read_isolated(
     """
     found = find_path(path, folder=True)
     options = {key: value for key, value in options.items() if value is not None}
+    if "bin_size" in options:
+        options["bin_size"] = check_period(options["bin_size"], "bin_size")
     if sampling_period is not None:
         options["sampling_period"] = check_period(sampling_period)
     with tempfile.TemporaryDirectory() as folder:

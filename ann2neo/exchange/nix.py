@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import neo
 import numpy as np
 import quantities as pq
 
 from ann2neo.exchange.errors import MismatchError
+from ann2neo.exchange.isolated import read_isolated
 from ann2neo.exchange.neo.block import choose_segment, raster_from_neo, to_block
 from ann2neo.exchange.neo.segments import SAMPLES
 from ann2neo.exchange.neo.train_metadata import ATTRIBUTES
+from ann2neo.exchange.neo.trains import check_binning
 from ann2neo.exchange.recordings import name_recordings, printable, storable
 from ann2neo.exchange.seal import check_seal, seal_file
 from ann2neo.extras import require
@@ -108,7 +111,14 @@ def write_nix(source: Any, path: PathLikeStr, *, overwrite: bool = False) -> Pat
 
 
 def read_nix(
-    path: PathLikeStr, segment: int | str | None = None, *, sampling_period: TimeLike | None = None
+    path: PathLikeStr,
+    segment: int | str | None = None,
+    *,
+    sampling_period: TimeLike | None = None,
+    bin_size: TimeLike | None = None,
+    binary: Literal["raise", "clip"] = "raise",
+    t_stop_spikes: Literal["raise", "drop", "keep"] = "raise",
+    isolated: bool = False,
 ) -> SpikeRaster:
     """A recording in a NIX file.
 
@@ -120,6 +130,12 @@ def read_nix(
         Which Segment, by index or name; needed if there are several.
     sampling_period : float or quantities.Quantity, optional
         Seconds per sample. Files of `write_nix` know it, others need it: NixIO drops it.
+    bin_size : float or quantities.Quantity, optional
+    binary : {"raise", "clip"}
+    t_stop_spikes : {"raise", "drop", "keep"}
+        As for `as_raster`.
+    isolated : bool
+        Read the file in another process, with a limit of time and memory: see `load`.
 
     Returns
     -------
@@ -146,7 +162,11 @@ def read_nix(
     array([1, 1, 1, 1])
     """
     require("nixio", extra="nix")
+    if isolated:
+        said = {"bin_size": bin_size, "binary": binary, "t_stop_spikes": t_stop_spikes}
+        return read_isolated(path, "nix", segment=segment, sampling_period=sampling_period, **said)
     period = None if sampling_period is None else check_period(sampling_period)
+    binning = check_binning(sampling_period, bin_size, binary, t_stop_spikes)
     block = _read_block(find_path(path, "NIX file"))
     try:
         carried = json.loads(block.annotations.pop(CARRIED, "{}"))
@@ -156,7 +176,7 @@ def read_nix(
         raise ValueError(f"{path} is damaged: its annotation {CARRIED!r}: {error!r}") from error
     chosen = choose_segment(block, segment)
     try:
-        return raster_from_neo(chosen, sampling_period=period)
+        return raster_from_neo(chosen, sampling_period=period, **asdict(binning))
     except MismatchError:
         raise
     except ValueError as error:

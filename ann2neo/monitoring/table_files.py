@@ -11,9 +11,15 @@ from ann2neo.spikes.files.paths import as_path
 from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.typing import PathLikeStr
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What the text of a formula begins with, in one spreadsheet or another."""
+
 
 def write_table(table: pd.DataFrame, path: PathLikeStr, *, overwrite: bool = False) -> Path:
     """Write a table without its index as CSV or Parquet, whole or not at all.
+
+    In CSV a text that a spreadsheet would take for a formula, such as the name of a layer that begins
+    with ``=``, has an apostrophe in front.
 
     Raises
     ------
@@ -30,7 +36,16 @@ def write_table(table: pd.DataFrame, path: PathLikeStr, *, overwrite: bool = Fal
         require("pyarrow", extra="study")
     with write_whole(path, overwrite=overwrite) as whole:
         if kind == ".csv":
-            table.to_csv(whole, index=False)
+            _quote_formulas(table).to_csv(whole, index=False)
         else:
             table.to_parquet(whole, engine="pyarrow", index=False)
     return path
+
+
+def _quote_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    texts = [name for name in table if table[name].dtype.kind not in "biufM"]
+    return table.assign(**{str(name): table[name].map(_quote) for name in texts})
+
+
+def _quote(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

@@ -59,7 +59,7 @@ def from_binned(
         unit = int(counts.row[np.argmax(counts.data > 1)])
         raise MismatchError(
             f"train {unit} has up to {int(counts.data.max())} spikes in a bin of {period:g} s; a raster "
-            "holds one: pass binary='clip' to as_raster, or bin more finely"
+            "holds one: pass binary='clip', or bin more finely"
         )
     warn_of_lost(np.array([shared, 0]), int(counts.data.sum()), period)
     active = np.zeros((binned.n_bins, binned.shape[0]), bool)

@@ -18,7 +18,7 @@ from ann2neo.exchange.errors import MismatchError
 from ann2neo.exchange.grid import OFF_GRID, SampleGrid, check_n_samples, precision_of
 from ann2neo.exchange.neo.train_metadata import read_units
 from ann2neo.spikes import kernels
-from ann2neo.spikes.argument_checks import check_period
+from ann2neo.spikes.argument_checks import check_choice, check_period
 from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.raster_tables import T_START
@@ -27,7 +27,7 @@ from ann2neo.spikes.words import freeze, n_words
 # In Hz, what neo fills in where nothing was said: nobody can know whether it is meant.
 _UNSAID = 1.0
 
-_IF_OUTSIDE = "pass t_stop_spikes='drop' or 'keep' to as_raster for a spike at t_stop"
+_IF_OUTSIDE = "for a spike at t_stop pass t_stop_spikes='drop' or 'keep'"
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,21 @@ class Binning:
     bin_size: float | None = None
     binary: Literal["raise", "clip"] = "raise"
     t_stop_spikes: Literal["raise", "drop", "keep"] = "raise"
+
+
+def check_binning(
+    sampling_period: Any, bin_size: Any, binary: Any, t_stop_spikes: Any = "raise"
+) -> Binning:
+    """These options of a reader, if each is one of its own and they go together."""
+    check_choice(binary, "binary", ("raise", "clip"))
+    check_choice(t_stop_spikes, "t_stop_spikes", ("raise", "drop", "keep"))
+    if bin_size is None:
+        if binary != "raise":
+            raise ValueError("binary must be left out where there is no bin_size")
+        return Binning(t_stop_spikes=t_stop_spikes)
+    if sampling_period is not None:
+        raise ValueError("pass sampling_period, for times on a grid, or bin_size, for others, not both")
+    return Binning(check_period(bin_size, "bin_size"), binary, t_stop_spikes)
 
 
 def from_trains(trains: list[Any], sampling_period: float | None, binning: Binning) -> SpikeRaster:
@@ -199,7 +214,7 @@ def _period_of(trains: list[neo.SpikeTrain]) -> float:
     if rate == _UNSAID:
         raise ValueError(
             "trains do not say their sampling period (sampling_rate is neo's default of 1 Hz): pass "
-            "sampling_period=… to as_raster, in seconds, or pass bin_size=… to bin times on no grid"
+            "sampling_period=…, in seconds, or pass bin_size=… to bin times on no grid"
         )
     return 1 / rate
 

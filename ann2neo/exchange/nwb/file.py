@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import neo
 
 from ann2neo.exchange.isolated import read_isolated
 from ann2neo.exchange.neo.block import to_block
+from ann2neo.exchange.neo.trains import Binning, check_binning
 from ann2neo.exchange.nwb.metadata import (
     check_metadata,
     network_of,
@@ -164,6 +165,8 @@ def read_nwb(
     segment: int | str | None = None,
     *,
     sampling_period: TimeLike | None = None,
+    bin_size: TimeLike | None = None,
+    binary: Literal["raise", "clip"] = "raise",
     isolated: bool = False,
 ) -> SpikeRaster:
     """The recording in an NWB file.
@@ -181,6 +184,11 @@ def read_nwb(
     sampling_period : float or Quantity, optional
         Seconds per sample. Files of `write_nwb` know it; of others it defaults to the units'
         ``resolution``.
+    bin_size : float or Quantity, optional
+        For files of others whose times lie on no grid: make bins of so many seconds, from 0 s on, the
+        raster's samples.
+    binary : {"raise", "clip"}
+        As for `as_raster`, with `bin_size`.
     isolated : bool
         Read the file in another process, with a limit of time and memory: see `load`.
 
@@ -213,8 +221,10 @@ def read_nwb(
     array([1, 1, 1, 1])
     """
     if isolated:
-        return read_isolated(path, "nwb", segment=segment, sampling_period=sampling_period)
-    recordings = _recordings_in(as_path(path), sampling_period, only_one=segment is None)
+        said = {"segment": segment, "bin_size": bin_size, "binary": binary}
+        return read_isolated(path, "nwb", sampling_period=sampling_period, **said)
+    binning = check_binning(sampling_period, bin_size, binary)
+    recordings = _recordings_in(as_path(path), sampling_period, binning, only_one=segment is None)
     return _choose(recordings, segment, path).raster
 
 
@@ -248,7 +258,7 @@ def read_nwb_block(path: PathLikeStr, *, sampling_period: TimeLike | None = None
     ...     [segment.name for segment in a2n.read_nwb_block(path).segments]
     ['train', 'test']
     """
-    recordings = _recordings_in(as_path(path), sampling_period, only_one=False)
+    recordings = _recordings_in(as_path(path), sampling_period, Binning(), only_one=False)
     named = {recording.name: recording.raster for recording in recordings}
     if len(named) < len(recordings):
         names = [recording.name for recording in recordings]
@@ -300,10 +310,12 @@ def _targets(path: Path, subject_id: str, names: list[str]) -> list[Path]:
     return [path / folder / file for file in files]
 
 
-def _recordings_in(path: Path, sampling_period: TimeLike | None, *, only_one: bool) -> list[Recording]:
+def _recordings_in(
+    path: Path, sampling_period: TimeLike | None, binning: Binning, *, only_one: bool
+) -> list[Recording]:
     period = None if sampling_period is None else check_period(sampling_period)
     if not path.is_dir():
-        return [read_recording(path, period)]
+        return [read_recording(path, period, binning)]
     pattern = "sub-*_ses-*.nwb"
     files = sorted([*path.glob(pattern), *path.glob(f"sub-*/{pattern}")])
     if not files:
@@ -316,7 +328,8 @@ def _recordings_in(path: Path, sampling_period: TimeLike | None, *, only_one: bo
             f"{path} holds {len(files)} recordings, {[file.name for file in files]}: pass segment=… to "
             "choose one"
         )
-    return sorted((read_recording(file, period) for file in files), key=lambda r: r.position)
+    found = (read_recording(file, period, binning) for file in files)
+    return sorted(found, key=lambda recording: recording.position)
 
 
 def _check_compression(compression: Any) -> None:

@@ -13,7 +13,8 @@ import pandas as pd
 from ann2neo.exchange.checksums import CHECKSUM, check_checksum
 from ann2neo.exchange.configuration import CONFIGURATION, find_period, read_configuration
 from ann2neo.exchange.errors import MismatchError
-from ann2neo.exchange.grid import SampleGrid, check_n_samples
+from ann2neo.exchange.grid import OFF_GRID, SampleGrid, check_n_samples, precision_of
+from ann2neo.exchange.neo.trains import Binning, warn_of_lost
 from ann2neo.exchange.nwb.foreign_metadata import (
     read_annotations,
     read_unit_columns,
@@ -43,7 +44,7 @@ class Recording(NamedTuple):
     raster: SpikeRaster
 
 
-def read_recording(path: Path, sampling_period: float | None) -> Recording:
+def read_recording(path: Path, sampling_period: float | None, binning: Binning) -> Recording:
     """The recording in one file.
 
     Raises
@@ -63,7 +64,9 @@ def read_recording(path: Path, sampling_period: float | None) -> Recording:
                 raise ValueError(f"{path} is not an NWB file: it says no nwb_version{name_kind(path)}")
             configuration = _configuration(path, file)
             if configuration is None:
-                return _foreign(path, file, sampling_period)
+                return _foreign(path, file, sampling_period, binning)
+            if binning.bin_size is not None:
+                raise MismatchError("bin_size must be left out: it is a recording in samples")
             return _own(path, file, configuration, sampling_period)
     except (PermissionError, BlockingIOError, MemoryError):
         raise
@@ -118,30 +121,37 @@ def _read_table(group: Any, located: list[dict[str, Any]], n_rows: int) -> pd.Da
     return pd.DataFrame(columns)
 
 
-def _foreign(path: Path, file: Any, sampling_period: float | None) -> Recording:
-    """Units of a file that others wrote, on the grid that its resolution or `sampling_period` names."""
+def _foreign(path: Path, file: Any, sampling_period: float | None, binning: Binning) -> Recording:
+    """Units of a file that others wrote, on the grid that its resolution or an argument names."""
     if "units/spike_times" not in file or "units/spike_times_index" not in file:
         raise ValueError(f"{path} has no units with spike times{name_kind(path)}")
     units = find_dataset(file, "units")
     times, ends = find_dataset(units, "spike_times"), find_dataset(units, "spike_times_index")[:]
+    if binning.bin_size is not None:
+        sampling_period = binning.bin_size
     resolution = float(times.attrs.get("resolution", np.nan))
     if sampling_period is None and not resolution > 0:
         raise ValueError(
             f"{path} does not say on which sample grid its spikes lie (its units have no resolution): "
-            "pass sampling_period=…, in seconds"
+            "pass sampling_period=…, in seconds, or pass bin_size=… to bin times on no grid"
         )
     period = check_period(resolution if sampling_period is None else sampling_period)
     observed = find_observed(path, units, period, len(ends))
-    n_samples = _n_samples(path, times, observed, period)
+    n_samples = _n_samples(path, times, observed, period, binned=binning.bin_size is not None)
     table = read_unit_columns(path, units, len(ends))
-    words = _words(times, ends, table, period, n_samples)
+    said = read_annotations(path, file)
+    if binning.bin_size is None:
+        words = _words(times, ends, table, period, n_samples)
+    else:
+        words, clipped = _bin(times, ends, table, period, n_samples, binning)
+        said |= {"bin_size": period, "n_spikes_clipped": clipped}
     raster = SpikeRaster(
         words,
         n_samples,
         table,
         default_samples(n_samples),
         sampling_period=period,
-        annotations=read_annotations(path, file),
+        annotations=said,
     )
     warn_of_the_rest(path, file)
     if observed is not None:
@@ -153,13 +163,14 @@ def _foreign(path: Path, file: Any, sampling_period: float | None) -> Recording:
     return Recording(0, str(session), raster)
 
 
-def _n_samples(path: Path, times: Any, observed: Ranges | None, period: float) -> int:
+def _n_samples(path: Path, times: Any, observed: Ranges | None, period: float, *, binned: bool) -> int:
     """Samples up to the end of the observed intervals, or at least the last spike."""
     last = -1.0
     for first in range(0, times.size, BLOCK):
         block = np.asarray(times[first : first + BLOCK], np.float64)
         last = max(last, float(np.max(block, initial=-1.0, where=~np.isnan(block))))
-    n_samples = np.rint(last / period) + 1 if last >= 0 else 0
+    place = np.floor(last / period + OFF_GRID) if binned else np.rint(last / period)
+    n_samples = place + 1 if last >= 0 else 0
     if observed is not None:
         n_samples = max(n_samples, observed[-1][1])
     if n_samples < 1:
@@ -170,12 +181,10 @@ def _n_samples(path: Path, times: Any, observed: Ranges | None, period: float) -
 def _words(
     times: Any, ends: np.ndarray, units: pd.DataFrame, period: float, n_samples: int
 ) -> np.ndarray:
-    edges = [0, *(int(end) for end in ends)]
-    if sorted(edges) != edges or edges[-1] != times.size:
-        raise ValueError(f"{times.size} spike times do not fit their index, which ends at {edges[-1]}")
+    edges = _edges(times, ends)
     words = np.zeros((len(ends), n_words(n_samples)), np.uint64)
     grid = SampleGrid(0.0, period, n_samples, "s")
-    names = [f"{layer}/{i}" for layer, i in zip(units["layer"], units["unit_index"], strict=True)]
+    names = _names(units)
     for row, name, (first, last) in zip(words, names, itertools.pairwise(edges), strict=True):
         for start in range(first, last, BLOCK):
             block = times[start : min(start + BLOCK, last)]
@@ -184,3 +193,32 @@ def _words(
             # Two spikes in a sample, each in another block: here they come together.
             grid.samples(times[first:last], repr(name), if_outside=_IF_OUTSIDE)
     return freeze(words)
+
+
+def _bin(
+    times: Any, ends: np.ndarray, units: pd.DataFrame, period: float, n_samples: int, binning: Binning
+) -> tuple[np.ndarray, int]:
+    """Words of bins, and how many spikes shared one with an earlier one."""
+    edges, names = _edges(times, ends), _names(units)
+    words = np.zeros((len(ends), n_words(n_samples)), np.uint64)
+    grid = SampleGrid(0.0, period, n_samples, "s")
+    counts = np.zeros(2, np.int64)
+    for row, name, (first, last) in zip(words, names, itertools.pairwise(edges), strict=True):
+        unit = times[first:last]
+        clip = binning.binary == "clip"
+        bins, lost = grid.bins(np.asarray(unit, np.float64), repr(name), precision_of(unit), clip=clip)
+        counts += lost
+        kernels.set_bits(row, bins)
+    warn_of_lost(counts, edges[-1], period)
+    return freeze(words), int(counts[0])
+
+
+def _names(units: pd.DataFrame) -> list[str]:
+    return [f"{layer}/{i}" for layer, i in zip(units["layer"], units["unit_index"], strict=True)]
+
+
+def _edges(times: Any, ends: np.ndarray) -> list[int]:
+    edges = [0, *(int(end) for end in ends)]
+    if sorted(edges) != edges or edges[-1] != times.size:
+        raise ValueError(f"{times.size} spike times do not fit their index, which ends at {edges[-1]}")
+    return edges

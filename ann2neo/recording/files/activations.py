@@ -18,6 +18,7 @@ from ann2neo.recording.files import readers as readers
 from ann2neo.recording.files.formats import FORMATS
 from ann2neo.recording.files.readers import Arrays
 from ann2neo.spikes.argument_checks import check_choice
+from ann2neo.spikes.files.file_kinds import name_kind
 from ann2neo.spikes.files.isolation import run_isolated
 from ann2neo.spikes.files.paths import find_path
 from ann2neo.spikes.typing import PathLikeStr
@@ -116,7 +117,9 @@ def open_activations(
         except (MemoryError, PermissionError, ImportError):
             raise
         except Exception as error:
-            raise ValueError(f"{path} cannot be read as {format}: {error or type(error)}") from error
+            # Of a folder; a file is one of its format, though damaged.
+            why = f"{error or type(error)}{name_kind(path) if path.is_dir() else ''}"
+            raise ValueError(f"{path} cannot be read as {format}: {why}") from error
         chosen = {key: _Read(found[key], path) for key in _choose(path, shown, keys)}
         for key, array in chosen.items():
             _refuse_times(path, key, array)
@@ -179,7 +182,7 @@ def find_format(path: Path) -> str:
         inside = {file.name for file in path.iterdir()}
         return "zarr" if inside & {".zarray", ".zgroup", "zarr.json"} else "thingsvision"
     known = [suffix for suffixes, _ in FORMATS.values() for suffix in suffixes]
-    raise ValueError(f"{path} must end in one of {known}, or its format be said")
+    raise ValueError(f"{path} must end in one of {known}, or its format be said{name_kind(path)}")
 
 
 def _choose(path: Path, found: Shown, keys: Sequence[str]) -> list[str]:
@@ -193,7 +196,9 @@ def _choose(path: Path, found: Shown, keys: Sequence[str]) -> list[str]:
     # An array of one axis beside them is labels or names.
     layers = {key: one for key, one in numbers.items() if len(one[1]) > 1}
     if not layers:
-        raise ValueError(f"{path} has no array of samples × units: it holds {_list_arrays(found)}")
+        kind = name_kind(path)
+        said = "" if kind.startswith("; it is HDF5 with") else kind
+        raise ValueError(f"{path} has no array of samples × units: it holds {_list_arrays(found)}{said}")
     if any(_WEIGHTS.fullmatch(key) for key in numbers):
         raise ValueError(
             f"{path} holds the weights of a network by its names, not activations; choose an array by "

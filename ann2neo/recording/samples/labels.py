@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from ann2neo.recording.samples.inputs import as_array, is_option, list_arrays
@@ -47,8 +48,15 @@ class LabelReader:
 
 
 def check_labels(labels: Any, name: str, *, per_position: bool = False) -> npt.NDArray[Any]:
-    """Labels as an array of int, bool, float or str: one per sample, or one per position of each."""
+    """Labels as an array of int, bool, float or str: one per sample, or one per position of each.
+
+    Bytes, as TensorFlow has text, are UTF-8.
+    """
     array = as_array(labels)
+    if array.dtype.kind == "S" or (
+        array.dtype == object and array.size and all(isinstance(label, bytes) for label in array.flat)
+    ):
+        array = _decode(array, name)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.dtype == object and all(isinstance(label, str) for label in array.flat):
@@ -65,6 +73,14 @@ def check_labels(labels: Any, name: str, *, per_position: bool = False) -> npt.N
             f"{array.shape} of {array.dtype}{hint}"
         )
     return array
+
+
+def _decode(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    try:
+        text = [label.decode() for label in array.ravel().tolist()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} must be text in UTF-8 where they are bytes: {error}") from None
+    return np.array(text, str).reshape(array.shape)
 
 
 def _is_one_hot(rows: npt.NDArray[Any]) -> bool:

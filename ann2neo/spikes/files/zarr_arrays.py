@@ -271,11 +271,30 @@ def open_store(path: Path, identity: Identity | None = None) -> Iterator[PlainSt
         if path.is_dir():
             yield PlainStore(path)
         else:
-            with zipfile.ZipFile(path) as archive:
+            with open_archive(path) as archive:
                 yield PlainStore(path, archive)
     finally:
         if identify_store(path) != now:
             raise ReplacedError(f"{path} was replaced while it was read")
+
+
+def open_archive(path: Path) -> zipfile.ZipFile:
+    """A zip archive to read from.
+
+    Raises
+    ------
+    OSError
+        If there is none to be read.
+    zipfile.BadZipFile
+        If it is damaged, whatever Python stumbles over.
+    """
+    try:
+        return zipfile.ZipFile(path)
+    except (OSError, MemoryError, zipfile.BadZipFile):
+        raise
+    except Exception as error:
+        # Names that are no UTF-8, versions to come, lengths of other signs.
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 def identify_store(path: Path) -> Identity | None:

@@ -183,7 +183,7 @@ class TestRefusals:
             ),
             (
                 trains_at([1], rate=1 * pq.Hz),
-                r"do not say their sampling period .*1 Hz\): pass sampling_period=… to as_raster",
+                r"do not say their sampling period .*1 Hz\): pass sampling_period=…",
             ),
             (trains_at([1], rate=None), "do not say their sampling period"),
             (

@@ -62,7 +62,7 @@ def test_a_spike_on_an_edge_is_in_the_later_bin():
 def test_a_spike_at_t_stop_on_request():
     train = neo.SpikeTrain([1.0, 10.0], units="ms", t_stop=10.0)
     for said in ({"sampling_period": 0.001}, {"bin_size": 0.002}):
-        with pytest.raises(ValueError, match="pass t_stop_spikes='drop' or 'keep' to as_raster"):
+        with pytest.raises(ValueError, match="pass t_stop_spikes='drop' or 'keep'"):
             a2n.as_raster(train, **said)
         n_samples = 10 if "sampling_period" in said else 5
         dropped = a2n.as_raster(train, t_stop_spikes="drop", **said)
