@@ -1,20 +1,24 @@
 """How often 95 % intervals of `bootstrap` hold the truth, over simulated recordings.
 
-python -m tests.calibration.coverage docs/background/measured/coverage.csv [simulations]
+    python -m tests.calibration.coverage docs/background/measured/coverage.csv --simulations 1000
+
+Rows are written as they are found; started again with the same file, the program adds those missing.
 """
 
 from __future__ import annotations
 
-import csv
+import argparse
 import functools
-import sys
+import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 import ann2neo as a2n
 from ann2neo.significance.resampling.intervals import METHODS, find_ends
 from ann2neo.significance.resampling.sources import Means
+from tests.calibration.rows import Rows
 
 N_RESAMPLES = 999
 
@@ -79,23 +83,22 @@ CASES = [
 
 
 def main() -> None:
-    n_simulations = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
-    with open(sys.argv[1], "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["statistic", "over", "method", "n_simulations", "coverage"])
-        for method in METHODS:
-            for name, draw, statistic, truth, over, options in CASES:
-                share = covered(draw, statistic, truth, n_simulations, over, method, **options)
-                writer.writerow([name, over, method, n_simulations, f"{share:.4f}"])
-                print(f"{method:10} {share:.3f} {name}", flush=True)
-            for n_networks in (5, 10, 20, 40):
-                share = covered_networks(
-                    method, n_networks=n_networks, n_simulations=n_simulations, seed=0
-                )
-                writer.writerow(
-                    [f"mean of {n_networks} networks", "networks", method, n_simulations, f"{share:.4f}"]
-                )
-                print(f"{method:10} {share:.3f} {n_networks} networks", flush=True)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("table", type=Path)
+    parser.add_argument("--simulations", type=int, default=1000)
+    arguments = parser.parse_args()
+    columns = ("statistic", "over", "method", "n_simulations", "coverage")
+    rows, n = Rows(arguments.table, columns, 4), arguments.simulations
+    for method, n_networks in itertools.product(METHODS, (3, 5, 10, 20, 40)):
+        keys = (f"mean of {n_networks} networks", "networks", method, n)
+        if keys not in rows:
+            share = covered_networks(method, n_networks=n_networks, n_simulations=n, seed=0)
+            rows.add(*keys, f"{share:.4f}")
+    for (name, draw, statistic, truth, over, options), method in itertools.product(CASES, METHODS):
+        keys = (name, over, method, n)
+        if keys not in rows:
+            share = covered(draw, statistic, truth, n, over, method, **options)
+            rows.add(*keys, f"{share:.4f}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ written when a cell is done; started again with the same file, the program goes 
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 from collections import Counter
 from pathlib import Path
@@ -19,6 +18,7 @@ from scipy import special, stats
 
 import ann2neo as a2n
 from tests.calibration.cells import CORRELATION, UNITS
+from tests.calibration.rows import Rows
 
 SIZES = {64: 1000, 512: 500, 2000: 300}
 """Units → recordings."""
@@ -58,25 +58,16 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--share", type=float, default=1.0, help="of the usual number of recordings")
     arguments = parser.parse_args()
-    seen = set()
-    if arguments.table.exists():
-        with arguments.table.open(newline="") as file:
-            seen = {(row["units"], row["n_samples"], row["n_units"]) for row in csv.DictReader(file)}
-    else:
-        with arguments.table.open("w", newline="") as file:
-            csv.writer(file).writerow(COLUMNS)
+    rows = Rows(arguments.table, COLUMNS, 4)
     for n_samples, units, n_units in itertools.product(N_SAMPLES, UNITS, SIZES):
-        if (units, str(n_samples), str(n_units)) in seen:
+        if (units, n_units, n_samples, TESTS[-1]) in rows:
             continue
         n_recordings = max(2, round(SIZES[n_units] * arguments.share))
         found = count_objections(n_units, n_samples, units, n_recordings, 0)
-        with arguments.table.open("a", newline="") as file:
-            for test in TESTS:
-                ends = stats.binomtest(found[test], n_recordings).proportion_ci(0.95)
-                share = [found[test] / n_recordings, ends.low, ends.high]
-                row = [units, n_units, n_samples, test, n_recordings, *(f"{x:.3f}" for x in share)]
-                csv.writer(file).writerow(row)
-                print(row, flush=True)
+        for test in TESTS:
+            ends = stats.binomtest(found[test], n_recordings).proportion_ci(0.95)
+            share = [found[test] / n_recordings, ends.low, ends.high]
+            rows.add(units, n_units, n_samples, test, n_recordings, *(f"{x:.3f}" for x in share))
 
 
 if __name__ == "__main__":

@@ -33,13 +33,26 @@ def test_ends_are_scipys(ours, scipys, seed):
     np.testing.assert_allclose([low[0], high[0]], found.confidence_interval, rtol=1e-12)
 
 
-def test_expanded_ends_are_hesterbergs():
-    # Of normal resamples the expanded interval is Student's, with n in place of n − 1 in the error.
-    n, sd = 8, 1.0
-    normal = stats.norm.ppf((np.arange(100_000) + 0.5) / 100_000) * sd * np.sqrt((n - 1) / n)
-    low, high = find_ends(np.zeros(1), normal[:, None], 0.95, "expanded", lambda: None, n)
-    assert high[0] == pytest.approx(stats.t.ppf(0.975, n - 1) * sd, rel=1e-3)
-    assert low[0] == pytest.approx(-high[0])
+def test_student_ends_are_students():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=6)
+    drawn = values[rng.integers(6, size=(200_000, 6))].mean(axis=1)[:, None]
+    low, high = find_ends(values.mean(keepdims=True), drawn, 0.95, "student", lambda: None, 6)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    np.testing.assert_allclose([low[0], high[0]], expected, atol=0.01 * (expected[1] - expected[0]))
+
+
+def test_networks_without_a_value_do_not_count():
+    # A network of silent units has no Fano factor: three of five are left.
+    rng = np.random.default_rng(1)
+    networks = [rng.random((400, 20)) < rate for rate in (0.0, 0.2, 0.0, 0.3, 0.5)]
+    found = a2n.bootstrap(networks, a2n.fanofactor, "networks", rng=rng, n_resamples=20_000, **QUIET)
+    assert found.parameters["method"] == "student"
+    values = [a2n.fanofactor(network).mean() for network in networks]
+    values = np.array([value for value in values if not np.isnan(value)])
+    assert values.size == 3
+    reach = stats.t.ppf(0.975, 2) * found.standard_error[0] * np.sqrt(3 / 2)
+    assert found.high[0] == pytest.approx(values.mean() + reach)
 
 
 @pytest.mark.parametrize("method", ["bca", "percentile"])
@@ -148,7 +161,7 @@ def test_units_of_summarize_are_those_of_rasters():
 def test_networks():
     rng = np.random.default_rng(0)
     networks = [trains(300, rng.uniform(0.2, 0.4, 10), seed) for seed in range(8)]
-    found = a2n.bootstrap(networks, a2n.firing_rate, "networks", rng=rng, **QUIET)
+    found = a2n.bootstrap(networks, a2n.firing_rate, "networks", rng=rng, method="bca", **QUIET)
     means = [active.mean() for active in networks]
     theirs = stats.bootstrap((means,), np.mean, n_resamples=4000, rng=rng)
     assert found.value[0] == pytest.approx(np.mean(means))
@@ -192,11 +205,11 @@ def test_arguments(options, error, said):
         a2n.bootstrap(trains(), **given)
 
 
-@pytest.mark.parametrize("method", ["bca", "percentile", "expanded"])
+@pytest.mark.parametrize("method", ["bca", "percentile", "student"])
 def test_coverage_over_networks(method):
     # A seeded slice of tests/calibration/coverage.py, on numbers alone.
     from tests.calibration.coverage import covered_networks
 
     share = covered_networks(method, n_networks=20, n_simulations=300, seed=0)
-    low, high = {"bca": (0.88, 0.97), "percentile": (0.88, 0.97), "expanded": (0.92, 0.98)}[method]
+    low, high = {"bca": (0.88, 0.97), "percentile": (0.88, 0.97), "student": (0.92, 0.98)}[method]
     assert low < share < high

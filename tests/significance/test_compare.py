@@ -3,6 +3,7 @@
 import functools
 import itertools
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -85,13 +86,13 @@ def test_mixed_model_of_equal_networks_is_the_t_test_of_means(rng):
 
 def test_level_where_networks_differ():
     # Network means vary by a fifth of the units' spread: intraclass correlation .04. A slice of the
-    # program that makes the table.
-    found = pvalues(0.2, 25, seed=0)
+    # program that makes the table, where the KS test of layers of 512 units rejects two in three.
+    found = pvalues(512, 0.2, 0.0, 25, seed=0)
     rejected = {name: int((pvalue <= 0.05).sum()) for name, pvalue in found.items()}
     most = stats.binom.isf(0.0005, 25, 0.05)
     ks = rejected.pop("KS test of all units")
     assert max(rejected.values()) <= most
-    assert ks > most
+    assert ks > 2 * most
 
 
 def test_two_recordings(rng):
@@ -185,11 +186,39 @@ def test_margins(margin):
         a2n.equivalence(trains([0.2] * 3), trains([0.2] * 3), margin=margin)
 
 
+def test_what_does_not_vary_has_no_interval(rng):
+    # Nothing varies: no p-value of 0 that the two are alike, no interval of no width.
+    silent, busy = np.zeros((100, 6), bool), np.ones((100, 6), bool)
+    for a, b in ((silent, silent), (silent, busy)):
+        for paired in (True, False):
+            alike = a2n.equivalence(a, b, margin=0.1, paired=paired)
+            assert np.isnan([alike.pvalue[0], alike.columns["low"][0], alike.columns["high"][0]]).all()
+            result = a2n.compare(a, b, rng=rng, paired=paired)
+            assert np.isnan([result.columns["low"][0], result.columns["high"][0]]).all()
+            assert result.statistic[0] == alike.statistic[0] == a.mean() - b.mean()
+    networks = a2n.compare([silent] * 4, [busy] * 4, rng=rng)
+    assert np.isnan(networks.columns["pvalue_mixed"][0])
+
+
+@pytest.mark.parametrize(
+    ("n", "paired", "few"), [(3, False, True), (4, False, False), (5, True, True), (6, True, False)]
+)
+def test_too_few_networks_to_be_significant(rng, n, paired, few):
+    sides = [[trains([rate] * 4, 200, seed) for seed in range(n)] for rate in (0.2, 0.7)]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        result = a2n.compare(*sides, rng=rng, paired=paired)
+    assert [str(one.message).split(":")[0] for one in said if one.category is UserWarning] == [
+        "no difference can be significant at the level of 0.05"
+    ] * few
+    assert (result.pvalue[0] > 0.05) == few
+
+
 def test_too_few_and_undefined(rng):
     silent = np.zeros((100, 3), bool)
     fano = functools.partial(a2n.fanofactor, window=20)
     result = a2n.compare(silent, trains([0.5] * 3, 100), fano, rng=rng)
     assert np.isnan([result.statistic[0], result.pvalue[0], result.columns["low"][0]]).all()
     assert np.isnan(a2n.equivalence(silent, silent, fano, margin=0.1).pvalue[0])
-    same = trains([0.2, 0.4], 100)
+    same = trains([0.2, 0.4, 0.3, 0.5, 0.1, 0.6], 100)
     assert a2n.compare(same, same, rng=rng, paired=True).pvalue[0] == 1

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import math
+import warnings
 
 import numpy as np
 
-from ann2neo.significance.comparison.sides import ALL, Side, read_sides
-from ann2neo.significance.comparison.values import compare_networks, compare_units
+from ann2neo.significance.comparison.sides import ALL, Side, Sides, read_sides
+from ann2neo.significance.comparison.values import compare_networks, compare_units, drop_undefined
 from ann2neo.significance.resampling.sources import Statistic
 from ann2neo.significance.result import TestResult
 from ann2neo.significance.statistic_arguments import describe_function
 from ann2neo.spikes.argument_checks import check_count, check_level, check_rng
+from ann2neo.spikes.callers import find_stacklevel
 from ann2neo.statistics.rates import firing_rate
 
 
@@ -55,7 +58,7 @@ def compare(
         differences if paired. Columns:
 
         ``low``, ``high``
-            Interval of the difference, Welch's, or Student's if paired.
+            Interval of the difference, Welch's, or Student's if paired; NaN where nothing varies.
         ``cliffs_delta``
             P(a > b) − P(a < b), from −1 to 1.
         ``hedges_g``
@@ -72,6 +75,13 @@ def compare(
     ------
     TypeError, ValueError
         If an argument is not as described, or pairs do not match.
+
+    Warns
+    -----
+    UserWarning
+        If there are so few networks or units that the p-value of the permutation test can lie at or
+        below 1 − `confidence` for no difference, however large: three against three networks, or five
+        pairs, for .05.
 
     Notes
     -----
@@ -107,6 +117,7 @@ def compare(
         n_permutations=n_surrogates,
         confidence=confidence,
     )
+    _warn_of_few(sides, confidence)
     found = test(sides.a, sides.b) if sides.networks else test(sides.a[0], sides.b[0])
     name = describe_function(indicator)
     things = "networks" if sides.networks else "units"
@@ -130,3 +141,20 @@ def compare(
         ALL,
         columns,
     )
+
+
+def _warn_of_few(sides: Sides, confidence: float) -> None:
+    """Say where the permutation test has too few orders to reject at all."""
+    n_a, n_b = (side.size for side in drop_undefined(*sides.numbers, sides.paired))
+    if min(n_a, n_b) < 2:
+        return
+    # Of equal numbers, both ways to name the sides are as far off.
+    least = 2 / 2**n_a if sides.paired else (1 + (n_a == n_b)) / math.comb(n_a + n_b, n_a)
+    if least > 1 - confidence:
+        things = "networks" if sides.networks else "units"
+        many = f"{n_a} pairs of {things}" if sides.paired else f"{n_a} and {n_b} {things}"
+        warnings.warn(
+            f"no difference can be significant at the level of {1 - confidence:.2g}: p-values of {many} "
+            f"are at least {least:.2g}",
+            stacklevel=find_stacklevel(),
+        )

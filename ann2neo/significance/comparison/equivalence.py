@@ -56,7 +56,8 @@ def equivalence(
     TestResult
         One row: ``statistic``, mean of `a` less mean of `b`; ``pvalue``, the larger of the two; columns
         ``pvalue_lower`` (against a difference of at most the lower margin), ``pvalue_upper``, ``low``,
-        ``high``, ``n_a`` and ``n_b``. NaN for fewer than two units or networks on a side.
+        ``high``, ``n_a`` and ``n_b``. NaN for fewer than two units or networks on a side, and
+        the p-values and the interval where none of them vary.
 
     Raises
     ------

@@ -93,17 +93,21 @@ def drop_undefined(a: Floats, b: Floats, paired: bool) -> tuple[Floats, Floats]:
 
 
 def standard_error(a: Floats, b: Floats, *, paired: bool) -> tuple[float, float]:
-    """Of the difference of means, and its degrees of freedom: Student's if paired, else Welch's."""
+    """Of the difference of means, and its degrees of freedom: Student's if paired, else Welch's.
+
+    NaN where nothing varies (but for rounding): that says nothing of how far means would vary.
+    """
+    sides = [a - b] if paired else [a, b]
+    u, v = [float(side.var(ddof=1)) / side.size for side in sides] + [0.0] * paired
+    if u + v <= (1e-12 * max(np.abs(a).max(), np.abs(b).max())) ** 2:
+        return float("nan"), float("nan")
     if paired:
-        return float(np.sqrt((a - b).var(ddof=1) / a.size)), a.size - 1.0
-    u, v = a.var(ddof=1) / a.size, b.var(ddof=1) / b.size
-    if u + v == 0:
-        return 0.0, float(a.size + b.size - 2)
+        return float(np.sqrt(u)), a.size - 1.0
     return float(np.sqrt(u + v)), float((u + v) ** 2 / (u**2 / (a.size - 1) + v**2 / (b.size - 1)))
 
 
 def interval(a: Floats, b: Floats, *, paired: bool, confidence: float) -> tuple[float, float]:
-    """Of the difference of means, by Student's law."""
+    """Of the difference of means, by Student's law; NaN where nothing varies."""
     from scipy import special
 
     error, degrees = standard_error(a, b, paired=paired)
@@ -117,7 +121,8 @@ def mixed_pvalue(a: Sequence[Floats], b: Sequence[Floats], *, paired: bool) -> f
 
     Paired networks share an intercept and have one more for each recording. Wald's statistic is held
     against Student's law with the networks' degrees of freedom, n − 2 or pairs − 1: against the normal
-    law it rejects too often for few networks. NaN where the model cannot be fitted.
+    law it rejects too often for few networks. NaN where the model cannot be fitted,
+    and where the units of each network are all alike.
     """
     from scipy import special
 
@@ -135,7 +140,8 @@ def mixed_pvalue(a: Sequence[Floats], b: Sequence[Floats], *, paired: bool) -> f
     )
     mixed_lm = importlib.import_module("statsmodels.regression.mixed_linear_model").MixedLM
     spread = float(table["value"].std())
-    if not spread > 0:
+    within = table.groupby(["condition", "network"])["value"].std(ddof=0).max()
+    if not within > 1e-12 * table["value"].abs().max():
         return float("nan")
     fixed = np.column_stack([np.ones(len(table)), table["condition"]])
     random = fixed if paired else None

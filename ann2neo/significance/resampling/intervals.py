@@ -8,11 +8,11 @@ from typing import Literal, TypeAlias
 import numpy as np
 from scipy import special
 
-from ann2neo.spikes.typing import Floats
+from ann2neo.spikes.typing import Floats, Ints
 
-IntervalMethod: TypeAlias = Literal["bca", "percentile", "expanded"]
+IntervalMethod: TypeAlias = Literal["bca", "percentile", "student"]
 
-METHODS = ("bca", "percentile", "expanded")
+METHODS = ("bca", "percentile", "student")
 
 
 def find_ends(
@@ -21,7 +21,7 @@ def find_ends(
     confidence: float,
     method: IntervalMethod,
     jackknife: Callable[[], Floats],
-    n_items: int,
+    n_items: int | Ints,
     *,
     centered: bool = True,
 ) -> tuple[Floats, Floats]:
@@ -34,20 +34,19 @@ def find_ends(
     resamples : array of float, shape (n_resamples, k)
         NaN are left out.
     confidence : float
-    method : {"bca", "percentile", "expanded"}
+    method : {"bca", "percentile", "student"}
     jackknife : callable
         Returns the values, shape (n_groups, k), that are left when parts are left out; asked for BCa.
-    n_items : int
-        How many things were resampled.
+    n_items : int or array of int, shape (k,)
+        How many things were resampled, that have a value.
     centered : bool
         Whether a median of the resamples off `value` is a bias of the statistic, for BCa to correct.
     """
     tail = np.full(value.size, (1 - confidence) / 2)
     low, high = tail, 1 - tail
-    if method == "expanded":
-        low = high = np.full(value.size, _expand(tail[0], n_items))
-        high = 1 - low
-    elif method == "bca":
+    if method == "student":
+        return _student_ends(value, resamples, tail[0], np.broadcast_to(n_items, value.shape))
+    if method == "bca":
         center = value if centered else _median(resamples)
         low, high = _bca_levels(center, resamples, tail[0], jackknife())
     ends = np.full((2, value.size), np.nan)
@@ -60,17 +59,32 @@ def find_ends(
     return ends[0], ends[1]
 
 
+def _student_ends(value: Floats, resamples: Floats, tail: float, n: Ints) -> tuple[Floats, Floats]:
+    """Standard errors by Student's law of n − 1 degrees of freedom around the value.
+
+    Resamples vary by √((n − 1) / n) of what a statistic of n things does.
+    """
+    spread = standard_deviation(resamples)
+    many = (n >= 2) & (spread > 0)
+    degrees = np.where(many, n, 2) - 1
+    reach = special.stdtrit(degrees, 1 - tail) * spread * np.sqrt((degrees + 1) / degrees)
+    reach = np.where(many, reach, np.nan)
+    return value - reach, value + reach
+
+
+def standard_deviation(resamples: Floats) -> Floats:
+    """Of each column (ddof=1), without NaN; NaN for fewer than two."""
+    defined = ~np.isnan(resamples)
+    n = defined.sum(axis=0)
+    mean = np.where(defined, resamples, 0).sum(axis=0) / np.maximum(n, 1)
+    squares = np.where(defined, resamples - mean, 0) ** 2
+    return np.where(n > 1, np.sqrt(squares.sum(axis=0) / np.maximum(n - 1, 1)), np.nan)
+
+
 def _median(values: Floats) -> Floats:
     """Of each column, without NaN; NaN where nothing is left."""
     columns = [column[~np.isnan(column)] for column in values.T]
     return np.array([np.median(column) if column.size else np.nan for column in columns])
-
-
-def _expand(tail: float, n: int) -> float:
-    """Hesterberg's level: Φ(√(n / (n − 1)) t), t that of n − 1 degrees of freedom, for n things."""
-    if n < 2:
-        return float("nan")
-    return float(special.ndtr(np.sqrt(n / (n - 1)) * special.stdtrit(n - 1, tail)))
 
 
 def _bca_levels(

@@ -39,6 +39,11 @@ class Source(ABC):
     centered: bool = True
     """Whether resamples have the places of the recording: else they lie around another value."""
 
+    @property
+    def n_defined(self) -> Ints:
+        """How many of the things have a value of their own, for each of the k values."""
+        return np.full(self.value.size, self.n_items)
+
     @abstractmethod
     def draw(self, rng: np.random.Generator, n_resamples: int) -> Iterator[Floats]:
         """Values over resamples, some at a time, shape (some, k)."""
@@ -163,6 +168,10 @@ class Means(Source):
         self.rows = rows
         self.n_items = min(group.size for group in groups)
         self.value = np.array([_mean(group[np.newaxis])[0] for group in self._groups])
+
+    @property
+    def n_defined(self) -> Ints:
+        return np.array([np.count_nonzero(~np.isnan(group)) for group in self._groups])
 
     def draw(self, rng: np.random.Generator, n_resamples: int) -> Iterator[Floats]:
         at_once = max(1, _AT_ONCE // sum(group.size for group in self._groups))
