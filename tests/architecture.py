@@ -94,13 +94,17 @@ def _find_imports(tree: ast.Module) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             yield Import(module, tuple(alias.name for alias in node.names), typing)
-        elif isinstance(node, ast.Call) and _called(node) in {"require", "import_module", "__import__"}:
+        elif isinstance(node, ast.Call) and _name_call(node) in {
+            "require",
+            "import_module",
+            "__import__",
+        }:
             first = node.args[0] if node.args else None
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 yield Import(first.value)
 
 
-def _called(node: ast.Call) -> str:
+def _name_call(node: ast.Call) -> str:
     function = node.func
     return getattr(function, "attr", getattr(function, "id", ""))
 
@@ -180,7 +184,7 @@ def _read_tables(where: str, text: str) -> list[str]:
                     found.append(f"{where}: {node.value!r} stands in no listed table")
                 elif id(node) in listed and room_of(where) != "spikes":
                     found += _check_import(where, Import(start))
-        elif isinstance(node, ast.Call) and _called(node) in {"import_module", "__import__"}:
+        elif isinstance(node, ast.Call) and _name_call(node) in {"import_module", "__import__"}:
             first = node.args[0] if node.args else None
             if not isinstance(first, ast.Constant) and where not in LOADERS:
                 found.append(f"{where} imports a module whose name is in a variable")

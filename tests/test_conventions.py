@@ -1,9 +1,11 @@
 """One way of saying a thing: names, kinds and defaults of arguments over all public functions."""
 
+import ast
 import importlib
 import inspect
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,3 +188,53 @@ LAYERED = {
 def test_an_unknown_layer_is_one_error(case):
     with pytest.raises(ValueError, match=r"units.*no"):
         LAYERED[case](a2n.as_raster(np.eye(4, dtype=bool)))
+
+
+PARTICIPLES = re.compile(
+    "begun|broken|brought|built|caught|chosen|dealt|done|drawn|fed|felt|found|frozen|given|gone|grown|held|"
+    "hidden|kept|known|laid|led|left|lost|made|meant|met|paid|ran|remade|rebuilt|said|seen|sent|shown|spent|"
+    "spoken|stood|taken|taught|thrown|told|torn|understood|unseen|won|written"
+)
+BARE_VERBS = {"bleed", "embed", "exceed", "feed", "need", "proceed", "seed", "shed", "speed", "succeed"}
+TERMS = {
+    "correlated": "a null by the name that users write",
+    "tuning": "the statistic's name in the field",
+    "weighted_jaccard": "the index's name in the field",
+}
+
+
+def is_participle(name: str) -> bool:
+    """``counted``, ``built_with``, ``standing``; not ``firing_rate``, where it belongs to a noun."""
+    words = name.strip("_").split("_")
+    past = words[0].endswith("ed") and words[0] not in BARE_VERBS
+    past |= PARTICIPLES.fullmatch(words[0]) is not None
+    return past or (len(words) == 1 and re.fullmatch(r"\w{3,}ing", words[0]) is not None)
+
+
+def functions_of(root: Path) -> Iterator[tuple[str, str]]:
+    """Where, and the name of each function and method, private and inner ones too; no properties."""
+    for file in sorted(root.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                decorators = {ast.unparse(one).split(".")[-1] for one in node.decorator_list}
+                if not decorators & {"property", "cached_property", "setter"}:
+                    yield f"{file.relative_to(root)}:{node.lineno}", node.name
+
+
+@pytest.mark.parametrize(
+    "name", ["counted", "_noted", "built_with", "_known_shape", "standing", "_held"]
+)
+def test_a_participle_is_known(name):
+    assert is_participle(name)
+
+
+@pytest.mark.parametrize("name", ["count", "seed_globals", "firing_rate", "ping", "find_kept", "_feed"])
+def test_a_verb_is_no_participle(name):
+    assert not is_participle(name)
+
+
+def test_functions_are_verbs():
+    found = list(functions_of(Path(a2n.__file__).parent))
+    assert len(found) > 1500
+    assert [one for one in found if is_participle(one[1]) and one[1] not in TERMS] == []
+    assert TERMS.keys() <= {name for _, name in found}

@@ -11,7 +11,7 @@ from ann2neo import SpikeRaster, load, record, save, to_xarray
 from ann2neo.cli import main
 from ann2neo.exchange.format_table import FORMATS
 from tests.recording.foreign_zarr import new_zarr
-from tests.spikes.stores import known
+from tests.spikes.stores import make_known
 
 h5py = pytest.importorskip("h5py", reason="the hdf5 extra is not installed")
 xr = pytest.importorskip("xarray", reason="the xarray extra is not installed")
@@ -40,7 +40,7 @@ def convert(monkeypatch, capsys):
 
 @pytest.fixture(scope="module")
 def raster():
-    return known(90)
+    return make_known(90)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ class TestActivations:
         assert_array_equal(counts, np.where(np.arange(250) % 2, 0, 8334))
 
 
-def damaged(path):
+def damage(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     return path
 
@@ -249,7 +249,7 @@ class TestErrors:
         (store / ".zattrs").unlink()
         self.assert_one_line(convert(store, tmp_path / "out.nwb"), "is damaged: no .zattrs")
         archive = raster.save(tmp_path / "a.zip")
-        self.assert_one_line(convert(damaged(archive), tmp_path / "out.nwb"), "is damaged")
+        self.assert_one_line(convert(damage(archive), tmp_path / "out.nwb"), "is damaged")
 
     def test_existing_files_are_kept_or_replaced(self, convert, files, raster, tmp_path):
         for name in NAMES.values():

@@ -55,7 +55,7 @@ def record_plan(
     else:
         typer.echo(
             f"{plan.folder}: {plan.n_units:,} units × {plan.n_samples:,} samples in "
-            f"{plan.n_parts} parts, {len(plan.missing_parts())} to be made"
+            f"{plan.n_parts} parts, {len(plan.list_missing_parts())} to be made"
         )
 
 

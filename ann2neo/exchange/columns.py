@@ -44,7 +44,7 @@ def unit_table(columns: pd.DataFrame, where: str, *, dropped: Iterable[str] = ()
     UserWarning
         If there are columns that do not fit, or the caller has `dropped` some; `where` is their owner.
     """
-    table = _fitting(columns, f"{where}: a unit table", dropped)
+    table = _select_fitting(columns, f"{where}: a unit table", dropped)
     if "layer" not in table or table["layer"].dtype.kind in "bif":
         table = _with(table, "layer", ["units"] * len(columns))
     if "unit_index" not in table or table["unit_index"].dtype.kind != "i":
@@ -60,7 +60,7 @@ def sample_table(columns: pd.DataFrame, where: str, *, dropped: Iterable[str] = 
     UserWarning
         As `unit_table` does.
     """
-    table = _fitting(columns, f"{where}: a sample table", dropped)
+    table = _select_fitting(columns, f"{where}: a sample table", dropped)
     if "sample_index" not in table or table["sample_index"].dtype.kind != "i":
         table = _with(table, "sample_index", np.arange(len(columns)))
     return table
@@ -93,7 +93,7 @@ def raster_annotations(said: Iterable[tuple[Any, Any]], where: str) -> dict[str,
     return found
 
 
-def _fitting(columns: pd.DataFrame, holder: str, dropped: Iterable[str]) -> pd.DataFrame:
+def _select_fitting(columns: pd.DataFrame, holder: str, dropped: Iterable[str]) -> pd.DataFrame:
     fitting: dict[str, Any] = {}
     lost = list(dropped)
     for place, name in enumerate(columns):

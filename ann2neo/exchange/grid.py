@@ -41,7 +41,7 @@ def check_n_samples(n_samples: float, period: float, unit: str) -> int:
 
 @dataclass(frozen=True)
 class SampleGrid:
-    """`n_samples` bins of `period` from `start` on, all times in `unit`; see `spanning`."""
+    """`n_samples` bins of `period` from `start` on, all times in `unit`; see `span`."""
 
     start: float
     period: float
@@ -49,7 +49,7 @@ class SampleGrid:
     unit: str
 
     @classmethod
-    def spanning(
+    def span(
         cls, start: float, stop: float, period: float, unit: str, *, precision: float = EXACT
     ) -> SampleGrid:
         """The grid from `start` to `stop`, which are known to a part `precision` of them.

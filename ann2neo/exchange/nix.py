@@ -98,7 +98,7 @@ def write_nix(source: Any, path: PathLikeStr, *, overwrite: bool = False) -> Pat
     for named in (block, *block.groups):
         named.name = printable(named.name)
     size = sum(4 * len(text) for text in block.annotations.values())
-    size += sum(map(_size_bound, recordings.values()))
+    size += sum(map(_bound_size, recordings.values()))
     with write_whole(path, overwrite=overwrite) as temporary:
         try:
             _claim(temporary, size)
@@ -203,7 +203,7 @@ def _read_block(path: Path) -> neo.Block:
     return blocks[0]
 
 
-def _size_bound(raster: SpikeRaster) -> int:
+def _bound_size(raster: SpikeRaster) -> int:
     """More bytes than the recording's part of the file, by what files of NixIO were found to take."""
     units, samples = raster.units, raster.samples
     tables = int(units.memory_usage(deep=True).sum() + samples.memory_usage(deep=True).sum())

@@ -235,7 +235,7 @@ def _columns(holder: Any, leave_out: str = "") -> pd.DataFrame:
 
 
 def _grid(support: Any, period: float) -> SampleGrid:
-    return SampleGrid.spanning(*_span(support), period, "s")
+    return SampleGrid.span(*_span(support), period, "s")
 
 
 def _span(support: Any) -> tuple[float, float]:

@@ -67,7 +67,7 @@ def batch_norm_statistics(network: Any, samples: Any) -> Iterator[None]:
         network(samples[:1], training=False)
     # A pass in training mode may change more than averages: states of random layers, normed weights.
     kept = [(v, np.array(keras.ops.convert_to_numpy(v))) for v in network.variables]
-    layers = _normalizing(network)
+    layers = _find_normalizations(network)
     averages = {id(average) for one in layers for average in (one.moving_mean, one.moving_variance)}
     try:
         _take_averages(network, layers, samples)
@@ -98,7 +98,7 @@ def _check_samples(samples: Any) -> np.ndarray:
     return array
 
 
-def _normalizing(network: Any) -> list[Any]:
+def _find_normalizations(network: Any) -> list[Any]:
     """The batch normalizations whose averages training would change."""
     import keras
 

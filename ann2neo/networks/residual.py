@@ -85,7 +85,7 @@ def resnet(
     parts = _Parts(activation, normalization, 3 * blocks)
     keras = require("keras", extra="tensorflow")
     inputs = keras.Input(check_image(input_shape, 4))
-    tensor = parts.shifted(parts.convolve(inputs, width, "first"), "first_shift")
+    tensor = parts.shift(parts.convolve(inputs, width, "first"), "first_shift")
     tensor = parts.activate(tensor, "first")
     for stage in range(3):
         for number in range(blocks):
@@ -212,7 +212,7 @@ class _Parts:
             return layers.PReLU(alpha_initializer=alpha, shared_axes=[1, 2], name=name)(tensor)
         return layers.ReLU(negative_slope=0.01 * (self.activation == "leaky_relu"), name=name)(tensor)
 
-    def shifted(self, tensor: Any, name: str, *, scaled: bool = False) -> Any:
+    def shift(self, tensor: Any, name: str, *, scaled: bool = False) -> Any:
         """With Fixup's learned scalars; without Fixup as it is."""
         if self.normalization != "fixup":
             return tensor
@@ -235,7 +235,7 @@ class _Parts:
     def classify(self, tensor: Any, n_classes: int) -> Any:
         layers = require("keras", extra="tensorflow").layers
         tensor = layers.GlobalAveragePooling2D(name="mean")(tensor)
-        tensor = self.shifted(tensor, "output_shift")
+        tensor = self.shift(tensor, "output_shift")
         return layers.Dense(
             check_count(n_classes, "n_classes"),
             activation="softmax",
@@ -246,12 +246,12 @@ class _Parts:
 
 def _block(parts: _Parts, tensor: Any, channels: int, stride: int, shortcuts: bool, name: str) -> Any:
     layers = require("keras", extra="tensorflow").layers
-    shifted = parts.shifted(tensor, f"{name}_a_shift")
+    shifted = parts.shift(tensor, f"{name}_a_shift")
     inner = parts.convolve(shifted, channels, f"{name}_a", stride, kernel=parts.first_kernel())
-    inner = parts.activate(parts.shifted(inner, f"{name}_inner_shift"), f"{name}_inner")
-    inner = parts.shifted(inner, f"{name}_b_shift")
+    inner = parts.activate(parts.shift(inner, f"{name}_inner_shift"), f"{name}_inner")
+    inner = parts.shift(inner, f"{name}_b_shift")
     inner = parts.convolve(inner, channels, f"{name}_b", kernel=parts.last_kernel())
-    inner = parts.shifted(inner, f"{name}_scale", scaled=True)
+    inner = parts.shift(inner, f"{name}_scale", scaled=True)
     if not shortcuts:
         return inner
     if tensor.shape != inner.shape:

@@ -58,7 +58,7 @@ class LayerRecorders:
             f"{self._names} differ under conv_units='channels': record them one at a time"
         )
 
-    def shuffled(
+    def shuffle(
         self, rasters: dict[str, SpikeRaster], rng: np.random.Generator
     ) -> dict[str, SpikeRaster]:
         """The rasters as if the samples had been shown in an order drawn from `rng`, one for all."""
@@ -66,7 +66,7 @@ class LayerRecorders:
         found = {}
         for (name, raster), recorder in zip(rasters.items(), self._recorders, strict=True):
             rng.bit_generator.state = state
-            found[name] = recorder.shuffled(raster, rng)
+            found[name] = recorder.shuffle(raster, rng)
         return found
 
 

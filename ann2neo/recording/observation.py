@@ -63,7 +63,7 @@ class Site:
 
     def units(self) -> pd.DataFrame:
         """A row an activation, in the order of the flattened output, with coordinates if it has some."""
-        shape = self._known_shape()
+        shape = self._fill_shape()
         size = int(np.prod(shape, dtype=np.int64))
         table = {"layer": [self.name] * size, "unit_index": np.arange(size)}
         if len(shape) > 1 and self.channel_axis is not None:
@@ -73,7 +73,7 @@ class Site:
 
     def channels(self) -> pd.DataFrame:
         """A row a channel."""
-        size = self._known_shape()[self._channel_axis()] if self.shape else 1
+        size = self._fill_shape()[self._channel_axis()] if self.shape else 1
         index = np.arange(size)
         return pd.DataFrame({"layer": [self.name] * len(index), "unit_index": index, "channel": index})
 
@@ -87,7 +87,7 @@ class Site:
 
     def by_unit(self, activations: np.ndarray) -> np.ndarray:
         """Activations of a batch as (n_samples, n_units)."""
-        if activations.shape[1:] != self._known_shape():
+        if activations.shape[1:] != self._fill_shape():
             raise ValueError(
                 f"layer {self.name!r} gave activations of shape {activations.shape[1:]} a sample after "
                 f"{self.shape}; pad the samples to one length, or record conv_units='channels'"
@@ -118,7 +118,7 @@ class Site:
             )
         return self.channel_axis
 
-    def _known_shape(self) -> tuple[int, ...]:
+    def _fill_shape(self) -> tuple[int, ...]:
         return tuple(int(size or 0) for size in self.shape)
 
 

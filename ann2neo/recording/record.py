@@ -257,7 +257,7 @@ def record(
             return path
         raster: SpikeRaster | dict[str, SpikeRaster] = recorder.to_raster(stream, n_samples, progress)
     if drawn is not None and source.order is None:
-        raster = recorder.shuffled(raster, drawn)
+        raster = recorder.shuffle(raster, drawn)
     return raster
 
 

@@ -86,7 +86,7 @@ class Recorder:
             writer.finish(packer.n_samples, **self._description())
         return writer.path
 
-    def shuffled(self, raster: SpikeRaster, rng: np.random.Generator) -> SpikeRaster:
+    def shuffle(self, raster: SpikeRaster, rng: np.random.Generator) -> SpikeRaster:
         """The raster as if the samples had been shown in an order drawn from `rng`."""
         return raster.select(samples=self._log.draw_order(rng))
 
@@ -118,7 +118,7 @@ class Recorder:
             if len(blocks[0]):
                 packer.append(blocks, levels)
         except NonFiniteActivation as error:
-            raise self._named(error) from None
+            raise self._explain(error) from None
         self._log.note_labels(batch.labels)
 
     def _blocks(self, activations: list[np.ndarray], batch: Batch) -> list[np.ndarray]:
@@ -143,7 +143,7 @@ class Recorder:
         blocks = [site.by_channel(values) for site, values in zip(sites, activations, strict=True)]
         return blocks if kept is None else [block[kept] for block in blocks]
 
-    def _named(self, error: NonFiniteActivation) -> ValueError:
+    def _explain(self, error: NonFiniteActivation) -> ValueError:
         sample = self._log.place_of(error.row)
         name = self._observation.sites[error.block].name
         return ValueError(

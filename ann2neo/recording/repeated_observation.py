@@ -26,9 +26,9 @@ class Watch:
 def watch(network: Any, batches: list[Any], layers: Any) -> Watch:
     """Get ready to look at `network` many times.
 
-    An adapter whose observation has a method ``standing(batches)`` prepares the looks itself: it returns
-    a function that can be called when the context of the observation has ended, and that leaves the
-    network as it found it. Any other network is observed anew at each look.
+    An adapter whose observation has a method ``prepare_looks(batches)`` prepares the looks itself:
+    it returns a function that can be called when the context of the observation has ended, and that
+    leaves the network as it found it. Any other network is observed anew at each look.
 
     Raises
     ------
@@ -41,9 +41,9 @@ def watch(network: Any, batches: list[Any], layers: Any) -> Watch:
         sites = list(observation.sites)
         for note in observation.notes:
             warnings.warn(note, stacklevel=find_stacklevel())
-        standing = getattr(observation, "standing", None)
-        if standing is not None:
-            return Watch(sites, standing(batches))
+        prepare_looks = getattr(observation, "prepare_looks", None)
+        if prepare_looks is not None:
+            return Watch(sites, prepare_looks(batches))
 
     def look(take: Take) -> None:
         with adapter.observe(network, batches[0], layers) as observation:

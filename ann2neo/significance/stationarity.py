@@ -124,8 +124,8 @@ class _Trains:
             # Σ x[t−i] x[t−j] with j = i + d is c_d less the products before the first and after the
             # last t: m − j of them at the head of the train, i of them at its end.
             i = np.arange(m + 1 - d)
-            before = _running(self.head[:, : m - d] * self.head[:, d:m])
-            after = _running(self.end[:, : m - d] * self.end[:, d:m])
+            before = _accumulate(self.head[:, : m - d] * self.head[:, d:m])
+            after = _accumulate(self.end[:, : m - d] * self.end[:, d:m])
             gram[:, i, i + d] = self.counts[:, d, None] - before[:, ::-1] - after
             gram[:, i + d, i] = gram[:, i, i + d]
         # Bits are their own squares.
@@ -133,7 +133,7 @@ class _Trains:
         return (self.n_samples - m) * gram - sums[:, :, None] * sums[:, None, :]
 
 
-def _running(products: np.ndarray) -> np.ndarray:
+def _accumulate(products: np.ndarray) -> np.ndarray:
     """Sums of the first 0, 1, 2 … products."""
     sums = np.zeros((len(products), products.shape[1] + 1), np.int64)
     np.cumsum(products, axis=1, out=sums[:, 1:])

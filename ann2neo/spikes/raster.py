@@ -433,7 +433,7 @@ class SpikeRaster:
 
     def __reduce__(self) -> Any:
         state = (self._words, self._n_samples, self._units, self._samples)
-        return _rebuilt, (*state, self._sampling_period, dict(self._annotations))
+        return _rebuild, (*state, self._sampling_period, dict(self._annotations))
 
 
 def default_units(n_units: int, layer: str = "units") -> pd.DataFrame:
@@ -472,7 +472,7 @@ def _shorten(items: list[str], limit: int = 6) -> str:
     return shown if len(items) <= limit else f"{shown}, … ({len(items) - limit} more)"
 
 
-def _rebuilt(
+def _rebuild(
     words: Words,
     n_samples: int,
     units: pd.DataFrame,

@@ -64,7 +64,7 @@ def cv(raster: RasterLike) -> np.ndarray:
     """
     raster = as_recording(raster)
     if not isinstance(raster, SpikeRaster):
-        return _seen(raster).cv()
+        return _gather(raster).cv()
     counts, sums = np.empty(raster.n_units, np.int64), np.empty((raster.n_units, 2), np.int64)
     interval_kernels.square_sums(raster.words, counts, sums)
     return _cv(np.maximum(counts - 1, 0), sums[:, 0], sums[:, 1])
@@ -88,7 +88,7 @@ def cv2(raster: RasterLike) -> np.ndarray:
     >>> a2n.cv2(np.array([[1], [0], [0], [1], [1]]))
     array([1.])
     """
-    return _seen(raster).cv2()
+    return _gather(raster).cv2()
 
 
 def lv(raster: RasterLike) -> np.ndarray:
@@ -109,7 +109,7 @@ def lv(raster: RasterLike) -> np.ndarray:
     >>> a2n.lv(np.array([[1], [0], [0], [1], [1]]))
     array([0.75])
     """
-    return _seen(raster).lv()
+    return _gather(raster).lv()
 
 
 def lvr(raster: RasterLike, *, R: TimeLike = 0.0) -> np.ndarray:  # noqa: N803
@@ -137,7 +137,7 @@ def lvr(raster: RasterLike, *, R: TimeLike = 0.0) -> np.ndarray:  # noqa: N803
     """
     refractoriness = check_number(as_seconds(R, "R"), "R", "a finite number of seconds, at least 0")
     raster = as_recording(raster)
-    return _seen(raster).lvr(refractoriness / raster.sampling_period)
+    return _gather(raster).lvr(refractoriness / raster.sampling_period)
 
 
 class Intervals(Accumulator):
@@ -213,7 +213,7 @@ class Intervals(Accumulator):
         return _mean_over_pairs(self._n, self._column(index), self._column(index + 1))
 
 
-def _seen(raster: RasterLike) -> Intervals:
+def _gather(raster: RasterLike) -> Intervals:
     return Intervals().update(raster)
 
 

@@ -35,7 +35,7 @@ def firing_rate_noise(rates: Floats, n_samples: int) -> Floats:
     return noise
 
 
-def corrected_cv_percent(values: Floats, noise: Floats, mean: float) -> float:
+def correct_cv_percent(values: Floats, noise: Floats, mean: float) -> float:
     """100 × standard deviation of the units' true values over `mean`.
 
     Variance (ddof=1) of the values less their mean sampling variance; 0 where noise accounts for all of

@@ -19,7 +19,7 @@ from ann2neo.statistics.fano import FanoFactor, fano_from_sums
 from ann2neo.statistics.groups import group_units
 from ann2neo.statistics.intervals import Intervals
 from ann2neo.statistics.rates import FiringRate
-from ann2neo.statistics.sampling_noise import corrected_cv_percent, fanofactor_noise, firing_rate_noise
+from ann2neo.statistics.sampling_noise import correct_cv_percent, fanofactor_noise, firing_rate_noise
 from ann2neo.statistics.windows import check_window
 
 
@@ -157,7 +157,7 @@ def _correct_columns(seen_rates: FiringRate, seen: FanoFactor, units: Ints) -> d
     mean = float(mean_across_units(fano))
     rate_noise = firing_rate_noise(rates, seen_rates.n_samples)
     return {
-        "cv_firing_rate_corrected_percent": corrected_cv_percent(rates, rate_noise, float(rates.mean())),
+        "cv_firing_rate_corrected_percent": correct_cv_percent(rates, rate_noise, float(rates.mean())),
         "fanofactor_corrected": mean,
-        "cv_fanofactor_corrected_percent": corrected_cv_percent(fano, noise, mean),
+        "cv_fanofactor_corrected_percent": correct_cv_percent(fano, noise, mean),
     }

@@ -25,7 +25,7 @@ def copy_network(network: Any, rng: np.random.Generator) -> Any:
     if not network.built:
         raise ValueError(f"network {network.name!r} has no weights yet: build it, or call it once")
     try:
-        copy = _remade(network)
+        copy = _remake(network)
         copy.set_weights(network.get_weights())
     except Exception as error:
         raise TypeError(
@@ -72,7 +72,7 @@ def freeze(network: Any, trainable: str | int | tuple[str, ...]) -> None:
             layer.trainable = False
 
 
-def frozen_values(network: Any) -> list[tuple[Any, bytes]]:
+def list_frozen_values(network: Any) -> list[tuple[Any, bytes]]:
     """Every weight of a frozen layer, with the bytes it has now."""
     return [
         (weight, _bytes(weight))
@@ -108,7 +108,7 @@ def _leaves(network: Any) -> list[Any]:
     return list(found.values())
 
 
-def _remade(network: Any) -> Any:
+def _remake(network: Any) -> Any:
     # Functional models have a graph of operations.
     if isinstance(network, keras.Sequential) or hasattr(network, "operations"):
         return keras.models.clone_model(network)

@@ -65,14 +65,14 @@ def find_file(name: str, data_dir: str | Path | None) -> Path | None:
         if file.is_file():
             return file
     if data_dir is None:
-        _LOG.warning("%s; asking Keras' downloader", _lacking(name, folder))
+        _LOG.warning("%s; asking Keras' downloader", _describe_lack(name, folder))
         return None
     raise FileNotFoundError(
         f"data_dir (--data-dir) must hold {name}.npz or {name}_jpeg.npz; {folder} has neither"
     )
 
 
-def _lacking(name: str, folder: str | Path) -> str:
+def _describe_lack(name: str, folder: str | Path) -> str:
     return f"{_VARIABLE} is {folder}, which has neither {name}.npz nor {name}_jpeg.npz"
 
 
@@ -82,7 +82,7 @@ def _download(name: str) -> Arrays:
         (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
     except Exception as error:
         folder = os.environ.get(_VARIABLE)
-        looked = f"{_lacking(name, folder)}, and " if folder else ""
+        looked = f"{_describe_lack(name, folder)}, and " if folder else ""
         raise FileNotFoundError(
             f"{looked}{name} could not be downloaded ({error!s:.120}); put {name}.npz, with x_train, "
             "y_train, x_test and y_test, into a folder and name that as data_dir (--data-dir) or in the "

@@ -30,7 +30,7 @@ def train_fast(network: Any, plan: Plan, passes: Passes, rng: np.random.Generato
         score = Score(loss / n_train, hits / n_train)
         if plan.validates:
             score = Score(*score[:2], val_loss / n_held_out, val_hits / n_held_out)
-        over = passes.ended(score)
+        over = passes.end(score)
     network.optimizer.finalize_variable_values(network.trainable_variables)
 
 
@@ -47,7 +47,7 @@ def _compile(network: Any, plan: Plan) -> Any:
     optimizer.build(variables)
 
     @tf.function  # type: ignore[untyped-decorator]
-    def trained(inputs: Any, labels: Any) -> Any:
+    def train_batch(inputs: Any, labels: Any) -> Any:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             for variable in variables:
                 tape.watch(variable.value)
@@ -61,7 +61,9 @@ def _compile(network: Any, plan: Plan) -> Any:
     def train_in_turn(chosen: Any, sizes: list[Any]) -> Any:
         # Once a turn what need not be done once a batch: starting an operation takes its time, too.
         inputs, labels = tf.gather(x, chosen), tf.gather(y, chosen)
-        done = [trained(*batch) for batch in zip(_cut(inputs, sizes), _cut(labels, sizes), strict=True)]
+        done = [
+            train_batch(*batch) for batch in zip(_cut(inputs, sizes), _cut(labels, sizes), strict=True)
+        ]
         values = [tf.cast(value, tf.float32) for value, _ in done]
         return _sums(values, sizes, labels, tf.concat([outputs for _, outputs in done], 0))
 

@@ -75,7 +75,7 @@ class _Report(keras.callbacks.Callback):  # type: ignore[misc]
                 found[name] = round(found[name] * n_samples) / n_samples
         score = Score(**found)
         by_callback = self.model.stop_training
-        if self._passes.ended(score):
+        if self._passes.end(score):
             self.model.stop_training = True
         elif by_callback:
             self._passes.stopped_by = "callback"

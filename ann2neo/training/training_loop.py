@@ -56,7 +56,7 @@ class Plan:
         return self.n_train < len(self.x)
 
 
-def planned(
+def plan_training(
     condition: Condition, data: Dataset, batch_size: Any, validation_split: Any, rng: np.random.Generator
 ) -> Plan:
     """The plan of a condition; random labels are drawn here."""
@@ -64,7 +64,7 @@ def planned(
     if condition.labels == "random":
         labels = random_labels(labels, rng=rng)
         labels.flags.writeable = False
-    n_train = n_trained_on(len(labels), validation_split)
+    n_train = count_trained_on(len(labels), validation_split)
     return Plan(condition, data.x_train, labels, n_train, check_count(batch_size, "batch_size"))
 
 
@@ -87,7 +87,7 @@ class Passes:
         """A pass begins now."""
         self._began = time.perf_counter()
 
-    def ended(self, score: Score) -> bool:
+    def end(self, score: Score) -> bool:
         """Note a pass; True if it was the last.
 
         Raises
@@ -140,7 +140,7 @@ class Passes:
         return True
 
 
-def n_trained_on(n_samples: int, split: Any) -> int:
+def count_trained_on(n_samples: int, split: Any) -> int:
     """Samples not held out: as many as Keras' `validation_split` leaves."""
     if isinstance(split, bool) or not isinstance(split, numbers.Real):
         raise TypeError(f"validation_split must be a number in [0, 1), got {split!r:.60}")

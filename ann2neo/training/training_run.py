@@ -14,7 +14,7 @@ from ann2neo.extras import require
 from ann2neo.spikes.argument_checks import check_rng
 from ann2neo.training.conditions import CONDITIONS, Condition
 from ann2neo.training.datasets import as_dataset
-from ann2neo.training.training_loop import Passes, Plan, planned
+from ann2neo.training.training_loop import Passes, Plan, plan_training
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,13 +126,13 @@ def train(
 
     rng, data = check_rng(rng), as_dataset(data)
     drawn_from, start = _describe(rng), _start(condition, network)
-    plan = planned(condition, data, batch_size, validation_split, rng)
+    plan = plan_training(condition, data, batch_size, validation_split, rng)
     fast = _is_fast(fast, callbacks)
     copy = clone.copy_network(start, rng)
     clone.freeze(copy, condition.trainable)
     data_checks.check_fit(copy, data, from_logits)
     compiling.compile_for_classes(copy, optimizer, learning_rate, from_logits)
-    frozen, hash_before = clone.frozen_values(copy), hash_weights(copy)
+    frozen, hash_before = clone.list_frozen_values(copy), hash_weights(copy)
     passes = _run(copy, plan, rng, fast, callbacks, progress)
     clone.check_unchanged(frozen)
     provenance = {

@@ -37,7 +37,7 @@ from ann2neo.spikes.files import store, zarr_arrays
 N_SAMPLES, N_UNITS, N_MEASURED = 60_000, 512, 32
 
 
-def recording() -> a2n.SpikeRaster:
+def make_recording() -> a2n.SpikeRaster:
     """Units of all rates from 0 to 1, half a spike a sample on average."""
     rng = np.random.default_rng(0)
     words = np.vstack(
@@ -201,7 +201,7 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 
 def memory(folder: Path) -> list[str]:
     """Peak memory of a process that loads the raster from its store and writes it; the file's size."""
-    store, path = recording().save(folder / "raster.zarr"), folder / "alone.nwb"
+    store, path = make_recording().save(folder / "raster.zarr"), folder / "alone.nwb"
     peaks = []
     for n_units in (1, N_UNITS):
         task = [sys.executable, "-c", PEAK, str(store), str(path), str(n_units)]

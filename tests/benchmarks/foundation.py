@@ -24,7 +24,7 @@ from ann2neo.spikes.packing import Packer
 N_SAMPLES, N_UNITS = 60_000, 512
 
 
-def recording(rng: np.random.Generator) -> Comparison:
+def compare_recording(rng: np.random.Generator) -> Comparison:
     """`record` of the hidden layer of an MLP-512 against `predict` of the whole network."""
     model = keras.Sequential(
         [
@@ -47,7 +47,7 @@ def recording(rng: np.random.Generator) -> Comparison:
     return Comparison(name, "model.predict", baseline, ours, "≤ 1.10", f"{differing} bits")
 
 
-def packing(rng: np.random.Generator) -> Comparison:
+def compare_packing(rng: np.random.Generator) -> Comparison:
     """Threshold and pack against copying the floats into an array that is there already."""
     activations = rng.standard_normal((N_SAMPLES, N_UNITS), dtype=np.float32)
     target = np.empty_like(activations)
@@ -95,8 +95,8 @@ def main() -> None:
     """Print the table."""
     rng = np.random.default_rng(0)
     rows = [
-        recording(rng),
-        packing(rng),
+        compare_recording(rng),
+        compare_packing(rng),
         spiketrains(rng, N_SAMPLES, N_UNITS, 0.5, "≤ 0.7"),
         spiketrains(rng, 200, 10_000, 0.1, "≤ 100 µs a train"),
         startup(),

@@ -39,7 +39,7 @@ def samples(start, stop):
     return np.concatenate(drawn)[start - 1024 * blocks.start : stop - 1024 * blocks.start]
 
 
-def timed(what, function):
+def time_function(what, function):
     start, processor = time.perf_counter(), time.process_time()
     found = function()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -64,9 +64,11 @@ def main(n_samples=100_000, n_units=4096, n_parts=8):
             n_parts=n_parts,
             batch_size=1024,
         )
-        timed("parts by two processes", lambda: a2n.record_parts(plan, workers=2, progress=False))
-        path = timed("finish", lambda: a2n.finish_recording(plan))
-        stored = timed("open", lambda: a2n.open_raster(path))
+        time_function(
+            "parts by two processes", lambda: a2n.record_parts(plan, workers=2, progress=False)
+        )
+        path = time_function("finish", lambda: a2n.finish_recording(plan))
+        stored = time_function("open", lambda: a2n.open_raster(path))
         print(stored)
         rng = np.random.default_rng
         fano = functools.partial(
@@ -81,13 +83,14 @@ def main(n_samples=100_000, n_units=4096, n_parts=8):
             "surrogate test": lambda r: fano(r, rng=rng(0)).to_frame(),
         }
         found = {
-            what: timed(what, functools.partial(function, stored)) for what, function in run.items()
+            what: time_function(what, functools.partial(function, stored))
+            for what, function in run.items()
         }
         if stored.nbytes > 200e6:
             return
-        raster = timed("load", stored.load)
+        raster = time_function("load", stored.load)
         for what, function in run.items():
-            expected = timed(f"{what}, in memory", functools.partial(function, raster))
+            expected = time_function(f"{what}, in memory", functools.partial(function, raster))
             same = (
                 expected.equals(found[what])
                 if isinstance(expected, pd.DataFrame)

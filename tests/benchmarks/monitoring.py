@@ -32,7 +32,7 @@ def monitor_training(rng: np.random.Generator, every: int, bound: str) -> Compar
         options = {"batch_size": BATCH_SIZE, "epochs": N_PASSES, "verbose": 0}
         model.fit(images, labels, callbacks=list(callbacks), **options)
 
-    def monitored() -> None:
+    def fit_monitored() -> None:
         monitor = monitoring.MonitorCallback(monitoring.ActivityMonitor(probes), every=every)
         fit(monitor)
         looks = monitor.to_frame()["step"].nunique()
@@ -40,7 +40,7 @@ def monitor_training(rng: np.random.Generator, every: int, bound: str) -> Compar
         if looks != expected:
             raise RuntimeError(f"{looks} looks, {expected} expected")
 
-    baseline, ours = medians(fit, monitored, repeats=11)
+    baseline, ours = medians(fit, fit_monitored, repeats=11)
     name = f"{N_PASSES} passes, 200 samples shown every {every} batches"
     return Comparison(name, "plain fit", baseline, ours, bound)
 

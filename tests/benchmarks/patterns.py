@@ -35,7 +35,7 @@ def histogram(name: str, active: np.ndarray, bound: str) -> list[Comparison]:
     def unique() -> np.ndarray:
         return np.unique(active, axis=0, return_counts=True)[1]
 
-    def packed_unique() -> np.ndarray:
+    def count_packed() -> np.ndarray:
         packed = np.packbits(active, axis=1)
         rows = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
         return np.unique(rows, return_counts=True)[1]
@@ -43,7 +43,7 @@ def histogram(name: str, active: np.ndarray, bound: str) -> list[Comparison]:
     def ours() -> np.ndarray:
         return a2n.patterns.pattern_counts(raster)["units"].counts
 
-    slow, quick, mine = medians(unique, packed_unique, ours, repeats=5)
+    slow, quick, mine = medians(unique, count_packed, ours, repeats=5)
     apart = difference(np.sort(ours()), np.sort(unique()))
     return [
         Comparison(f"histogram, {name}", "np.unique(axis=0)", slow, mine, bound, apart),

@@ -31,7 +31,7 @@ def make_recording() -> tuple[a2n.SpikeRaster, np.ndarray, np.ndarray]:
     return a2n.SpikeRaster.from_dense(dense, samples=samples), dense, labels
 
 
-def tuning(raster: a2n.SpikeRaster, dense: np.ndarray, labels: np.ndarray) -> Comparison:
+def compare_tuning(raster: a2n.SpikeRaster, dense: np.ndarray, labels: np.ndarray) -> Comparison:
     """Probabilities per class, from packed bits, against a group-by of the dense array."""
     frame = pd.DataFrame(dense)
 
@@ -117,7 +117,7 @@ def main() -> None:
     """Time, and print a row per operation."""
     raster, dense, labels = make_recording()
     rows = [
-        tuning(raster, dense, labels),
+        compare_tuning(raster, dense, labels),
         compare(raster, dense, labels),
         simulate(raster),
         draw_population(raster),

@@ -84,8 +84,8 @@ def run(setting: tuple, n_networks: int, rng: np.random.Generator) -> list[Outco
             setting,
             float(accuracies[network]),
             len(before),
-            _warned_at(np.concatenate([before, on_true])[:, network]),
-            _warned_at(np.concatenate([before, on_random])[:, network]),
+            _find_warning(np.concatenate([before, on_true])[:, network]),
+            _find_warning(np.concatenate([before, on_random])[:, network]),
         )
         for network in range(n_networks)
     ]
@@ -130,7 +130,7 @@ def _batches(n_samples: int, n_networks: int, size: int, rng: np.random.Generato
     return np.concatenate(passes)[: N_STEPS // 2]
 
 
-def _warned_at(rates: np.ndarray) -> int | None:
+def _find_warning(rates: np.ndarray) -> int | None:
     rule = monitoring.RateDrop()
     return next((step for step, rate in enumerate(rates, 1) if rule.update(float(rate))), None)
 

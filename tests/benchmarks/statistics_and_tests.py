@@ -33,7 +33,7 @@ from ann2neo.significance.kernels.rng import random_state
 N_SAMPLES, N_UNITS, WINDOW = 60_000, 512, 100
 
 
-def extrapolated(
+def extrapolate(
     baseline: Callable[[int], list[np.ndarray]], n_measured: int, n_wanted: int
 ) -> Callable[[], float]:
     """Seconds of the baseline over `n_measured` units, times ``n_wanted / n_measured``."""
@@ -180,7 +180,7 @@ def ljung_box(raster: a2n.SpikeRaster, active: np.ndarray) -> list[Comparison]:
         (direct, "acorr_ljungbox", 2, ""),
     ):
         difference = largest(statistic[:n_units], way(n_units))
-        seconds = extrapolated(way, n_units, N_UNITS)()
+        seconds = extrapolate(way, n_units, N_UNITS)()
         label = f"statsmodels {name}, {n_units} units × {N_UNITS // n_units}"
         rows.append(Comparison("Ljung–Box, 10 lags", label, seconds, ours, bound, difference))
     return rows
@@ -194,7 +194,7 @@ def dickey_fuller(raster: a2n.SpikeRaster, active: np.ndarray, n_units: int = 1)
 
     (ours,) = medians(lambda: a2n.adf_test(raster), repeats=3)
     difference = largest(a2n.adf_test(raster).statistic[:n_units], baseline(n_units))
-    seconds = extrapolated(baseline, n_units, N_UNITS)()
+    seconds = extrapolate(baseline, n_units, N_UNITS)()
     label = f"statsmodels adfuller, {n_units} unit × {N_UNITS // n_units}"
     return Comparison("Dickey–Fuller, AIC", label, seconds, ours, "≥ 10,000 ×", difference)
 
@@ -204,7 +204,7 @@ def surrogates(raster: a2n.SpikeRaster, active: np.ndarray, n_measured: int = 2)
     by_unit = np.ascontiguousarray(active.T)
     n_windows = N_SAMPLES // WINDOW
 
-    def shuffled(n_surrogates: int) -> np.ndarray:
+    def shuffle(n_surrogates: int) -> np.ndarray:
         rng = np.random.default_rng(1)
         found = []
         for _ in range(n_surrogates):
@@ -222,7 +222,7 @@ def surrogates(raster: a2n.SpikeRaster, active: np.ndarray, n_measured: int = 2)
     null_mean = ours().to_frame()["null_mean"].to_numpy()
     # Exact mean under permutation: (1 − 1/W)(n − K)/(n − 1).
     exact = (1 - 1 / n_windows) * (N_SAMPLES - raster.spike_counts) / (N_SAMPLES - 1)
-    baseline = extrapolated(shuffled, n_measured, 1000)()
+    baseline = extrapolate(shuffle, n_measured, 1000)()
     label = f"NumPy rng.permuted, {n_measured} surrogates × {1000 // n_measured}"
     difference = f"{largest(null_mean, exact)} from the exact mean"
     return Comparison("1,000 Fano surrogates", label, baseline, seconds, "≥ 100 ×", difference)

@@ -47,7 +47,9 @@ def active(network: nn.Module, samples: np.ndarray, upto: int) -> np.ndarray:
     return np.concatenate(found)
 
 
-def recording(name: str, network: nn.Module, samples: np.ndarray, layer: str, bound: str) -> Comparison:
+def compare_recording(
+    name: str, network: nn.Module, samples: np.ndarray, layer: str, bound: str
+) -> Comparison:
     """`record` of one layer against the forward pass."""
     raster = a2n.record(network, samples, layers=layer, progress=False)
     differing = np.sum(raster.to_dense() != active(network, samples, int(layer) + 1))
@@ -58,7 +60,7 @@ def recording(name: str, network: nn.Module, samples: np.ndarray, layer: str, bo
     return Comparison(name, "forward pass", baseline, ours, bound, f"{differing} bits")
 
 
-def entering(network: nn.Module, samples: np.ndarray) -> Comparison:
+def compare_entering(network: nn.Module, samples: np.ndarray) -> Comparison:
     """Getting ready to observe, and leaving, against one forward pass over the samples."""
 
     def enter() -> None:
@@ -71,7 +73,7 @@ def entering(network: nn.Module, samples: np.ndarray) -> Comparison:
     )
 
 
-def looking(network: nn.Module, samples: np.ndarray) -> Comparison:
+def compare_looking(network: nn.Module, samples: np.ndarray) -> Comparison:
     """A look of the monitor against the forward pass."""
     look = watch(network, [samples], "last_hidden").look
     baseline, ours = medians(lambda: forward(network, samples), look, repeats=101)
@@ -87,11 +89,11 @@ def main() -> None:
     images = rng.random((2_000, 1, 28, 28), dtype=np.float32) - 0.5
     small = mlp(64)
     rows = [
-        recording("record 20,000 samples of MLP-512", mlp(), flat, "1", "≤ 1.25"),
-        recording("record 2,000 images of a CNN, dense layer", cnn(), images, "9", "≤ 1.25"),
-        recording("record 2,000 images of a CNN, 10,816 units", cnn(), images, "2", "≤ 1.5"),
-        entering(small, flat[:100]),
-        looking(small, flat[:100]),
+        compare_recording("record 20,000 samples of MLP-512", mlp(), flat, "1", "≤ 1.25"),
+        compare_recording("record 2,000 images of a CNN, dense layer", cnn(), images, "9", "≤ 1.25"),
+        compare_recording("record 2,000 images of a CNN, 10,816 units", cnn(), images, "2", "≤ 1.5"),
+        compare_entering(small, flat[:100]),
+        compare_looking(small, flat[:100]),
     ]
     show("Medians, measured in turn in one run, one thread", rows)
 

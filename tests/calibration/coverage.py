@@ -23,7 +23,7 @@ from tests.calibration.rows import Rows
 N_RESAMPLES = 999
 
 
-def covered_networks(method: str, *, n_networks: int, n_simulations: int, seed: int) -> float:
+def cover_networks(method: str, *, n_networks: int, n_simulations: int, seed: int) -> float:
     """Means of networks that vary by a skewed law: the interval of their mean."""
     rng = np.random.default_rng(seed)
     held = 0
@@ -36,7 +36,7 @@ def covered_networks(method: str, *, n_networks: int, n_simulations: int, seed: 
     return held / n_simulations
 
 
-def covered(
+def cover(
     draw: Callable[[np.random.Generator], np.ndarray],
     statistic: Callable[[a2n.SpikeRaster], object],
     truth: float,
@@ -92,12 +92,12 @@ def main() -> None:
     for method, n_networks in itertools.product(METHODS, (3, 5, 10, 20, 40)):
         keys = (f"mean of {n_networks} networks", "networks", method, n)
         if keys not in rows:
-            share = covered_networks(method, n_networks=n_networks, n_simulations=n, seed=0)
+            share = cover_networks(method, n_networks=n_networks, n_simulations=n, seed=0)
             rows.add(*keys, f"{share:.4f}")
     for (name, draw, statistic, truth, over, options), method in itertools.product(CASES, METHODS):
         keys = (name, over, method, n)
         if keys not in rows:
-            share = covered(draw, statistic, truth, n, over, method, **options)
+            share = cover(draw, statistic, truth, n, over, method, **options)
             rows.add(*keys, f"{share:.4f}")
 
 

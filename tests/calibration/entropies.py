@@ -41,13 +41,13 @@ RATES = np.linspace(0.1, 0.6, 4)[:, None] + np.linspace(-0.05, 0.3, 6)
 """Of six units under each of four labels."""
 
 
-def tuned(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def draw_tuned(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Six units that are independent given one of four labels."""
     labels = rng.integers(4, size=n)
     return rng.random((n, 6)) < RATES[labels], labels
 
 
-def tuned_bits() -> float:
+def compute_tuned_bits() -> float:
     """By enumeration of the 64 patterns."""
     patterns = (np.arange(64)[:, None] >> np.arange(6)) & 1
     given = np.prod(np.where(patterns, RATES[:, None], 1 - RATES[:, None]), axis=2)
@@ -61,7 +61,7 @@ ENTROPIES = {
 }
 INFORMATION = {
     "10-unit code and 6 noise bits": (code, float(np.log2(10))),
-    "6 units tuned to 4 labels": (tuned, tuned_bits()),
+    "6 units tuned to 4 labels": (draw_tuned, compute_tuned_bits()),
 }
 
 

@@ -62,7 +62,7 @@ def kill_writers(n_kills: int, seed: int, folder: Path, *, every: int = 1) -> It
             write(old, path)
         if ended != "done":
             yield f"{ending}: other: {ended:.80}"
-        run_child(partial(_timed, new, path, folder / "seconds"))
+        run_child(partial(_time, new, path, folder / "seconds"))
         seconds = float((folder / "seconds").read_text())
         for _ in range(max(1, n_kills // (len(ENDINGS) + 1))):
             write(old, path)
@@ -71,7 +71,7 @@ def kill_writers(n_kills: int, seed: int, folder: Path, *, every: int = 1) -> It
             yield f"{ending}: {how}: {_after(path, old, new, folder)}"
 
 
-def _timed(raster: a2n.SpikeRaster, path: Path, answer: Path) -> str:
+def _time(raster: a2n.SpikeRaster, path: Path, answer: Path) -> str:
     start = os.times().elapsed
     write(raster, path)
     answer.write_text(str(os.times().elapsed - start))
@@ -92,7 +92,7 @@ def _write_killed(raster: a2n.SpikeRaster, path: Path, at: int) -> str:
         if seen[0] == at:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def watched(function: Callable[..., object]) -> Callable[..., object]:
+    def watch(function: Callable[..., object]) -> Callable[..., object]:
         def rename(*names: object, **options: object) -> object:
             count()
             done = function(*names, **options)
@@ -101,8 +101,8 @@ def _write_killed(raster: a2n.SpikeRaster, path: Path, at: int) -> str:
 
         return rename
 
-    os.replace, os.rename = watched(os.replace), watched(os.rename)  # type: ignore[assignment]
-    name_exchange._rename = watched(name_exchange._rename)  # type: ignore[assignment]
+    os.replace, os.rename = watch(os.replace), watch(os.rename)  # type: ignore[assignment]
+    name_exchange._rename = watch(name_exchange._rename)  # type: ignore[assignment]
     return _write(raster, path)
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ann2neo import SpikeRaster, as_raster, read_nix, to_block, write_nix
-from ann2neo.exchange.nix import _size_bound
+from ann2neo.exchange.nix import _bound_size
 from tests.exchange.nwb.test_file import with_columns
 from tests.strategies import rasters
 
@@ -170,4 +170,4 @@ def test_the_room_that_is_claimed_suffices(tmp_path):
             samples.assign(**{name: text * n_samples for name, text in columns.items()}),
         )
         size = write_nix(raster, tmp_path / "one.nix", overwrite=True).stat().st_size
-        assert 0.2 < size / _size_bound(raster) < 1
+        assert 0.2 < size / _bound_size(raster) < 1

@@ -12,7 +12,7 @@ from tests.strategies import rasters
 nap = pytest.importorskip("pynapple", reason="the pynapple extra is not installed")
 
 
-def labelled(labels, **options):
+def make_labeled(labels, **options):
     active = np.random.default_rng(3).random((len(labels), 4)) < [0, 0.2, 0.6, 1]
     samples = pd.DataFrame({"sample_index": range(len(labels)), "label": labels})
     return SpikeRaster.from_dense(active, samples=samples, **options)
@@ -42,7 +42,7 @@ class TestToPynapple:
 
     @pytest.mark.parametrize("period", [0.001, 0.0005, 1 / 3])
     def test_restricting_to_a_class_finds_its_spikes(self, period):
-        raster = labelled(np.arange(200) % 7, sampling_period=period)
+        raster = make_labeled(np.arange(200) % 7, sampling_period=period)
         units, samples, _ = to_pynapple(raster)
         for label in range(7):
             shown = np.arange(200) % 7 == label
@@ -53,14 +53,14 @@ class TestToPynapple:
 
     def test_tuning_curves_are_those_of_numpy(self):
         labels = np.random.default_rng(0).integers(0, 10, 500)
-        raster = labelled(labels)
+        raster = make_labeled(labels)
         units, _, shown = to_pynapple(raster)
         curves = nap.compute_tuning_curves(units, shown, bins=[np.arange(11) - 0.5], fs=1000.0)
         expected = [raster.to_dense()[labels == label].mean(axis=0) * 1000 for label in range(10)]
         assert_array_equal(curves.values, np.array(expected).T)
 
     def test_labels_that_are_text_are_places_among_them(self):
-        raster = labelled(["dog", "cat", "äpfel", "cat"])
+        raster = make_labeled(["dog", "cat", "äpfel", "cat"])
         _, samples, labels = to_pynapple(raster)
         assert labels.values.tolist() == [1, 0, 2, 0]
         assert samples["label"].tolist() == ["dog", "cat", "äpfel", "cat"]

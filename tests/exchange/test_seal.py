@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ann2neo import SpikeRaster, read_netcdf, read_nwb, write_netcdf, write_nwb
-from tests.spikes.stores import known
+from tests.spikes.stores import make_known
 
 WRITERS = {"a.nc": (write_netcdf, read_netcdf), "a.nwb": (write_nwb, read_nwb)}
 
@@ -13,7 +13,7 @@ WRITERS = {"a.nc": (write_netcdf, read_netcdf), "a.nwb": (write_nwb, read_nwb)}
 @pytest.fixture(params=WRITERS)
 def file(request, tmp_path):
     write, read = WRITERS[request.param]
-    return write(known(), tmp_path / request.param), read
+    return write(make_known(), tmp_path / request.param), read
 
 
 def test_any_byte(file):
@@ -33,7 +33,7 @@ def test_a_file_that_others_changed_has_no_seal(file):
     path, read = file
     with h5py.File(path, "a") as opened:
         opened.attrs["mine"] = np.arange(5)
-    assert read(path) == known()
+    assert read(path) == make_known()
 
 
 def test_what_others_changed_of_it_is_noticed(file):

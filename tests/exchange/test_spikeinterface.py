@@ -12,7 +12,7 @@ from tests.strategies import rasters
 si = pytest.importorskip("spikeinterface.core", reason="the spikeinterface extra is not installed")
 
 
-def sorting_of(*frames, rate=1000.0, **more):
+def make_sorting(*frames, rate=1000.0, **more):
     trains = {f"u{k}": np.array(f, int) for k, f in enumerate(frames)}
     return si.NumpySorting.from_unit_dict([trains, *more.get("segments", [])], sampling_frequency=rate)
 
@@ -73,7 +73,7 @@ def test_a_sorting_that_spikeinterface_read_from_nwb(raster, tmp_path):
 
 class TestForeignSortings:
     def test_span_and_properties(self):
-        sorting = sorting_of([0, 3], [4], rate=500.0)
+        sorting = make_sorting([0, 3], [4], rate=500.0)
         sorting.set_property("area", ["V1", "V2"])
         sorting.set_property("place", np.zeros((2, 3)))
         sorting.annotate(animal="m1", probe={"a": 1})
@@ -87,7 +87,7 @@ class TestForeignSortings:
         assert list(found.units["id"]) == ["u0", "u1"]
 
     def test_frames_in_bins(self):
-        sorting = sorting_of([0, 7, 29], [4, 5], rate=1000.0)
+        sorting = make_sorting([0, 7, 29], [4, 5], rate=1000.0)
         with pytest.warns(UserWarning, match="2 of 5 spikes share a bin"):
             found = from_spikeinterface(sorting, n_samples=30, bin_size=0.01, binary="clip")
         assert found.to_dense().T.astype(int).tolist() == [[1, 0, 1], [1, 0, 0]]
@@ -99,7 +99,7 @@ class TestForeignSortings:
             as_raster(sorting, bin_size=0.01)
 
     def test_span_of_a_registered_recording(self):
-        sorting = sorting_of([0, 3], [4])
+        sorting = make_sorting([0, 3], [4])
         sorting.register_recording(si.NumpyRecording(np.zeros((9, 1)), 1000.0))
         assert as_raster(sorting).n_samples == 9
         with pytest.raises(ValueError, match="n_samples is 9 in this sorting, got 8"):
@@ -121,16 +121,16 @@ class TestForeignSortings:
     )
     def test_spikes_that_do_not_fit(self, frames, message):
         with pytest.raises(ValueError, match=message):
-            from_spikeinterface(sorting_of([1], frames), n_samples=6)
+            from_spikeinterface(make_sorting([1], frames), n_samples=6)
 
     def test_what_does_not_fit_is_refused(self, raster):
         with pytest.raises(TypeError, match="sorting must be a spikeinterface sorting, got a list"):
             from_spikeinterface([])
-        two = sorting_of([1], segments=[{"u0": np.array([2])}])
+        two = make_sorting([1], segments=[{"u0": np.array([2])}])
         with pytest.raises(ValueError, match="sorting must have one segment, got 2"):
             from_spikeinterface(two, n_samples=6)
         with pytest.raises(ValueError, match=r"sampling_period must be positive and finite.* got 0"):
-            from_spikeinterface(sorting_of([1]), n_samples=6, sampling_period=0)
+            from_spikeinterface(make_sorting([1]), n_samples=6, sampling_period=0)
         sorting = to_spikeinterface(raster)
         with pytest.raises(ValueError, match=r"sampling_period is 0\.001 s in this sorting, got 0\.002"):
             as_raster(sorting, sampling_period=0.002)

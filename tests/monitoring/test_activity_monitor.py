@@ -31,7 +31,7 @@ def convolutional():
     return with_weights(keras.Sequential(layers))
 
 
-def expected(model, probes, steps, layers, window=10, **options):
+def expect(model, probes, steps, layers, window=10, **options):
     """The monitor's table by way of `record`, the weights drawn anew for each step."""
     # Layers with different positions cannot be recorded together.
     groups = [[layer] for layer in layers] if "conv_units" in options else [layers]
@@ -46,7 +46,7 @@ def expected(model, probes, steps, layers, window=10, **options):
     return pd.DataFrame(rows, columns=["step", "probe", "layer", *COLUMNS])
 
 
-def watched(monitor, model, steps):
+def watch_steps(monitor, model, steps):
     for step in steps:
         monitor.observe(with_weights(model, seed=step), step)
     return monitor.to_frame()
@@ -63,8 +63,8 @@ def check_same(found, wanted):
 def test_is_what_recordings_say(options):
     layers = ["first", "second"]
     monitor = monitoring.ActivityMonitor(PROBES, layers=layers, **options)
-    found = watched(monitor, mlp(), range(2))
-    check_same(found, expected(mlp(), PROBES, range(2), layers, **options))
+    found = watch_steps(monitor, mlp(), range(2))
+    check_same(found, expect(mlp(), PROBES, range(2), layers, **options))
 
 
 def test_channels_of_layers_with_different_positions():
@@ -72,24 +72,26 @@ def test_channels_of_layers_with_different_positions():
     monitor = monitoring.ActivityMonitor(
         probes, layers=["first", "second"], conv_units="channels", window=6
     )
-    found = watched(monitor, convolutional(), range(2))
+    found = watch_steps(monitor, convolutional(), range(2))
     layers = ["first", "second"]
-    wanted = expected(convolutional(), probes, range(2), layers, window=6, conv_units="channels")
+    wanted = expect(convolutional(), probes, range(2), layers, window=6, conv_units="channels")
     check_same(found, wanted)
 
 
 def test_probes_larger_than_a_batch():
     monitor = monitoring.ActivityMonitor(PROBES, batch_size=33)
-    check_same(watched(monitor, mlp(), [0]), expected(mlp(), PROBES, [0], ["second"]))
+    check_same(watch_steps(monitor, mlp(), [0]), expect(mlp(), PROBES, [0], ["second"]))
 
 
 def test_memory_is_bounded_and_changes_nothing(monkeypatch):
     monkeypatch.setattr(layer_traces, "_BUFFER_BYTES", 3 * 8 * 2 * 7)
     monitor = monitoring.ActivityMonitor(PROBES)
-    found = watched(monitor, mlp(), range(8))
+    found = watch_steps(monitor, mlp(), range(8))
     assert monitor._n_slots == 3
     monkeypatch.undo()
-    pd.testing.assert_frame_equal(found, watched(monitoring.ActivityMonitor(PROBES), mlp(), range(8)))
+    pd.testing.assert_frame_equal(
+        found, watch_steps(monitoring.ActivityMonitor(PROBES), mlp(), range(8))
+    )
 
 
 @settings(max_examples=50)
@@ -127,7 +129,7 @@ def test_statistics_of_the_user_see_the_raster_of_one_probe_and_layer():
         return raster.spike_counts.max()
 
     monitor = monitoring.ActivityMonitor(PROBES, layers="all", statistics={"largest": statistic})
-    found = watched(monitor, mlp(), range(2))
+    found = watch_steps(monitor, mlp(), range(2))
     assert set(seen[:6]) == {
         (n, name, k) for n in (70, 40) for name, k in (("first", 9), ("second", 7), ("out", 3))
     }
@@ -150,7 +152,7 @@ def test_rasters_by_channel_say_the_position():
     monitor = monitoring.ActivityMonitor(
         probes, layers="second", conv_units="channels", window=6, statistics={"rows": check}
     )
-    assert watched(monitor, convolutional(), [0])["rows"].tolist() == [2, 2]
+    assert watch_steps(monitor, convolutional(), [0])["rows"].tolist() == [2, 2]
 
 
 @pytest.mark.parametrize("value", ["text", None, np.ones(2)])
@@ -256,7 +258,8 @@ def test_networks_with_several_inputs():
         "two": {"b": inputs(30, 2), "a": inputs(30, 4)},
     }
     check_same(
-        watched(monitoring.ActivityMonitor(probes), model, [0]), expected(model, probes, [0], ["hidden"])
+        watch_steps(monitoring.ActivityMonitor(probes), model, [0]),
+        expect(model, probes, [0], ["hidden"]),
     )
 
 
@@ -301,7 +304,7 @@ def test_saved_tables_come_back(tmp_path, suffix):
 
 
 def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
-    def broken(self, path, **options):
+    def break_off(self, path, **options):
         path.write_text("half")
         raise OSError("disk full")
 
@@ -309,7 +312,7 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch
     path = monitor.save(tmp_path / "m.csv")
     before = path.read_text()
     monitor.observe(mlp(), 0)
-    monkeypatch.setattr(pd.DataFrame, "to_csv", broken)
+    monkeypatch.setattr(pd.DataFrame, "to_csv", break_off)
     with pytest.raises(OSError, match="disk full"):
         monitor.save(path, overwrite=True)
     assert path.read_text() == before

@@ -11,7 +11,7 @@ from ann2neo import monitoring, training
 from tests.benchmarks import alarm_switches, rate_drop
 
 
-def flagged(rates, **options):
+def flag(rates, **options):
     rule = monitoring.RateDrop(**options)
     return [rule.update(rate) for rate in rates]
 
@@ -33,15 +33,15 @@ def test_is_its_definition(rates, drop, smoothing, memory, warm_up):
         highest = max(value for _, value in means[max(0, number - memory + 1) : number + 1])
         expected[look] = mean < (1 - drop) * highest
     options = {"smoothing": smoothing, "memory": memory, "warm_up": warm_up}
-    assert flagged(rates, drop=drop, **options) == expected
+    assert flag(rates, drop=drop, **options) == expected
 
 
 def test_a_fall_is_seen_and_a_slow_drift_is_not():
     # The mean of 20 falls by 0.0205 a look, and below 0.8 × 0.6 with the sixth.
     fall = [0.6] * 300 + [0.19] * 20
-    assert flagged(fall).index(True) == 305
+    assert flag(fall).index(True) == 305
     drift = list(np.linspace(0.8, 0.3, 3000))
-    assert not any(flagged(drift))
+    assert not any(flag(drift))
 
 
 @pytest.mark.parametrize(

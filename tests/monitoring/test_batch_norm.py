@@ -10,7 +10,7 @@ from ann2neo import monitoring
 SAMPLES = np.random.default_rng(0).normal(3, 2, (40, 4, 4, 2)).astype("float32")
 
 
-def normalized(*, dropout=0.0):
+def build_normalized(*, dropout=0.0):
     """Two layers of batch normalization, one inside a nested network, and averages of no meaning."""
     keras.utils.set_random_seed(7)
     inner = keras.Sequential(
@@ -37,27 +37,27 @@ def same(network, values):
     return all(np.array_equal(now, before) for now, before in zip(state(network), values, strict=True))
 
 
-def passed(network, **options):
+def pass_through(network, **options):
     return keras.ops.convert_to_numpy(network(SAMPLES, **options))
 
 
 def test_inference_is_then_what_training_mode_gives():
-    network = normalized()
+    network = build_normalized()
     with monitoring.batch_norm_statistics(network, SAMPLES):
-        inside = passed(network, training=False)
+        inside = pass_through(network, training=False)
         # The averages are of all samples, however few are shown at a time.
         few = keras.ops.convert_to_numpy(network(SAMPLES[:7], training=False))
-    outside = passed(network, training=False)
-    np.testing.assert_allclose(inside, passed(network, training=True), atol=1e-6)
+    outside = pass_through(network, training=False)
+    np.testing.assert_allclose(inside, pass_through(network, training=True), atol=1e-6)
     np.testing.assert_allclose(few, inside[:7], atol=1e-6)
     assert np.abs(inside - outside).max() > 0.01
 
 
 def test_the_network_is_as_it_was_also_if_the_block_raises():
-    network = normalized(dropout=0.5)
+    network = build_normalized(dropout=0.5)
     before = state(network)
 
-    def broken_look():
+    def break_look():
         with monitoring.batch_norm_statistics(network, SAMPLES):
             assert not same(network, before)
             # What is trained meanwhile goes by the network's own momenta.
@@ -66,14 +66,14 @@ def test_the_network_is_as_it_was_also_if_the_block_raises():
             raise KeyError("of the block")
 
     with pytest.raises(KeyError, match="of the block"):
-        broken_look()
+        break_look()
     assert same(network, before)
     assert network.get_layer("outer").momentum == 0.9
     assert network.get_layer("nested").layers[0].momentum == 0.8
 
 
 def test_frozen_layers_keep_their_own_averages():
-    network = normalized()
+    network = build_normalized()
     network.get_layer("outer").trainable = False
     with monitoring.batch_norm_statistics(network, SAMPLES):
         own = network.get_layer("outer").moving_mean
@@ -84,7 +84,7 @@ def test_frozen_layers_keep_their_own_averages():
 def test_training_is_bit_identical_with_looks_by_such_averages():
     ends = []
     for watched in (False, True):
-        network = normalized(dropout=0.3)
+        network = build_normalized(dropout=0.3)
         network.compile("sgd", "sparse_categorical_crossentropy")
         monitor = monitoring.PatternMonitor({"probe": SAMPLES[:9]}, conv_units="channels")
         look = monitoring.MonitorCallback(monitor, every=1, batch_norm_samples=SAMPLES)
@@ -97,19 +97,19 @@ def test_training_is_bit_identical_with_looks_by_such_averages():
 
 
 def test_a_callback_sees_the_network_by_these_averages():
-    network = normalized()
+    network = build_normalized()
     network.compile("sgd", "sparse_categorical_crossentropy")
     monitor = monitoring.PatternMonitor({"probe": SAMPLES}, conv_units="channels")
     look = monitoring.MonitorCallback(monitor, every=99, batch_norm_samples=SAMPLES)
     network.fit(SAMPLES, np.arange(40) % 2, epochs=1, verbose=0, callbacks=[look])
     by_hand = monitoring.PatternMonitor({"probe": SAMPLES}, conv_units="channels")
-    again = normalized()
+    again = build_normalized()
     with monitoring.batch_norm_statistics(again, SAMPLES):
         by_hand.observe(again, 0)
     entropy = monitor.to_frame()["entropy"].iloc[0]
     assert entropy == by_hand.to_frame()["entropy"].iloc[0]
     plain = monitoring.PatternMonitor({"probe": SAMPLES}, conv_units="channels")
-    plain.observe(normalized(), 0)
+    plain.observe(build_normalized(), 0)
     assert entropy != plain.to_frame()["entropy"].iloc[0]
 
 
@@ -135,11 +135,11 @@ def test_a_network_not_yet_built():
 
 
 def test_averages_that_were_infinite_do_not_matter():
-    network = normalized()
+    network = build_normalized()
     network.get_layer("outer").moving_mean.assign([np.inf, np.nan, 0])
     with monitoring.batch_norm_statistics(network, SAMPLES):
-        inside = passed(network, training=False)
-    np.testing.assert_allclose(inside, passed(network, training=True), atol=1e-6)
+        inside = pass_through(network, training=False)
+    np.testing.assert_allclose(inside, pass_through(network, training=True), atol=1e-6)
 
 
 def test_a_call_that_is_a_graph_of_its_own():
@@ -166,12 +166,14 @@ def test_networks_whose_averages_cannot_be_told_are_refused():
     inputs = keras.Input((4,))
     twice = keras.Model(inputs, shared(2 * shared(inputs)))
     before = state(twice)
-    refused(
+    assert_refused(
         twice, SAMPLES.reshape(160, -1)[:, :4], r"each batch normalization once, 'shared' is called 2"
     )
     assert same(twice, before)
     renormalized = keras.Sequential([keras.Input((4,)), kl.BatchNormalization(renorm=True, name="re")])
-    refused(renormalized, SAMPLES.reshape(160, -1)[:, :4], "must not renormalize, layer 're' does")
+    assert_refused(
+        renormalized, SAMPLES.reshape(160, -1)[:, :4], "must not renormalize, layer 're' does"
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,14 +189,14 @@ def test_networks_whose_averages_cannot_be_told_are_refused():
     ],
 )
 def test_samples_that_do_not_fit_change_nothing(samples, said):
-    network = normalized()
+    network = build_normalized()
     before = state(network)
-    refused(network, samples, said)
+    assert_refused(network, samples, said)
     assert same(network, before)
     assert network.get_layer("outer").momentum == 0.9
 
 
-def refused(network, samples, said):
+def assert_refused(network, samples, said):
     with pytest.raises(ValueError, match=said), monitoring.batch_norm_statistics(network, samples):
         pass
 

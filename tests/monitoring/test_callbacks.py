@@ -65,13 +65,13 @@ def state(model):
 
 @pytest.mark.parametrize("options", [{}, {"run_eagerly": True}])
 def test_training_is_bit_identical_with_and_without_a_monitor(options):
-    def trained(*callbacks):
+    def train_model(*callbacks):
         model = model_of(dropout, kl.BatchNormalization, Noisy, **options)
         history = fit(model, *callbacks, validation_split=0.2)
         return state(model), history.history
 
     monitor = watch(layers="all", statistics={"n": lambda raster: raster.n_units})
-    plain, watched = trained(), trained(monitor)
+    plain, watched = train_model(), train_model(monitor)
     assert len(monitor.to_frame()) == (2 * 4 + 1) * 2 * 4
     for one, other in zip(plain[0], watched[0], strict=True):
         np.testing.assert_array_equal(one, other)
@@ -100,7 +100,7 @@ def test_each_look_is_the_network_of_that_step():
     assert len(set(spy.rates)) > 1
 
 
-def seen(monitor):
+def list_looks(monitor):
     table = monitor.to_frame().drop_duplicates("step")
     return list(zip(table["step"], table["training_epoch"], strict=True))
 
@@ -114,7 +114,7 @@ def test_schedules():
     ]
     monitors = [watch(every=every) for every, _ in expected]
     fit(model_of(), *monitors)
-    assert [seen(monitor) for monitor in monitors] == [looks for _, looks in expected]
+    assert [list_looks(monitor) for monitor in monitors] == [looks for _, looks in expected]
 
 
 def test_a_further_fit_goes_on_counting():
@@ -122,16 +122,16 @@ def test_a_further_fit_goes_on_counting():
     fit(model, monitor, epochs=1)
     fit(model, monitor, epochs=1)
     fit(model, monitor, epochs=8, initial_epoch=6)
-    assert seen(monitor) == [(0, 0), (5, 1), (10, 2), (15, 7), (20, 8)]
+    assert list_looks(monitor) == [(0, 0), (5, 1), (10, 2), (15, 7), (20, 8)]
     model.compile("sgd", model.loss, run_eagerly=True)
     fit(model, monitor, epochs=1)
-    assert seen(monitor)[-1] == (25, 9)
+    assert list_looks(monitor)[-1] == (25, 9)
 
 
 def test_several_batches_an_execution_count_as_many_steps():
     monitor = watch(every=3)
     fit(model_of(steps_per_execution=2), monitor)
-    assert [step for step, _ in seen(monitor)] == [0, 4, 7, 9]
+    assert [step for step, _ in list_looks(monitor)] == [0, 4, 7, 9]
 
 
 def test_interrupted_training_keeps_what_was_seen(tmp_path):
@@ -142,7 +142,7 @@ def test_interrupted_training_keeps_what_was_seen(tmp_path):
     monitor = watch()
     with pytest.raises(KeyboardInterrupt):
         fit(model_of(), keras.callbacks.LambdaCallback(on_train_batch_end=interrupt), monitor)
-    assert seen(monitor) == [(0, 0), (1, 1), (2, 1)]
+    assert list_looks(monitor) == [(0, 0), (1, 1), (2, 1)]
     saved = pd.read_csv(monitor.save(tmp_path / "m.csv"))
     pd.testing.assert_frame_equal(saved, monitor.to_frame(), check_dtype=False)
 
@@ -154,7 +154,7 @@ def test_diverged_training_says_when():
     options = {"batch_size": BATCH_SIZE, "shuffle": False, "verbose": 0}
     with pytest.raises(FloatingPointError, match="diverged by step 2"):
         model_of().fit(broken, Y, callbacks=[monitor], **options)
-    assert seen(monitor) == [(0, 0), (1, 1)]
+    assert list_looks(monitor) == [(0, 0), (1, 1)]
 
 
 def test_unknown_layers_are_refused_before_training():

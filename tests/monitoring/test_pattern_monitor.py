@@ -39,7 +39,7 @@ def at(model, step):
     return model
 
 
-def expected(model, steps, layers, probes=PROBES, labels=None, **options):
+def expect(model, steps, layers, probes=PROBES, labels=None, **options):
     """The monitor's table by way of `record`, `summarize_patterns` and `compare_patterns`."""
     rows, seen = [], {}
     for step in steps:
@@ -68,7 +68,7 @@ def expected(model, steps, layers, probes=PROBES, labels=None, **options):
     return pd.DataFrame(rows)
 
 
-def watched(monitor, model, steps):
+def watch_steps(monitor, model, steps):
     for step in steps:
         monitor.observe(at(model, step), step)
     return monitor.to_frame()
@@ -84,10 +84,10 @@ def check_same(found, wanted):
 @pytest.mark.parametrize("batch_size", [250, 8])
 def test_is_what_recordings_say(batch_size):
     monitor = monitoring.PatternMonitor(PROBES, batch_size=batch_size, conv_units="channels")
-    found = watched(monitor, convolutional(), [0, 3, 4])
+    found = watch_steps(monitor, convolutional(), [0, 3, 4])
     assert monitor.layers == ["first", "second"]
     assert (monitor.probes, monitor.last_step) == (["train", "test"], 4)
-    wanted = expected(convolutional(), [0, 3, 4], ["first", "second"], conv_units="channels")
+    wanted = expect(convolutional(), [0, 3, 4], ["first", "second"], conv_units="channels")
     assert wanted["jaccard_previous"].between(0.05, 0.95).any()
     check_same(found, wanted)
 
@@ -95,15 +95,15 @@ def test_is_what_recordings_say(batch_size):
 def test_options_are_those_of_record():
     options = {"threshold": 1.5, "conv_units": "all"}
     monitor = monitoring.PatternMonitor(PROBES, layers=["first"], **options)
-    found = watched(monitor, convolutional(), [0, 1])
-    check_same(found, expected(convolutional(), [0, 1], ["first"], **options))
+    found = watch_steps(monitor, convolutional(), [0, 1])
+    check_same(found, expect(convolutional(), [0, 1], ["first"], **options))
 
 
 @pytest.mark.parametrize("conv_units", ["channels", "all"])
 def test_labels_are_followed(conv_units):
     options = {"labels": LABELS, "conv_units": conv_units}
-    found = watched(monitoring.PatternMonitor(PROBES, **options), convolutional(), [0, 3, 4])
-    check_same(found, expected(convolutional(), [0, 3, 4], ["first", "second"], **options))
+    found = watch_steps(monitoring.PatternMonitor(PROBES, **options), convolutional(), [0, 3, 4])
+    check_same(found, expect(convolutional(), [0, 3, 4], ["first", "second"], **options))
     if conv_units == "channels":
         assert found["mutual_information"].between(0.01, 1).all()
         assert not found["joint_saturated"].all()
@@ -115,8 +115,8 @@ def test_labels_are_followed(conv_units):
 def test_labels_are_followed_in_dense_layers():
     probes, labels = {"x": inputs(200, 6)}, {"x": np.arange(200) % 3 == 0}
     monitor = monitoring.PatternMonitor(probes, labels=labels, batch_size=64)
-    found = watched(monitor, mlp(), [0, 1])
-    check_same(found, expected(mlp(), [0, 1], monitor.layers, probes, labels))
+    found = watch_steps(monitor, mlp(), [0, 1])
+    check_same(found, expect(mlp(), [0, 1], monitor.layers, probes, labels))
     assert found["mutual_information"].gt(0).all()
     # What was given may change afterwards.
     labels["x"][:] = True
@@ -158,7 +158,7 @@ X = np.random.default_rng(0).random((64, 8, 8, 1), dtype=np.float32)
 Y = (X.mean(axis=(1, 2, 3)) > 0.5).astype(np.int64)
 
 
-def fitted(*callbacks):
+def fit_with(*callbacks):
     rng = np.random.default_rng(1)
     model = training.build("resnet", 4, blocks=1, input_shape=(8, 8, 1), n_classes=2, rng=rng)
     options = {"loss": "sparse_categorical_crossentropy", "jit_compile": False}
@@ -170,8 +170,8 @@ def fitted(*callbacks):
 def test_fit_is_watched_and_not_perturbed():
     monitor = monitoring.PatternMonitor({"train": X[:20]}, conv_units="channels")
     callback = monitoring.MonitorCallback(monitor, every=[1, 2, 8])
-    model = fitted(callback)
-    plain = fitted()
+    model = fit_with(callback)
+    plain = fit_with()
     for one, two in zip(model.variables, plain.variables, strict=True):
         np.testing.assert_array_equal(one.numpy(), two.numpy())
     found = callback.to_frame()

@@ -11,7 +11,7 @@ from ann2neo import monitoring
 from ann2neo.monitoring.schedules import as_schedule
 
 
-def chosen(schedule, calls):
+def choose_steps(schedule, calls):
     return [step for before, step in itertools.pairwise(calls) if schedule.is_due(before, step)]
 
 
@@ -19,20 +19,20 @@ def chosen(schedule, calls):
 def test_every_k_steps_however_many_run_between_calls(k, sizes):
     calls = [0, *np.cumsum(sizes).tolist()]
     expected = [b for a, b in itertools.pairwise(calls) if any(s % k == 0 for s in range(a + 1, b + 1))]
-    assert chosen(as_schedule(k), calls) == expected
+    assert choose_steps(as_schedule(k), calls) == expected
 
 
 @given(st.lists(st.integers(0, 40), min_size=1), st.lists(st.integers(1, 5), min_size=1, max_size=30))
 def test_given_steps(steps, sizes):
     calls = [0, *np.cumsum(sizes).tolist()]
     expected = [b for a, b in itertools.pairwise(calls) if set(range(a + 1, b + 1)) & set(steps)]
-    assert chosen(as_schedule(steps), calls) == expected
+    assert choose_steps(as_schedule(steps), calls) == expected
 
 
 def test_ends_of_passes_choose_no_batch():
     schedule = as_schedule("training_epoch")
     assert schedule.training_epochs
-    assert chosen(schedule, range(20)) == []
+    assert choose_steps(schedule, range(20)) == []
 
 
 @given(st.integers(1, 10**6), st.integers(1, 200))

@@ -14,7 +14,7 @@ import pytest
 import ann2neo as a2n
 from ann2neo import monitoring
 from ann2neo.monitoring.patterns import snapshot_files
-from tests.monitoring.test_pattern_monitor import LABELS, PROBES, at, convolutional, watched
+from tests.monitoring.test_pattern_monitor import LABELS, PROBES, at, convolutional, watch_steps
 from tests.recording.models import inputs, mlp
 
 STEPS = [0, 2, 3, 7]
@@ -98,7 +98,7 @@ def test_labels_come_back_as_recorded(tmp_path, labels):
 def test_labels_that_are_damaged_or_older_than_labels(tmp_path):
     path, options = tmp_path / "snapshots", {"references": ("initial", "previous"), "progress": False}
     monitor = monitoring.PatternMonitor(PROBES, labels=LABELS, snapshots=path, conv_units="channels")
-    table = watched(monitor, convolutional(), [0, 1])
+    table = watch_steps(monitor, convolutional(), [0, 1])
     np.savez(path / "labels.npz", labels_0=LABELS["train"], labels_1=LABELS["test"][1:])
     with pytest.raises(ValueError, match=r"labels\.npz is damaged: .*'test' has 9 samples"):
         monitoring.Snapshots(path)
@@ -128,14 +128,14 @@ def test_what_is_killed_leaves_whole_snapshots(tmp_path):
 def test_what_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     path = tmp_path / "snapshots"
     monitor = monitoring.PatternMonitor(PROBES, snapshots=path, conv_units="channels")
-    watched(monitor, convolutional(), [0])
+    watch_steps(monitor, convolutional(), [0])
 
     def full(*_):
         raise OSError("no space left on device")
 
     monkeypatch.setattr(snapshot_files, "_write_arrays", full)
     with pytest.raises(OSError, match="no space left"):
-        watched(monitor, convolutional(), [1])
+        watch_steps(monitor, convolutional(), [1])
     assert sorted(file.name for file in path.iterdir()) == ["snapshots.json", "step_000000000000.npz"]
     assert monitor.last_step == 0
     assert monitor.to_frame()["step"].unique().tolist() == [0]
@@ -164,7 +164,7 @@ def test_refusals(kept, tmp_path):
 
 def test_damage_is_seen(tmp_path):
     path = tmp_path / "snapshots"
-    watched(
+    watch_steps(
         monitoring.PatternMonitor(PROBES, snapshots=path, conv_units="channels"), convolutional(), [0, 1]
     )
     file = path / "step_000000000001.npz"

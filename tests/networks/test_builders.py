@@ -9,28 +9,28 @@ import pytest
 from ann2neo import training
 
 
-def built(name, width=8, seed=0, **options):
+def build(name, width=8, seed=0, **options):
     options = {"input_shape": (12, 12, 1), "n_classes": 10, **options}
     return training.build(name, width, rng=np.random.default_rng(seed), **options)
 
 
 @pytest.fixture(scope="module")
 def densenet():
-    return built("densenet121", 16, input_shape=(32, 32, 3), weights=None)
+    return build("densenet121", 16, input_shape=(32, 32, 3), weights=None)
 
 
-def described(network):
+def describe(network):
     return [(layer.name, type(layer).__name__, layer.output.shape[1:]) for layer in network.layers]
 
 
 def test_layers_of_the_paper():
-    assert described(built("mlp", 64)) == [
+    assert describe(build("mlp", 64)) == [
         ("flatten", "Flatten", (144,)),
         ("hidden", "Dense", (64,)),
         ("output", "Dense", (10,)),
     ]
-    cnn = built("cnn", 64)
-    assert described(cnn) == [
+    cnn = build("cnn", 64)
+    assert describe(cnn) == [
         ("convolution", "Conv2D", (10, 10, 32)),
         ("flatten", "Flatten", (3200,)),
         ("hidden", "Dense", (64,)),
@@ -44,7 +44,7 @@ def test_layers_of_the_paper():
 
 
 def test_densenet(densenet):
-    assert [name for name, *_ in described(densenet)[-3:]] == ["flatten", "hidden", "output"]
+    assert [name for name, *_ in describe(densenet)[-3:]] == ["flatten", "hidden", "output"]
     # 7,037,504 weights of DenseNet121 without top, and the two dense layers.
     assert densenet.count_params() == 7_037_504 + 1024 * 16 + 16 + 16 * 10 + 10
     first = next(layer for layer in densenet.layers if layer.name.startswith("conv1"))
@@ -56,9 +56,9 @@ def test_densenet(densenet):
 
 @pytest.mark.parametrize("name", ["mlp", "cnn", "resnet", "pyramidnet"])
 def test_weights_come_from_the_rng_alone(name):
-    first = built(name, seed=3)
+    first = build(name, seed=3)
     random.random()
-    second, third = built(name, seed=3), built(name, seed=4)
+    second, third = build(name, seed=3), build(name, seed=4)
     pairs = list(zip(first.get_weights(), second.get_weights(), strict=True))
     assert all(np.array_equal(a, b) for a, b in pairs)
     kernels = [layer.kernel.numpy() for layer in first.layers if hasattr(layer, "kernel")]
@@ -67,7 +67,7 @@ def test_weights_come_from_the_rng_alone(name):
 
 
 def test_glorot_and_zero_biases():
-    kernel, bias = built("mlp", 300).get_layer("hidden").get_weights()
+    kernel, bias = build("mlp", 300).get_layer("hidden").get_weights()
     bound = np.sqrt(6 / (144 + 300))
     assert np.abs(kernel).max() <= bound
     assert kernel.std() == pytest.approx(bound / np.sqrt(3), rel=0.02)
@@ -77,7 +77,7 @@ def test_glorot_and_zero_biases():
 @pytest.mark.parametrize("shortcuts", [True, False])
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_resnet(blocks, shortcuts):
-    network = built("resnet", 4, blocks=blocks, shortcuts=shortcuts)
+    network = build("resnet", 4, blocks=blocks, shortcuts=shortcuts)
     layers = network.layers
     on_the_way = [
         layer for layer in layers if hasattr(layer, "kernel") and not layer.name.endswith("shortcut")
@@ -114,7 +114,7 @@ def test_resnet(blocks, shortcuts):
 )
 def test_refusals(name, options, error, message):
     with pytest.raises(error, match=message):
-        built(name, **options)
+        build(name, **options)
 
 
 def test_an_rng_is_needed():

@@ -16,7 +16,7 @@ FUNCTIONS = {
 }
 
 
-def built(name="resnet", width=4, **options):
+def build(name="resnet", width=4, **options):
     options = {"input_shape": (8, 8, 1), "n_classes": 3, "rng": np.random.default_rng(0), **options}
     return training.build(name, width, **options)
 
@@ -30,7 +30,7 @@ def inside(network, *names):
 @pytest.mark.parametrize("activation", FUNCTIONS)
 @pytest.mark.parametrize("name", ["resnet", "pyramidnet"])
 def test_activations(name, activation):
-    network = built(name, blocks=1, activation=activation)
+    network = build(name, blocks=1, activation=activation)
     before = "stage3_block1_add" if name == "resnet" else "last_normalization"
     taken, given = inside(network, before, "hidden")
     assert (taken < 0).any()
@@ -44,13 +44,13 @@ def test_activations(name, activation):
 
 
 def test_fixup_starts_as_its_shortcuts():
-    network = built(blocks=2, normalization="fixup")
+    network = build(blocks=2, normalization="fixup")
     assert not any(isinstance(layer, kl.BatchNormalization) for layer in network.layers)
     taken, given = inside(network, "stage1_block1_relu", "stage1_block2_add")
     np.testing.assert_array_equal(taken, given)
     np.testing.assert_allclose(network(IMAGES), 1 / 3, rtol=1e-6)
     # Six blocks of two convolutions: 6^(-1 / (2 · 2 - 2)) of He's standard deviation.
-    kernels = built(width=32, blocks=2, normalization="fixup").get_layer("stage3_block2_a").get_weights()
+    kernels = build(width=32, blocks=2, normalization="fixup").get_layer("stage3_block2_a").get_weights()
     assert len(kernels) == 1
     assert kernels[0].std() == pytest.approx(np.sqrt(2 / (9 * 128)) / np.sqrt(6), rel=0.02)
     scalars = [w for w in network.trainable_weights if w.shape == ()]
@@ -59,7 +59,7 @@ def test_fixup_starts_as_its_shortcuts():
 
 
 def test_without_normalization_there_are_biases():
-    network = built(blocks=1, normalization=None, shortcuts=False)
+    network = build(blocks=1, normalization=None, shortcuts=False)
     kinds = {type(layer).__name__ for layer in network.layers}
     assert kinds == {"InputLayer", "Conv2D", "ReLU", "GlobalAveragePooling2D", "Dense"}
     assert all(layer.use_bias for layer in network.layers if isinstance(layer, kl.Conv2D))
@@ -67,7 +67,7 @@ def test_without_normalization_there_are_biases():
 
 
 def test_pyramid_widens_a_little_with_each_block():
-    network = built("pyramidnet", width=5, blocks=2, widening=20)
+    network = build("pyramidnet", width=5, blocks=2, widening=20)
     channels = [
         network.get_layer(f"stage{stage}_block{block}_add").output.shape[-1]
         for stage in (1, 2, 3)
@@ -88,7 +88,7 @@ def test_pyramid_widens_a_little_with_each_block():
     [{"name": "resnet", "normalization": "fixup", "activation": "prelu"}, {"name": "pyramidnet"}],
 )
 def test_they_are_copied_and_learn(options):
-    network = built(blocks=1, **options)
+    network = build(blocks=1, **options)
     rng = np.random.default_rng(1)
     for weight in network.trainable_weights:
         weight.assign(weight + 0.1 * rng.random(weight.shape))

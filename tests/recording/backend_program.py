@@ -23,7 +23,7 @@ def relu_dense(layer, x):
     return np.maximum(x @ kernel + bias, 0)
 
 
-def shared_and_nested():
+def build_shared_and_nested():
     inner = keras.Sequential([keras.Input((6,)), kl.Dense(6, "relu", name="d")], name="enc")
     start, shared = keras.Input((6,)), kl.Dense(6, "relu", name="sh")
     hidden = kl.BatchNormalization()(shared(shared(inner(start))))
@@ -31,7 +31,7 @@ def shared_and_nested():
 
 
 def check_dense():
-    model, x = shared_and_nested(), inputs(N, 6)
+    model, x = build_shared_and_nested(), inputs(N, 6)
     layers = [model.get_layer("enc").get_layer("d"), *[model.get_layer("sh")] * 2]
     values = [x]
     for layer in layers:
@@ -92,7 +92,7 @@ def check_convolution():
 
 
 def check_model_is_left_as_found():
-    model, x = shared_and_nested(), inputs(N, 6)
+    model, x = build_shared_and_nested(), inputs(N, 6)
     layers = model._flatten_layers()
 
     def state():

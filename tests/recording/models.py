@@ -46,5 +46,5 @@ def cut(model, *names):
     return activations
 
 
-def recorded(model, x, layers, **options):
+def record_dense(model, x, layers, **options):
     return a2n.record(model, x, layers=layers, **{"batch_size": 8, **options}).to_dense()

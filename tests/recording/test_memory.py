@@ -24,7 +24,7 @@ class Watched(np.ndarray):
 
 
 @contextmanager
-def counted_arrays():
+def count_arrays():
     """A function that makes arrays, and the numbers alive after each was made."""
     made, counts = [], []
 
@@ -47,7 +47,7 @@ def counted_arrays():
 @pytest.mark.parametrize("store", [None, "r.zarr"])
 @pytest.mark.parametrize("labelled", [False, True])
 def test_one_batch_of_activations_is_held(store, labelled, tmp_path):
-    with counted_arrays() as (make, counts):
+    with count_arrays() as (make, counts):
         stream = ((make(A), range(N)) for _ in range(5)) if labelled else (make(A) for _ in range(5))
         a2n.record(stream, store=store and tmp_path / store)
     assert counts == [1] * 5
@@ -55,7 +55,7 @@ def test_one_batch_of_activations_is_held(store, labelled, tmp_path):
 
 @pytest.mark.parametrize("rng", [None, np.random.default_rng(3)])
 def test_one_batch_of_an_array_is_held(rng):
-    with counted_arrays() as (make, counts):
+    with count_arrays() as (make, counts):
 
         class Lazy:
             shape = (5 * N, 5)
@@ -74,7 +74,7 @@ class Net:
 
 
 def test_one_batch_of_a_networks_activations_is_held(monkeypatch):
-    with counted_arrays() as (make, counts):
+    with count_arrays() as (make, counts):
 
         class Doubling:
             annotations = {}  # noqa: RUF012
@@ -99,7 +99,7 @@ def test_one_batch_of_a_networks_activations_is_held(monkeypatch):
 
 
 def test_first_batch_of_a_keras_model_is_not_held():
-    with counted_arrays() as (make, counts):
+    with count_arrays() as (make, counts):
         a2n.record(mlp(), (make(inputs(8, 6)) for _ in range(4)))
     assert counts == [1] * 4
 

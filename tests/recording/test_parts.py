@@ -32,7 +32,7 @@ def plan(tmp_path, n_parts=4, **options):
     )
 
 
-def expected(**options):
+def record_whole(**options):
     options = {"batch_size": 32, "annotations": {"who": "test"}, **options}
     labels = made.labels(0, made.N_SAMPLES)
     samples = made.samples(0, made.N_SAMPLES)
@@ -45,12 +45,12 @@ def test_parts_make_the_whole(tmp_path, monkeypatch, n_parts, words_per_chunk):
     monkeypatch.setattr(packing, "_BUFFER_BYTES", 8 * made.N_HIDDEN * words_per_chunk)
     planned = plan(tmp_path, n_parts)
     assert planned == RecordingPlan.load(planned.folder)
-    assert planned.n_parts == n_parts == len(planned.missing_parts())
+    assert planned.n_parts == n_parts == len(planned.list_missing_parts())
     for number in np.random.default_rng(n_parts).permutation(n_parts).tolist():
         record_part(planned.folder, number, progress=False)
-    assert a2n.open_raster(planned.folder).load() == expected()
+    assert a2n.open_raster(planned.folder).load() == record_whole()
     path = finish_recording(planned)
-    assert a2n.SpikeRaster.load(path) == expected()
+    assert a2n.SpikeRaster.load(path) == record_whole()
     assert finish_recording(planned) == path
 
 
@@ -62,7 +62,7 @@ def test_chunks_are_linked_where_parts_end_on_them(tmp_path, monkeypatch):
     first = (planned.part_path(0) / "words" / "0.0").stat()
     assert (whole / "words" / "0.0").stat().st_ino == first.st_ino
     shutil.rmtree(planned.folder)
-    assert a2n.SpikeRaster.load(whole) == expected()
+    assert a2n.SpikeRaster.load(whole) == record_whole()
 
 
 def test_a_part_is_made_once_and_bears_two_writers(tmp_path):
@@ -74,7 +74,7 @@ def test_a_part_is_made_once_and_bears_two_writers(tmp_path):
     code = f"import sys, ann2neo as a2n\na2n.record_part({str(planned.folder)!r}, 1, progress=False)"
     both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [process.wait(120) for process in both] == [0, 0]
-    assert a2n.SpikeRaster.load(finish_recording(planned)) == expected()
+    assert a2n.SpikeRaster.load(finish_recording(planned)) == record_whole()
     assert sorted(p.name for p in planned.folder.iterdir()) == [
         "part-00000.zarr",
         "part-00001.zarr",
@@ -85,7 +85,7 @@ def test_a_part_is_made_once_and_bears_two_writers(tmp_path):
 def test_two_processes(tmp_path):
     planned = plan(tmp_path, 3)
     assert len(record_parts(planned, workers=2, progress=False)) == 3
-    assert a2n.SpikeRaster.load(finish_recording(planned)) == expected()
+    assert a2n.SpikeRaster.load(finish_recording(planned)) == record_whole()
 
 
 def test_dask(tmp_path):
@@ -99,8 +99,8 @@ def test_dask(tmp_path):
     ):
         record_parts(planned, workers=client, progress=False)
         counts = a2n.accumulate(a2n.FiringRate, planned.folder, workers=client).result()
-    assert counts.tolist() == a2n.firing_rate(expected()).tolist()
-    assert a2n.SpikeRaster.load(finish_recording(planned)) == expected()
+    assert counts.tolist() == a2n.firing_rate(record_whole()).tolist()
+    assert a2n.SpikeRaster.load(finish_recording(planned)) == record_whole()
 
 
 def test_what_is_missing_or_wrong_is_named(tmp_path):
@@ -167,5 +167,5 @@ def test_bad_plans(tmp_path):
     with pytest.raises(ValueError, match=r"store must end in \.zarr"):
         plan_recording(made.network, made.samples, tmp_path / "a.zip", n_samples=9, n_parts=1)
     with pytest.raises(ValueError, match="first_sample must be 0 with rng"):
-        expected(first_sample=3, rng=np.random.default_rng(0))
+        record_whole(first_sample=3, rng=np.random.default_rng(0))
     assert not list(tmp_path.iterdir())

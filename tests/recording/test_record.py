@@ -140,17 +140,17 @@ def test_store_takes_no_order_for_a_stream(tmp_path):
 
 
 def test_failed_recording_leaves_nothing_on_disk(tmp_path):
-    def failing():
+    def fail():
         yield A[:8]
         raise RuntimeError("the disk of the data set is gone")
 
     path = tmp_path / "r.zarr"
     with pytest.raises(RuntimeError, match="is gone"):
-        a2n.record(failing(), store=path)
+        a2n.record(fail(), store=path)
     assert not list(tmp_path.iterdir())
     a2n.record(A, store=path)
     with pytest.raises(RuntimeError, match="is gone"):
-        a2n.record(failing(), store=path, overwrite=True)
+        a2n.record(fail(), store=path, overwrite=True)
     assert a2n.SpikeRaster.load(path) == a2n.record(A)
     assert list(tmp_path.iterdir()) == [path]
 

@@ -94,11 +94,11 @@ def test_callable_that_changes_the_activations_is_refused(level):
 
 
 def test_errors_of_a_callable_itself_are_its_own():
-    def failing(activations):
+    def fail(activations):
         raise ValueError("own words")
 
     with pytest.raises(ValueError, match=r"^own words$"):
-        a2n.record(A, threshold=failing)
+        a2n.record(A, threshold=fail)
 
 
 def test_callable_of_one_level_a_sample_without_its_axis_is_refused():

@@ -15,7 +15,7 @@ from ann2neo.significance.independence import ljung_box_test
 N, UNITS = 5000, 40
 
 
-def layered(**layers):
+def make_layers(**layers):
     units = [
         pd.DataFrame({"layer": name, "unit_index": np.arange(active.shape[1])})
         for name, active in layers.items()
@@ -32,7 +32,7 @@ def battery():
     # Class-sorted samples, each class with its own rate.
     rate = rng.random((10, UNITS)).repeat(N // 10, axis=0)
     return poisson_assumptions(
-        layered(
+        make_layers(
             independent=rng.random((N, UNITS)) < rng.uniform(0.3, 0.9, UNITS),
             rare=rng.random((N, UNITS)) < 0.02,
             busy=rng.random((N, UNITS)) < 0.995,
@@ -101,7 +101,7 @@ def test_verdict_of_a_fraction(test, share, verdict):
 @pytest.mark.parametrize("adjust", ["benjamini-hochberg", "holm"])
 def test_independent_layers_hold_but_for_alpha_of_them(adjust):
     rng = np.random.default_rng(7)
-    raster = layered(**{f"layer {k}": rng.random((2000, 10)) < 0.4 for k in range(150)})
+    raster = make_layers(**{f"layer {k}": rng.random((2000, 10)) < 0.4 for k in range(150)})
     verdicts = poisson_assumptions(raster, adjust=adjust).verdicts()
     for test in ("runs", "fano_bernoulli"):
         missed = (verdicts["verdict"][verdicts["test"] == test] != "holds").sum()
@@ -111,7 +111,7 @@ def test_independent_layers_hold_but_for_alpha_of_them(adjust):
 @pytest.mark.parametrize("rate", [0.003, 0.01, 0.045, 0.05, 0.1, 0.955, 0.99, 0.997])
 def test_independent_layers_hold_at_low_and_high_rates(rate):
     rng = np.random.default_rng(9)
-    raster = layered(**{f"layer {k}": rng.random((10_000, 25)) < rate for k in range(40)})
+    raster = make_layers(**{f"layer {k}": rng.random((10_000, 25)) < rate for k in range(40)})
     verdicts = poisson_assumptions(raster).verdicts()
     for test in ("ljung_box", "runs", "fano_bernoulli"):
         found = verdicts[verdicts["test"] == test]
@@ -154,7 +154,7 @@ def test_frame_has_a_row_a_unit(battery):
 
 def test_layers_are_adjusted_apart(battery):
     rng = np.random.default_rng(1)
-    raster = layered(a=rng.random((1000, 30)) < 0.5, b=rng.random((1000, 30)) < 0.5)
+    raster = make_layers(a=rng.random((1000, 30)) < 0.5, b=rng.random((1000, 30)) < 0.5)
     both = poisson_assumptions(raster, alpha=0.4, adjust="holm").verdicts()
     alone = poisson_assumptions(raster.select(layer="b"), alpha=0.4, adjust="holm").verdicts()
     pd.testing.assert_frame_equal(both[both["layer"] == "b"].reset_index(drop=True), alone)

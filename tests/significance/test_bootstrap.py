@@ -208,8 +208,8 @@ def test_arguments(options, error, said):
 @pytest.mark.parametrize("method", ["bca", "percentile", "student"])
 def test_coverage_over_networks(method):
     # A seeded slice of tests/calibration/coverage.py, on numbers alone.
-    from tests.calibration.coverage import covered_networks
+    from tests.calibration.coverage import cover_networks
 
-    share = covered_networks(method, n_networks=20, n_simulations=300, seed=0)
+    share = cover_networks(method, n_networks=20, n_simulations=300, seed=0)
     low, high = {"bca": (0.88, 0.97), "percentile": (0.88, 0.97), "student": (0.92, 0.98)}[method]
     assert low < share < high

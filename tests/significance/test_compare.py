@@ -13,7 +13,7 @@ from statsmodels.stats import weightstats
 import ann2neo as a2n
 from ann2neo.significance.comparison.effect_sizes import cliffs_delta, hedges_g
 from ann2neo.significance.comparison.permutation import permutation_pvalue
-from ann2neo.significance.comparison.values import compare_units, mixed_pvalue
+from ann2neo.significance.comparison.values import compare_units, fit_mixed_model
 from tests.calibration.networks import pvalues
 
 
@@ -77,11 +77,11 @@ def test_mixed_model_of_equal_networks_is_the_t_test_of_means(rng):
     # Known of balanced designs, wherever networks vary.
     a, b = (list(rng.normal(size=(6, 15)) + rng.normal(0, 1, (6, 1)) + shift) for shift in (0, 0.7))
     means = [np.mean(side, axis=1) for side in (a, b)]
-    assert mixed_pvalue(a, b, paired=False) == pytest.approx(stats.ttest_ind(*means).pvalue, rel=0.02)
+    assert fit_mixed_model(a, b, paired=False) == pytest.approx(stats.ttest_ind(*means).pvalue, rel=0.02)
     noise = [side + rng.normal(0, 0.5, (6, 1)) for side in (a, a)]
     c, d = ([*one] for one in noise)
     expected = stats.ttest_rel(np.mean(c, axis=1), np.mean(d, axis=1)).pvalue
-    assert mixed_pvalue(c, d, paired=True) == pytest.approx(expected, rel=0.05)
+    assert fit_mixed_model(c, d, paired=True) == pytest.approx(expected, rel=0.05)
 
 
 def test_level_where_networks_differ():

@@ -27,7 +27,7 @@ def in_band(rejected, n, level=0.05):
     return low <= rejected <= high
 
 
-def enumerated(window, n_windows, ones):
+def enumerate_windows(window, n_windows, ones):
     """Values of A and their probabilities, over all ways to fill the windows."""
     law = {}
     for counts in itertools.product(range(window + 1), repeat=n_windows):
@@ -42,7 +42,7 @@ def enumerated(window, n_windows, ones):
 @pytest.mark.parametrize(("window", "n_windows"), [(1, 3), (2, 2), (2, 4), (3, 3), (5, 3), (3, 5)])
 def test_moments_and_exact_law_by_enumeration(window, n_windows):
     for ones in range(window * n_windows + 1):
-        values, probability = enumerated(window, n_windows, ones)
+        values, probability = enumerate_windows(window, n_windows, ones)
         mean = probability @ values
         variance = probability @ (values - mean) ** 2
         found = fano_null.moments([ones], window, n_windows)
@@ -80,7 +80,7 @@ def test_mean_of_the_fano_factor_is_the_closed_form():
     np.testing.assert_allclose(result.statistic, fanofactor(raster), rtol=1e-14)
 
 
-def convolved(window, n_windows, ones):
+def convolve_windows(window, n_windows, ones):
     """Values of A and their probabilities, by adding one window after the other."""
     c = np.arange(window + 1)
     chance = stats.binom.pmf(c, window, ones / (window * n_windows))
@@ -112,7 +112,7 @@ def convolved(window, n_windows, ones):
     ],
 )
 def test_law_of_few_windows_is_exact(window, n_windows, ones):
-    values, probability = convolved(window, n_windows, ones)
+    values, probability = convolve_windows(window, n_windows, ones)
     lower, upper, _ = fano_null.tails(values, np.full(values.size, ones), window, n_windows)
     np.testing.assert_allclose(lower, np.clip(np.cumsum(probability), 1e-10, 1), atol=1e-11)
     np.testing.assert_allclose(upper, np.clip(np.cumsum(probability[::-1])[::-1], 1e-10, 1), atol=1e-11)

@@ -467,14 +467,14 @@ def test_results_are_reproducible_and_global_generators_left_alone():
 
 
 def test_an_interrupt_leaves_nothing_behind(capsys):
-    def interrupted(raster):
+    def interrupt(raster):
         if "surrogate" in raster.annotations:
             raise KeyboardInterrupt
         return pairs(raster)
 
     filters = list(warnings.filters)
     with pytest.raises(KeyboardInterrupt):
-        surrogate_test(independent(300, 3, seed=1), interrupted, rng=generator())
+        surrogate_test(independent(300, 3, seed=1), interrupt, rng=generator())
     assert warnings.filters == filters
     assert capsys.readouterr().err == ""
 

@@ -31,7 +31,7 @@ OPTIONS = {"bin_shuffling": {"bin_size": 20}, "inhomogeneous": {"window": 50}}
 KEEP_COUNTS = ["permutation", "sample_permutation", "shuffle_isis", "bin_shuffling", "circular_shift"]
 
 
-def made(raster, method, n_surrogates=1, seed=0, **options):
+def draw_surrogates(raster, method, n_surrogates=1, seed=0, **options):
     options = options or OPTIONS.get(method, {})
     return list(
         surrogates(raster, method, n_surrogates=n_surrogates, rng=np.random.default_rng(seed), **options)
@@ -77,14 +77,14 @@ NONE_LEFT = 5 / np.sqrt(6000)
 
 @pytest.mark.parametrize("method", KEEP_COUNTS)
 def test_spike_counts_are_kept(structured, method):
-    for surrogate in made(structured, method, 5):
+    for surrogate in draw_surrogates(structured, method, 5):
         np.testing.assert_array_equal(surrogate.spike_counts, structured.spike_counts)
 
 
 @pytest.mark.parametrize("method", ["permutation", "sample_permutation", "bernoulli", "poisson"])
 def test_order_of_samples_is_destroyed(structured, method):
     assert lag_one(structured.to_dense()).min() > 0.5
-    for surrogate in made(structured, method, 5):
+    for surrogate in draw_surrogates(structured, method, 5):
         assert np.abs(lag_one(surrogate.to_dense())).max() < NONE_LEFT
 
 
@@ -95,7 +95,7 @@ def test_ties_between_units_and_to_labels_are_destroyed(structured, method):
     label = structured.samples["label"]
     # Sticky trains have fewer independent samples: (1 + 0.36) / (1 − 0.36) for the product of two.
     margin = NONE_LEFT * np.sqrt(2.2)
-    for surrogate in made(structured, method, 5):
+    for surrogate in draw_surrogates(structured, method, 5):
         active = surrogate.to_dense()
         assert abs(alike(active[:, 0], active[:, 3])) < margin
         assert abs(alike(active[:, 0], label)) < margin
@@ -103,7 +103,7 @@ def test_ties_between_units_and_to_labels_are_destroyed(structured, method):
 
 def test_sample_permutation_keeps_patterns_and_cuts_them_from_labels(structured):
     before = structured.to_dense()
-    (surrogate,) = made(structured, "sample_permutation")
+    (surrogate,) = draw_surrogates(structured, "sample_permutation")
     after = surrogate.to_dense()
     for active in (before, after):
         assert (active[:, 0] == active[:, 3]).all()
@@ -117,7 +117,7 @@ def test_sample_permutation_keeps_patterns_and_cuts_them_from_labels(structured)
 
 def test_shuffle_isis_keeps_intervals_and_ends(structured):
     before = structured.to_dense()
-    for surrogate in made(structured, "shuffle_isis", 3):
+    for surrogate in draw_surrogates(structured, "shuffle_isis", 3):
         after = surrogate.to_dense()
         for old, new, train, drawn in zip(
             intervals(before), intervals(after), before.T, after.T, strict=True
@@ -135,7 +135,7 @@ def test_shuffle_isis_destroys_rate_profile_and_order_of_intervals():
         return stats.spearmanr(np.arange(values.size), values).statistic
 
     assert all(trend(isis) < -0.3 for isis in intervals(active))
-    for surrogate in made(raster, "shuffle_isis", 3):
+    for surrogate in draw_surrogates(raster, "shuffle_isis", 3):
         shuffled = surrogate.to_dense()
         assert all(abs(trend(isis)) < 5 / np.sqrt(isis.size) for isis in intervals(shuffled))
         assert abs(trend(shuffled[:, 0].reshape(60, 100).sum(axis=1))) < 5 / np.sqrt(60)
@@ -145,7 +145,7 @@ def test_bin_shuffling_keeps_counts_of_bins_and_destroys_order_within():
     active = sticky(6030, 0.6, 3, seed=5)
     raster = SpikeRaster.from_dense(active)
     edges = np.arange(0, 6030, 100)
-    for surrogate in made(raster, "bin_shuffling", 3, bin_size=100):
+    for surrogate in draw_surrogates(raster, "bin_shuffling", 3, bin_size=100):
         after = surrogate.to_dense()
         np.testing.assert_array_equal(
             np.add.reduceat(after, edges, axis=0, dtype=int),
@@ -157,7 +157,7 @@ def test_bin_shuffling_keeps_counts_of_bins_and_destroys_order_within():
 
 def test_circular_shift_turns_each_unit_by_its_own_shift(structured):
     before = structured.to_dense()
-    (surrogate,) = made(structured, "circular_shift")
+    (surrogate,) = draw_surrogates(structured, "circular_shift")
     shifts = []
     for train, drawn in zip(before.T, surrogate.to_dense().T, strict=True):
         fits = [s for s in range(train.size) if np.array_equal(np.roll(train, s), drawn)]
@@ -168,13 +168,13 @@ def test_circular_shift_turns_each_unit_by_its_own_shift(structured):
 def test_every_shift_is_equally_likely():
     active = np.zeros((5, 5000), bool)
     active[1] = True
-    (surrogate,) = made(SpikeRaster.from_dense(active), "circular_shift")
+    (surrogate,) = draw_surrogates(SpikeRaster.from_dense(active), "circular_shift")
     assert stats.chisquare(surrogate.to_dense().sum(axis=1)).pvalue > 0.001
 
 
 @pytest.mark.parametrize("method", ["bernoulli", "poisson"])
 def test_counts_of_independent_samples_are_binomial(structured, method):
-    counts = np.array([one.spike_counts for one in made(structured, method, 400)])
+    counts = np.array([one.spike_counts for one in draw_surrogates(structured, method, 400)])
     p = structured.spike_counts / 6000
     sd = np.sqrt(6000 * p * (1 - p))
     # 99.9 % intervals of the mean and the variance of 400 counts.
@@ -190,7 +190,7 @@ def test_inhomogeneous_keeps_the_profile_and_destroys_what_is_faster(options):
     active = sticky(6030, 0.6, 3, seed=6, rate=slow[:, None])
     active[:, 2] = False
     raster = SpikeRaster.from_dense(active)
-    drawn = made(raster, "inhomogeneous", 200, **options)
+    drawn = draw_surrogates(raster, "inhomogeneous", 200, **options)
     # The total is kept in expectation: its variance is at most n/4.
     totals = np.array([one.spike_counts for one in drawn])
     assert np.all(np.abs(totals.mean(axis=0) - raster.spike_counts) < 3.3 * np.sqrt(6030 / 4 / 200))
@@ -224,7 +224,7 @@ def test_constant_units(method):
     active = np.zeros((130, 2), bool)
     active[:, 1] = True
     for options in ({"window": 7}, {"bandwidth": 0.003}) if method == "inhomogeneous" else ({},):
-        for surrogate in made(SpikeRaster.from_dense(active), method, 5, **options):
+        for surrogate in draw_surrogates(SpikeRaster.from_dense(active), method, 5, **options):
             assert surrogate.spike_counts[0] == 0
             assert surrogate.spike_counts[1] == 130
 
@@ -235,8 +235,8 @@ def test_constant_units(method):
 def test_everything_but_the_spikes_is_kept(method, raster, seed, size):
     options = {"bin_shuffling": {"bin_size": size}, "inhomogeneous": {"window": size}}.get(method, {})
     words = raster.words.copy()
-    drawn = made(raster, method, 2, seed, **options)
-    again = made(raster, method, 2, seed, **options)
+    drawn = draw_surrogates(raster, method, 2, seed, **options)
+    again = draw_surrogates(raster, method, 2, seed, **options)
     np.testing.assert_array_equal(raster.words, words)
     for surrogate, same in zip(drawn, again, strict=True):
         # A raster refuses spikes beyond its samples.
@@ -257,7 +257,7 @@ def test_everything_but_the_spikes_is_kept(method, raster, seed, size):
 @given(rasters(), st.integers(1, 210))
 def test_counts_of_bins_are_kept_at_every_size(raster, bin_size):
     edges = np.arange(0, raster.n_samples, bin_size)
-    (surrogate,) = made(raster, "bin_shuffling", bin_size=bin_size)
+    (surrogate,) = draw_surrogates(raster, "bin_shuffling", bin_size=bin_size)
     before, after = (
         np.add.reduceat(one.to_dense(), edges, axis=0, dtype=int) for one in (raster, surrogate)
     )
@@ -267,11 +267,11 @@ def test_counts_of_bins_are_kept_at_every_size(raster, bin_size):
 @given(rasters(), st.integers(0, 99))
 def test_intervals_and_turns_of_any_raster(raster, seed):
     before = raster.to_dense()
-    shuffled = made(raster, "shuffle_isis", seed=seed)[0].to_dense()
+    shuffled = draw_surrogates(raster, "shuffle_isis", seed=seed)[0].to_dense()
     for old, new in zip(intervals(before), intervals(shuffled), strict=True):
         np.testing.assert_array_equal(np.sort(old), np.sort(new))
     for train, drawn in zip(
-        before.T, made(raster, "circular_shift", seed=seed)[0].to_dense().T, strict=True
+        before.T, draw_surrogates(raster, "circular_shift", seed=seed)[0].to_dense().T, strict=True
     ):
         assert any(np.array_equal(np.roll(train, s), drawn) for s in range(train.size))
 
@@ -292,7 +292,7 @@ def test_draws_differ_and_the_generator_moves_on(structured, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_global_generators_are_left_alone(structured, method):
     before = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
-    made(structured, method)
+    draw_surrogates(structured, method)
     np.testing.assert_equal(np.random.get_state(legacy=False), before[0])  # noqa: NPY002
     assert random.getstate() == before[1]
 
@@ -332,20 +332,20 @@ def test_generator_is_xoshiro256_plus_plus():
     """Against the reference algorithm (prng.di.unimi.it/xoshiro256plusplus.c) in Python's integers."""
     mask = 2**64 - 1
 
-    def turned(x, k):
+    def rotate(x, k):
         return (x << k | x >> 64 - k) & mask
 
     s = [1, 2, 3, 4]
     expected = []
     for _ in range(100):
-        expected.append((turned((s[0] + s[3]) & mask, 23) + s[0]) & mask)
+        expected.append((rotate((s[0] + s[3]) & mask, 23) + s[0]) & mask)
         shifted = s[1] << 17 & mask
         s[2] ^= s[0]
         s[3] ^= s[1]
         s[1] ^= s[2]
         s[0] ^= s[3]
         s[2] ^= shifted
-        s[3] = turned(s[3], 45)
+        s[3] = rotate(s[3], 45)
     words, drawn = tuple(np.array([1, 2, 3, 4], np.uint64)), []
     for _ in range(100):
         bits, words = rng_kernels.next_bits(tuple(map(np.uint64, words)))
@@ -379,7 +379,7 @@ def test_every_order_is_equally_likely():
 def test_every_order_of_intervals_is_equally_likely():
     active = np.zeros((14, 12000), bool)
     active[[1, 2, 4, 7, 12]] = True
-    (surrogate,) = made(SpikeRaster.from_dense(active), "shuffle_isis")
+    (surrogate,) = draw_surrogates(SpikeRaster.from_dense(active), "shuffle_isis")
     orders, counts = np.unique(intervals(surrogate.to_dense()), axis=0, return_counts=True)
     np.testing.assert_array_equal(orders, list(permutations((1, 2, 3, 5))))
     assert stats.chisquare(counts).pvalue > 0.001
@@ -441,7 +441,7 @@ def test_permuted_rasters_and_permuted_counts_have_one_law():
     raster = SpikeRaster.from_dense(np.random.default_rng(2).random((2000, 1)) < 0.3)
     k = raster.spike_counts
     many = SpikeRaster(np.repeat(raster.words, 3000, axis=0), 2000)
-    (surrogate,) = made(many, "permutation")
+    (surrogate,) = draw_surrogates(many, "permutation")
     whole = fanofactor(surrogate, window=50)
     sums, squares = np.empty((2, 3000, 1), np.int64)
     fano_permutation.window_sums(k, 2000, 50, state(4), sums, squares)
@@ -472,12 +472,12 @@ def test_a_new_method_is_one_line(monkeypatch):
 
     monkeypatch.setitem(METHODS, reverse.name, reverse)
     raster = SpikeRaster.from_dense(np.random.default_rng(0).random((70, 3)) < 0.4)
-    (drawn,) = made(raster, "reverse")
+    (drawn,) = draw_surrogates(raster, "reverse")
     np.testing.assert_array_equal(drawn.to_dense(), raster.to_dense()[::-1])
-    (drawn,) = made(raster, "reverse", twice=True)
+    (drawn,) = draw_surrogates(raster, "reverse", twice=True)
     assert drawn.annotations["surrogate_twice"] is True
     with pytest.raises(TypeError, match=r"reverse takes the options \['twice'\], got \['bin_size'\]"):
-        made(raster, "reverse", bin_size=3)
+        draw_surrogates(raster, "reverse", bin_size=3)
     rng = np.random.default_rng(0)
     result = surrogate_test(
         raster, firing_rate, method="reverse", rng=rng, adjust="max-t", progress=False

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.spikes.stores import known, small_chunks
+from tests.spikes.stores import make_known, small_chunks
 
 
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory):
     folder = tmp_path_factory.mktemp("originals")
     with small_chunks(3):
-        return known().save(folder / "r.zarr"), known().save(folder / "r.zip")
+        return make_known().save(folder / "r.zarr"), make_known().save(folder / "r.zip")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def small_chunks(n_units, words=1, rows=50):
         yield
 
 
-def known(n_samples=200, **changes):
+def make_known(n_samples=200, **changes):
     """A raster that needs no file to be known; the goldens hold `known(130)`."""
     active = np.arange(n_samples)[:, None] * [1, 3, 5] % 11 < [4, 1, 7]
     units = pd.DataFrame(
@@ -50,7 +50,7 @@ def is_chunk(name):
     return not name.split("/")[-1].startswith(".")
 
 
-def zipped(folder, target):
+def zip_folder(folder, target):
     """A zip file of a damaged folder: its own checksums are right again."""
     with zipfile.ZipFile(target, "w") as archive:
         for name in files_of(folder):
@@ -59,7 +59,7 @@ def zipped(folder, target):
 
 
 def both(folder, tmp_path):
-    return folder, zipped(folder, tmp_path / "again.zip")
+    return folder, zip_folder(folder, tmp_path / "again.zip")
 
 
 def edit_json(file, **changes):
@@ -78,5 +78,5 @@ def loads_equal(path):
         found = SpikeRaster.load(path)
     except ValueError as error:
         return str(path) not in str(error)
-    assert found == known()
+    assert found == make_known()
     return True

@@ -12,7 +12,7 @@ from ann2neo.spikes.words import n_words
 from tests.strategies import dense
 
 
-def packed(active):
+def pack(active):
     return np.array(SpikeRaster.from_dense(active).words)
 
 
@@ -22,7 +22,7 @@ def bits(words, n_samples):
 
 @given(dense(max_units=3))
 def test_unpack_as_numpy_does(active):
-    np.testing.assert_array_equal(bits(packed(active), len(active)), active)
+    np.testing.assert_array_equal(bits(pack(active), len(active)), active)
 
 
 @given(st.integers(0, 200), hnp.arrays(np.int8, st.tuples(st.integers(1, 150), st.integers(1, 5))))
@@ -30,11 +30,11 @@ def test_pack_above_starts_anywhere(start, values):
     threshold = np.arange(-2, values.shape[1] - 2).astype(np.int8)
     before = np.random.default_rng(0).random((start, values.shape[1])) < 0.5
     words = np.zeros((values.shape[1], n_words(start + len(values))), np.uint64)
-    words[:, : n_words(start)] |= packed(before) if start else np.uint64(0)
+    words[:, : n_words(start)] |= pack(before) if start else np.uint64(0)
     assert kernels.pack_above(values, threshold, words, start)
     expected = np.concatenate([before, values > threshold])
     np.testing.assert_array_equal(bits(words, len(expected)), expected)
-    np.testing.assert_array_equal(words, packed(expected))
+    np.testing.assert_array_equal(words, pack(expected))
 
 
 @pytest.mark.parametrize("n_units", [63, 64, 65, 2047, 2048, 2049, 4100])
@@ -66,8 +66,8 @@ def test_set_bits_and_spike_indices_undo_each_other(places):
 def test_gather_takes_any_order(active, data):
     order = np.array(data.draw(st.lists(st.integers(0, len(active) - 1), min_size=1, max_size=150)))
     out = np.full((active.shape[1], n_words(order.size)), 2**64 - 1, np.uint64)
-    kernels.gather(packed(active), order, out)
-    np.testing.assert_array_equal(out, packed(active[order]))
+    kernels.gather(pack(active), order, out)
+    np.testing.assert_array_equal(out, pack(active[order]))
 
 
 @given(st.data())
@@ -87,14 +87,14 @@ def test_append_at_any_place(active, start):
     whole = np.concatenate([before, active])
     out = np.zeros((active.shape[1], n_words(len(whole))), np.uint64)
     if start:
-        kernels.append(packed(before), start, out, 0)
-    kernels.append(packed(active), len(active), out, start)
-    np.testing.assert_array_equal(out, packed(whole))
+        kernels.append(pack(before), start, out, 0)
+    kernels.append(pack(active), len(active), out, start)
+    np.testing.assert_array_equal(out, pack(whole))
 
 
 @given(dense(max_units=3), st.integers(0, 63))
 def test_drop_shifts_towards_the_start(active, n_bits):
-    words = packed(active)
+    words = pack(active)
     kernels.drop(words, n_bits)
     rest = np.concatenate([active[n_bits:], np.zeros((min(n_bits, len(active)), active.shape[1]), bool)])
-    np.testing.assert_array_equal(words, packed(rest))
+    np.testing.assert_array_equal(words, pack(rest))

@@ -15,14 +15,14 @@ from tests.strategies import dense
 SIZES = (1, 7, 63, 64, 65, 128, 1000)
 
 
-def packed(active):
+def pack(active):
     """Patterns by NumPy: little bit order, zero tail."""
     width = -(-active.shape[1] // 64) * 64
     wide = np.pad(np.asarray(active, bool), ((0, 0), (0, width - active.shape[1])))
     return np.packbits(wide, axis=1, bitorder="little").view("<u8").astype(np.uint64)
 
 
-def transposed(active):
+def transpose(active):
     raster = SpikeRaster.from_dense(active)
     patterns = np.empty((raster.n_samples, -(-raster.n_units // 64)), np.uint64)
     kernels.transpose(raster.words, 0, patterns)
@@ -47,20 +47,20 @@ def sparse_patterns(n_units, n_on):
 @settings(max_examples=40)
 @given(dense(max_units=130))
 def test_transpose(active):
-    np.testing.assert_array_equal(transposed(active), packed(active))
+    np.testing.assert_array_equal(transpose(active), pack(active))
 
 
 @pytest.mark.parametrize("n_units", SIZES)
 @pytest.mark.parametrize("n_samples", [1, 63, 64, 65, 200])
 def test_transpose_at_word_boundaries(n_units, n_samples):
     active = np.random.default_rng(n_units).random((n_samples, n_units)) < 0.5
-    np.testing.assert_array_equal(transposed(active), packed(active))
+    np.testing.assert_array_equal(transpose(active), pack(active))
 
 
 @pytest.mark.parametrize("lane", [0, 1, 2])
 @pytest.mark.parametrize(("n_units", "n_on"), [(16, 16), (128, 2), (64, 3)])
 def test_hashes_of_alike_patterns_differ_and_spread_evenly(n_units, n_on, lane):
-    found = hashes(packed(sparse_patterns(n_units, min(n_on, 4))), lane)
+    found = hashes(pack(sparse_patterns(n_units, min(n_on, 4))), lane)
     assert np.unique(found).size == found.size
     for shift in (58, 29, 0):
         cells = np.bincount(((found >> np.uint64(shift)) & np.uint64(63)).astype(int), minlength=64)
@@ -94,7 +94,7 @@ def test_cap_distances(n_samples, n_units, seed):
     active = np.random.default_rng(seed).random((n_samples, n_units)) < 0.4
     pairs = itertools.combinations(active, 2)
     expected = sum(min(int((a != b).sum()), n_units // 2) for a, b in pairs)
-    assert kernels.cap_distances(packed(active), n_units // 2) == expected
+    assert kernels.cap_distances(pack(active), n_units // 2) == expected
 
 
 @settings(max_examples=40)

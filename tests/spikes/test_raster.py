@@ -27,7 +27,7 @@ def example(**changes):
     return SpikeRaster.from_dense(active, **{**arguments, **changes})
 
 
-def changed_table(table, column, value, row=0):
+def change_table(table, column, value, row=0):
     table = table.copy()
     table.loc[row, column] = value
     return table
@@ -142,13 +142,13 @@ def test_equal_after_copying(raster):
     "changes",
     [
         {"active": np.ones((65, 3), bool)},
-        {"units": changed_table(example().units, "layer", "c")},
-        {"units": changed_table(example().units, "gain", 1.0, row=1)},
+        {"units": change_table(example().units, "layer", "c")},
+        {"units": change_table(example().units, "gain", 1.0, row=1)},
         {"units": example().units.drop(columns="gain")},
         {"units": example().units[["unit_index", "layer", "gain"]]},
         {"units": example().units.astype({"gain": object}).fillna("").astype({"gain": str})},
-        {"samples": changed_table(example().samples, "sample_index", 9)},
-        {"samples": changed_table(example().samples, "label", "z", row=64)},
+        {"samples": change_table(example().samples, "sample_index", 9)},
+        {"samples": change_table(example().samples, "label", "z", row=64)},
         {"samples": example().samples.drop(columns="label")},
         {"sampling_period": 0.002},
         {"annotations": {"network": "mlp", "seeds": [1, 3]}},

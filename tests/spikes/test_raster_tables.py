@@ -7,12 +7,12 @@ import pytest
 from ann2neo.spikes import raster_tables
 
 
-def normalized(table, **options):
+def normalize(table, **options):
     options = {"name": "units", "n_rows": len(table), "required": {}, **options}
     return raster_tables.normalize_table(table, **options)
 
 
-STR = normalized(pd.DataFrame({"a": ["x"]}))["a"].dtype
+STR = normalize(pd.DataFrame({"a": ["x"]}))["a"].dtype
 INT, FLOAT, BOOL = np.dtype(np.int64), np.dtype(np.float64), np.dtype(bool)
 
 
@@ -42,11 +42,11 @@ INT, FLOAT, BOOL = np.dtype(np.int64), np.dtype(np.float64), np.dtype(bool)
 )
 def test_columns_of_one_kind_come_to_one_width(values, dtype):
     table = pd.DataFrame({"a": values}, index=[7, 3])
-    column = normalized(table)["a"]
+    column = normalize(table)["a"]
     assert column.dtype == dtype
     assert column.to_list() == pytest.approx(list(values), nan_ok=True)
     assert list(column.index) == [0, 1]
-    assert raster_tables.same(normalized(table), normalized(normalized(table)))
+    assert raster_tables.same(normalize(table), normalize(normalize(table)))
 
 
 def test_str_columns_say_what_this_pandas_says():
@@ -73,7 +73,7 @@ def test_str_columns_say_what_this_pandas_says():
 )
 def test_missing_values(values):
     with pytest.raises(ValueError, match=r"units\['a'\] has missing values; give every row a value"):
-        normalized(pd.DataFrame({"a": values}))
+        normalize(pd.DataFrame({"a": values}))
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_missing_values(values):
 )
 def test_mixed_and_other_types(values, found):
     with pytest.raises(TypeError, match=rf"units\['a'\] must be of one type, .*got dtype .*{found}"):
-        normalized(pd.DataFrame({"a": values}))
+        normalize(pd.DataFrame({"a": values}))
 
 
 def test_whole_numbers_beyond_int64():
     with pytest.raises(ValueError, match=r"units\['a'\] must fit in int64, got 9223372036854775808"):
-        normalized(pd.DataFrame({"a": np.array([1, 2**63], np.uint64)}))
+        normalize(pd.DataFrame({"a": np.array([1, 2**63], np.uint64)}))
 
 
 GOOD = pd.DataFrame({"layer": ["a", "b"], "unit_index": [0, 1]})
@@ -132,11 +132,11 @@ GOOD = pd.DataFrame({"layer": ["a", "b"], "unit_index": [0, 1]})
 )
 def test_tables_that_do_not_fit(table, error, message):
     with pytest.raises(error, match=message):
-        normalized(table, n_rows=2, required=raster_tables.UNITS)
+        normalize(table, n_rows=2, required=raster_tables.UNITS)
 
 
 def test_a_table_without_columns_has_rows_still():
-    assert len(normalized(pd.DataFrame(index=range(3)))) == 3
+    assert len(normalize(pd.DataFrame(index=range(3)))) == 3
 
 
 @pytest.mark.parametrize(
@@ -155,46 +155,44 @@ def test_a_table_without_columns_has_rows_still():
 )
 def test_same_whatever_widths_they_came_with(change, same):
     table = pd.DataFrame({"i": [1, 2], "f": [0.5, np.nan], "s": ["x", "y"]})
-    assert raster_tables.same(normalized(table), normalized(change(table))) is same
+    assert raster_tables.same(normalize(table), normalize(change(table))) is same
 
 
-def stacked(*columns):
-    return raster_tables.stack_tables([normalized(pd.DataFrame(c)) for c in columns], name="units")
+def stack(*columns):
+    return raster_tables.stack_tables([normalize(pd.DataFrame(c)) for c in columns], name="units")
 
 
 def test_stacked_rows_stand_under_one_another():
-    found = stacked({"a": [1], "s": ["x"]}, {"s": ["y", "z"], "a": [2, 3]})
-    pd.testing.assert_frame_equal(
-        found, normalized(pd.DataFrame({"a": [1, 2, 3], "s": ["x", "y", "z"]}))
-    )
+    found = stack({"a": [1], "s": ["x"]}, {"s": ["y", "z"], "a": [2, 3]})
+    pd.testing.assert_frame_equal(found, normalize(pd.DataFrame({"a": [1, 2, 3], "s": ["x", "y", "z"]})))
 
 
 @pytest.mark.parametrize("coordinate", raster_tables.COORDINATES)
 def test_stacked_fills_coordinates(coordinate):
-    found = stacked({"a": [1]}, {"a": [2], coordinate: [5]}, {"a": [3]})
+    found = stack({"a": [1]}, {"a": [2], coordinate: [5]}, {"a": [3]})
     pd.testing.assert_frame_equal(
-        found, normalized(pd.DataFrame({"a": [1, 2, 3], coordinate: [-1, 5, -1]}))
+        found, normalize(pd.DataFrame({"a": [1, 2, 3], coordinate: [-1, 5, -1]}))
     )
 
 
 def test_stacked_fills_real_columns():
-    found = stacked({"a": [1]}, {"a": [2], "f": [0.5]}, {"a": [3], "f": [np.nan]})
+    found = stack({"a": [1]}, {"a": [2], "f": [0.5]}, {"a": [3], "f": [np.nan]})
     np.testing.assert_array_equal(found["f"], [np.nan, 0.5, np.nan])
 
 
 @pytest.mark.parametrize("values", [[1], [True], ["x"]])
 def test_stacked_refuses_to_invent(values):
     with pytest.raises(ValueError, match="units: the column 'b' is in some rasters and not in others"):
-        stacked({"a": [1]}, {"a": [1], "b": values})
+        stack({"a": [1]}, {"a": [1], "b": values})
 
 
 @pytest.mark.parametrize("values", [[1.0], [True], ["x"]])
 def test_stacked_refuses_to_mix_types(values):
     with pytest.raises(TypeError, match="units: the column 'a' has another type in another raster"):
-        stacked({"a": [1]}, {"a": values})
+        stack({"a": [1]}, {"a": values})
 
 
 def test_stacked_leaves_its_arguments_alone():
-    parts = [normalized(pd.DataFrame({"a": [1]})), normalized(pd.DataFrame({"a": [2], "row": [3]}))]
+    parts = [normalize(pd.DataFrame({"a": [1]})), normalize(pd.DataFrame({"a": [2], "row": [3]}))]
     raster_tables.stack_tables(parts, name="units")
     assert [list(part.columns) for part in parts] == [["a"], ["a", "row"]]

@@ -17,7 +17,7 @@ def cut_rasters(draw, max_samples=200):
     return raster, [raster.select(samples=np.arange(*ends)) for ends in itertools.pairwise(edges)]
 
 
-def fed(make, chunks):
+def feed(make, chunks):
     """One accumulator fed with one chunk after another."""
     seen = make(0)
     for chunk in chunks:
@@ -25,7 +25,7 @@ def fed(make, chunks):
     return seen
 
 
-def merged(make, chunks):
+def merge(make, chunks):
     """An accumulator a chunk, merged two by two, with empty ones in between; `make` takes the place."""
     starts = np.cumsum([0, *(chunk.n_samples for chunk in chunks)])
     parts = [make(int(start)).update(chunk) for start, chunk in zip(starts, chunks, strict=False)]

@@ -15,7 +15,7 @@ from ann2neo.statistics.autocorrelation import (
     autocorrelation,
     autocorrelation_from_counts,
 )
-from tests.statistics.chunking import assert_same_bits, cut_rasters, fed, merged
+from tests.statistics.chunking import assert_same_bits, cut_rasters, feed, merge
 from tests.strategies import dense
 
 
@@ -98,7 +98,7 @@ def test_max_lag_out_of_range(max_lag):
 def test_cutting_changes_nothing(cut, data):
     raster, chunks = cut
     max_lag = data.draw(st.integers(0, raster.n_samples - 1))
-    for way in (fed, merged):
+    for way in (feed, merge):
         found = way(lambda start: Autocorrelation(max_lag, start=start), chunks)
         assert_same_bits(found.result(), autocorrelation(raster, max_lag))
 

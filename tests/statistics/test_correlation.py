@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import ann2neo as a2n
 from ann2neo.statistics.correlation import Correlation, _products, correlation
-from tests.statistics.chunking import assert_same_bits, cut_rasters, fed, merged
+from tests.statistics.chunking import assert_same_bits, cut_rasters, feed, merge
 from tests.strategies import dense
 
 
@@ -114,7 +114,7 @@ def test_one_sample_is_too_few():
 def test_cutting_changes_nothing(cut, data):
     raster, chunks = cut
     window = data.draw(st.one_of(st.just(1), st.integers(1, raster.n_samples // 2)))
-    for way in (fed, merged):
+    for way in (feed, merge):
         found = way(lambda start: Correlation(window, start=start), chunks)
         assert_same_bits(found.result(), quiet(raster, window))
 

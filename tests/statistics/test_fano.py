@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import ann2neo as a2n
 from ann2neo.statistics.fano import FanoFactor, fano_from_sums, fanofactor
-from tests.statistics.chunking import assert_same_bits, cut_rasters, fed, merged
+from tests.statistics.chunking import assert_same_bits, cut_rasters, feed, merge
 from tests.strategies import dense
 
 
@@ -128,7 +128,7 @@ def test_cutting_changes_nothing(cut, data):
     ddof = data.draw(st.integers(0, min(1, raster.n_samples - 1)))
     window = data.draw(st.integers(1, raster.n_samples // (ddof + 1)))
     expected = quiet(raster, window, ddof=ddof)
-    for way in (fed, merged):
+    for way in (feed, merge):
         found = way(lambda start: FanoFactor(window, ddof=ddof, start=start), chunks)
         assert_same_bits(found.result(), expected)
 

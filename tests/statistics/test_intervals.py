@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import ann2neo as a2n
 from ann2neo.statistics.intervals import Intervals, cv, cv2, isi, lv, lvr
-from tests.statistics.chunking import assert_same_bits, cut_rasters, fed, merged
+from tests.statistics.chunking import assert_same_bits, cut_rasters, feed, merge
 from tests.strategies import dense
 
 # Spikes far apart, and intervals about the size of the kernel's table.
@@ -170,7 +170,7 @@ def test_refractoriness_is_a_number(value):
 def test_cutting_changes_nothing(cut):
     raster, chunks = cut
     whole = Intervals().update(raster)
-    for way in (fed, merged):
+    for way in (feed, merge):
         found = way(lambda start: Intervals(start=start), chunks)
         for name in ("result", "cv", "cv2", "lv"):
             assert_same_bits(getattr(found, name)(), getattr(whole, name)())
@@ -185,7 +185,7 @@ def test_cutting_long_intervals_changes_nothing(gaps, first, data):
     edges = sorted({0, raster.n_samples} | {cut for cut in cuts if 0 < cut < raster.n_samples})
     chunks = [raster.select(samples=np.arange(*ends)) for ends in itertools.pairwise(edges)]
     whole = all_of(raster, 3)
-    for way in (fed, merged):
+    for way in (feed, merge):
         found = way(lambda start: Intervals(start=start), chunks)
         assert_same_bits(np.array([found.cv() ** 2, found.cv2(), found.lv(), found.lvr(3)]), whole)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import ann2neo as a2n
 from ann2neo.statistics.rates import FiringRate, firing_rate, mean_firing_rate
-from tests.statistics.chunking import assert_same_bits, cut_rasters, fed, merged
+from tests.statistics.chunking import assert_same_bits, cut_rasters, feed, merge
 from tests.strategies import rasters, selections
 
 
@@ -49,7 +49,7 @@ def test_complement(raster):
 @given(cut_rasters())
 def test_cutting_changes_nothing(cut):
     raster, chunks = cut
-    for way in (fed, merged):
+    for way in (feed, merge):
         assert_same_bits(
             way(lambda start: FiringRate(start=start), chunks).result(), firing_rate(raster)
         )

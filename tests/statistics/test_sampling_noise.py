@@ -6,7 +6,7 @@ import pytest
 from ann2neo.significance import fano_null
 from ann2neo.statistics.sampling_noise import (
     _relative_variance,
-    corrected_cv_percent,
+    correct_cv_percent,
     firing_rate_noise,
 )
 
@@ -32,6 +32,6 @@ def test_firing_rate_noise_is_unbiased():
 
 
 def test_a_cv_needs_two_values_and_a_mean():
-    assert np.isnan(corrected_cv_percent(np.array([1.0]), np.array([0.1]), 1.0))
-    assert np.isnan(corrected_cv_percent(np.array([0.0, 0.0]), np.zeros(2), 0.0))
-    assert corrected_cv_percent(np.array([1.0, 1.1]), np.ones(2), 1.05) == 0
+    assert np.isnan(correct_cv_percent(np.array([1.0]), np.array([0.1]), 1.0))
+    assert np.isnan(correct_cv_percent(np.array([0.0, 0.0]), np.zeros(2), 0.0))
+    assert correct_cv_percent(np.array([1.0, 1.1]), np.ones(2), 1.05) == 0

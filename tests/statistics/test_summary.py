@@ -26,7 +26,7 @@ CORRECTED = [
 ]
 
 
-def made(active, layers, **columns):
+def make_raster(active, layers, **columns):
     table = pd.DataFrame({"layer": layers, "unit_index": np.arange(len(layers)), **columns})
     return a2n.SpikeRaster.from_dense(active, table)
 
@@ -45,7 +45,7 @@ def test_a_row_a_layer_in_their_order():
     active = rng.random((1000, 40)) < rng.uniform(0.1, 0.9, 40)
     active[:, 3] = False
     layers = np.array(["z"] * 15 + ["a"] * 25)
-    table = summarize(made(active, layers))
+    table = summarize(make_raster(active, layers))
     assert list(table.index) == ["z", "a"]
     assert table.index.name == "layer"
     assert list(table.columns) == [*COLUMNS[:-1], *CORRECTED, COLUMNS[-1]]
@@ -67,7 +67,7 @@ def test_a_row_a_layer_in_their_order():
 
 def test_other_groups():
     active = np.random.default_rng(1).random((200, 6)) < 0.5
-    raster = made(active, list("aabbcc"), channel=[0, 1, 0, 1, 0, 1])
+    raster = make_raster(active, list("aabbcc"), channel=[0, 1, 0, 1, 0, 1])
     by_channel = summarize(raster, by="channel")
     assert list(by_channel.index) == [0, 1]
     np.testing.assert_allclose(
@@ -85,7 +85,7 @@ def test_other_groups():
 def test_silent_and_always_on_layers():
     active = np.zeros((100, 4), bool)
     active[:, 2:] = True
-    table = summarize(made(active, ["off", "off", "on", "on"]))
+    table = summarize(make_raster(active, ["off", "off", "on", "on"]))
     nan = np.nan
     np.testing.assert_array_equal(
         table.loc["off", COLUMNS[1:]].to_numpy(float), [0, nan, nan, nan, 1, 0, nan]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from tests.study.made_results import made
+from tests.study.made_results import make_results
 
 STEPS = np.array([0, 1, 2, 4, 8, 16, 32, 50, 64, 100])
 
@@ -76,7 +76,7 @@ def study_patterns(networks=("residual", "plain"), blocks=(1, 3), seeds=(0, 1, 2
 
 def only_patterns(**options):
     """Results of a study that only followed patterns."""
-    whole = made(networks=("mlp",), widths=(4,), seeds=(0,))
+    whole = make_results(networks=("mlp",), widths=(4,), seeds=(0,))
     return replace(
         whole,
         indicators=whole.indicators.iloc[:0],

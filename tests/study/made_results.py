@@ -25,7 +25,7 @@ ACCURACY = {
 N_SAMPLES = {"train": 6000, "test": 1000}
 
 
-def made(
+def make_results(
     networks=("mlp", "cnn"),
     widths=(64, 128),
     datasets=("mnist",),
@@ -111,7 +111,7 @@ def _row(cell, split, n_samples, rate, fano):
 @functools.cache
 def usual():
     """Results with all there can be, for tests that only read them."""
-    return made(datasets=("mnist", "digits"), spikes=True, switch=True)
+    return make_results(datasets=("mnist", "digits"), spikes=True, switch=True)
 
 
 def switch_courses(networks, widths, datasets, seeds, drop=0.5, rise=0.1, slow=0.01):

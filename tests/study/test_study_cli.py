@@ -61,10 +61,10 @@ def test_run_and_report(ann2neo, tmp_path):
 
 
 def test_an_interrupted_run_says_how_to_go_on(ann2neo, tmp_path, monkeypatch):
-    def interrupted(*arguments, **options):
+    def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ann2neo.study.run", interrupted)
+    monkeypatch.setattr("ann2neo.study.run", interrupt)
     status, _, said = ann2neo("run", "digits-quick", "--out", tmp_path / "out")
     assert status == 130
     kept, interrupted_line = said.splitlines()

@@ -5,7 +5,7 @@ import keras
 layers = keras.layers
 
 
-def branched():
+def build_branched():
     """Functional, with a nested model, dropout, batch normalization and a penalty on weights."""
     inner_input = keras.Input((6,))
     inner = keras.Model(inner_input, layers.Dense(5, "tanh", name="within")(inner_input), name="nested")
@@ -16,7 +16,7 @@ def branched():
     return keras.Model(inputs, layers.Dense(3, "softmax", name="classes")(joined), name="branched")
 
 
-def embedded():
+def build_embedded():
     """Takes whole numbers."""
     return keras.Sequential(
         [

@@ -19,7 +19,7 @@ def of(shape=(6,), y=Y):
     return as_dataset((np.ones((9, *shape)), y))
 
 
-def subclassed():
+def build_subclassed():
     network = own_models.Subclassed(5, name="subclassed")
     network(np.zeros((1, 6)))
     return network
@@ -52,7 +52,7 @@ def test_samples_of_another_shape(shape):
     [
         (of_two_inputs, "the network takes (6,) and (4,)"),
         # What it takes is written in its layers only.
-        (subclassed, "expected axis -1 of input shape to have value 6"),
+        (build_subclassed, "expected axis -1 of input shape to have value 6"),
     ],
 )
 def test_samples_a_network_cannot_take(network, reason):

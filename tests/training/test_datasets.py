@@ -93,7 +93,7 @@ def test_jpeg_file(tmp_path):
     assert np.array_equal(data.y_test, content["y_test"])
 
 
-def changed(content, **changes):
+def change(content, **changes):
     return {key: value for key, value in {**content, **changes}.items() if value is not None}
 
 
@@ -116,7 +116,7 @@ def changed(content, **changes):
     ],
 )
 def test_broken_keras_files(changes, message, tmp_path):
-    np.savez(tmp_path / "mnist.npz", **changed(arrays(), **changes))
+    np.savez(tmp_path / "mnist.npz", **change(arrays(), **changes))
     with pytest.raises(ValueError, match=message) as refused:
         training.load("mnist", tmp_path)
     assert str(refused.value).startswith(str(tmp_path / "mnist.npz"))
@@ -137,7 +137,7 @@ def test_broken_jpeg_files(tmp_path):
         ({"offsets_test": None}, "must hold .*offsets_test"),
     ]
     for changes, message in broken:
-        np.savez(tmp_path / "cifar10_jpeg.npz", **changed(content, **changes))
+        np.savez(tmp_path / "cifar10_jpeg.npz", **change(content, **changes))
         with pytest.raises(ValueError, match=message):
             training.load("cifar10", tmp_path)
     np.savez(tmp_path / "cifar10_jpeg.npz", **jpegs(size=(16, 16)))

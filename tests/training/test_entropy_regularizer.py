@@ -48,7 +48,7 @@ def gradient(values, **options):
     return tape.gradient(loss, variable.value).numpy()
 
 
-def moved(values, rate, steps):
+def move(values, rate, steps):
     """Where descent on the entropy takes the values; ascent with a negative rate."""
     for _ in range(steps):
         values = values - np.float32(rate * len(values)) * gradient(values)
@@ -94,7 +94,7 @@ def test_of_too_many_patterns_a_part_spread_evenly(n, at_most):
     assert len(set(rows % stretch)) == min(stretch, len(rows))
 
 
-def blurred(values, sample, pattern, blur):
+def compute_blurred(values, sample, pattern, blur):
     """Probability of a pattern under the other samples' patterns with flipped bits, by definition."""
     others = np.delete(values > 0, sample, axis=0)
     return np.mean(np.prod(np.where(others == pattern, 1 - blur, blur), axis=1))
@@ -108,7 +108,7 @@ def test_gradient_is_the_one_of_the_notes(n_units):
     for i, u in np.ndindex(values.shape):
         silent, active = values[i] > 0, values[i] > 0
         silent[u], active[u] = False, True
-        odds = blurred(values, i, silent, blur) / blurred(values, i, active, blur)
+        odds = compute_blurred(values, i, silent, blur) / compute_blurred(values, i, active, blur)
         logistic = 1 / (1 + np.exp(-values[i, u] / temperature))
         expected[i, u] = np.log2(odds) / len(values) * logistic * (1 - logistic) / temperature
     found = gradient(values, blur=blur, temperature=temperature)
@@ -137,10 +137,10 @@ def test_descent_lowers_and_ascent_raises(n_units, seed):
     # In the wide layers all patterns are distinct and far from each other.
     values = rng.normal(0.2, 1, (60, n_units)).astype("float32")
     before = a2n.patterns.pattern_entropy(values > 0)
-    assert a2n.patterns.pattern_entropy(moved(values, 1.0, 20) > 0) < before - 0.5
+    assert a2n.patterns.pattern_entropy(move(values, 1.0, 20) > 0) < before - 0.5
     values = np.concatenate([np.abs(values[:50]), values[50:]])
     before = a2n.patterns.pattern_entropy(values > 0)
-    assert a2n.patterns.pattern_entropy(moved(values, -1.0, 20) > 0) > before + 0.3
+    assert a2n.patterns.pattern_entropy(move(values, -1.0, 20) > 0) > before + 0.3
 
 
 def test_one_sample_has_no_gradient():
@@ -159,7 +159,7 @@ def preactivations(network, x):
     return keras.ops.convert_to_numpy(keras.Sequential(network.layers[:2])(x))
 
 
-def trained_entropy(strength, seed, **options):
+def train_entropy(strength, seed, **options):
     data = training.load("digits").subset(640, 10, rng=np.random.default_rng(seed))
     network = digits_network(strength, seed)
     network.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy", **options)
@@ -169,14 +169,14 @@ def trained_entropy(strength, seed, **options):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_penalty_and_reward_in_fit(seed):
-    penalized, plain, rewarded = (trained_entropy(strength, seed) for strength in (0.1, 0, -0.1))
+    penalized, plain, rewarded = (train_entropy(strength, seed) for strength in (0.1, 0, -0.1))
     assert penalized < plain - 1
     assert rewarded > plain + 1
 
 
 def test_compiled():
     # Without the penalty it is above 1; see above.
-    assert trained_entropy(0.1, 0, jit_compile=True) < 1
+    assert train_entropy(0.1, 0, jit_compile=True) < 1
 
 
 def test_a_layer_adds_strength_times_entropy():

@@ -30,7 +30,7 @@ def data(n=64, whole=False, seed=0):
 UNEVEN = {"using": data(70), "validation_split": 0.1}
 
 
-def trained(condition=SHORT, network=None, using=None, seed=1, **options):
+def train_short(condition=SHORT, network=None, using=None, seed=1, **options):
     """Full batches only, none held out, if not told otherwise: every size takes a graph of its own."""
     network = own_models.straight() if network is None else network
     rng = np.random.default_rng(seed)
@@ -41,14 +41,14 @@ def trained(condition=SHORT, network=None, using=None, seed=1, **options):
 @pytest.fixture(scope="module")
 def plain():
     """What `trained` gives without arguments."""
-    return trained()
+    return train_short()
 
 
 def values(network):
     return [np.array(weight.numpy()) for weight in network.weights]
 
 
-MODELS = {"straight": own_models.straight, "branched": own_models.branched, "subclassed": None}
+MODELS = {"straight": own_models.straight, "branched": own_models.build_branched, "subclassed": None}
 
 
 def model(name):
@@ -71,7 +71,7 @@ def model(name):
 def test_fast_is_fit(name, options):
     network = model(name)
     condition = dataclasses.replace(SHORT, labels="random", stop=StoppingRule(2))
-    fast, slow = (trained(condition, network, fast=way, **options) for way in (True, False))
+    fast, slow = (train_short(condition, network, fast=way, **options) for way in (True, False))
     assert [fast.provenance["fast"], slow.provenance["fast"]] == [True, False]
     for a, b in zip(values(fast.network), values(slow.network), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
@@ -85,7 +85,7 @@ def test_against_steps_done_by_hand():
     """One pass in full batches, gradients of softmax and cross-entropy written out."""
     network = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, "softmax")])
     x, y = data(80)
-    found = trained(SHORT.with_stop(epochs=1), network, (x, y), validation_split=0.2)
+    found = train_short(SHORT.with_stop(epochs=1), network, (x, y), validation_split=0.2)
     kernel, bias = values(network)
     order = np.random.default_rng(1).permutation(64)
     right, losses = 0, []
@@ -108,14 +108,14 @@ def test_against_steps_done_by_hand():
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_same_seed_same_weights(fast):
-    network = own_models.branched()
+    network = own_models.build_branched()
     once = SHORT.with_stop(epochs=2)
-    first, second = (trained(once, network, seed=5, fast=fast) for _ in range(2))
+    first, second = (train_short(once, network, seed=5, fast=fast) for _ in range(2))
     assert first.provenance == second.provenance
 
 
 def test_another_seed_other_weights(plain):
-    other = trained(seed=6).provenance
+    other = train_short(seed=6).provenance
     assert other["start_weights_hash"] == plain.provenance["start_weights_hash"]
     assert other["weights_hash"] != plain.provenance["weights_hash"]
 
@@ -144,12 +144,12 @@ def test_same_seed_same_weights_in_another_process():
 
 
 def test_what_is_passed_in_is_left_alone():
-    network = own_models.branched()
+    network = own_models.build_branched()
     network.compile("adam", "mse")
     optimizer, before = network.optimizer, values(network)
     x, y = data()
     kept = x.copy(), y.copy()
-    trained(dataclasses.replace(ON_LAST, labels="random"), network, (x, y))
+    train_short(dataclasses.replace(ON_LAST, labels="random"), network, (x, y))
     assert all(np.array_equal(a, b) for a, b in zip(before, values(network), strict=True))
     assert all(layer.trainable for layer in network._flatten_layers())
     assert (network.optimizer, network.loss) == (optimizer, "mse")
@@ -166,8 +166,8 @@ def test_what_is_passed_in_is_left_alone():
     ],
 )
 def test_only_chosen_layers_move(trainable, moving, fast):
-    network = own_models.branched()
-    found = trained(dataclasses.replace(SHORT, trainable=trainable), network, fast=fast)
+    network = own_models.build_branched()
+    found = train_short(dataclasses.replace(SHORT, trainable=trainable), network, fast=fast)
     moved = {
         before.path.split("/")[-2]
         for before, after in zip(network.weights, found.network.weights, strict=True)
@@ -179,7 +179,7 @@ def test_only_chosen_layers_move(trainable, moving, fast):
 def test_what_the_network_freezes_stays_frozen():
     network = own_models.straight()
     network.get_layer("second").trainable = False
-    found = trained(dataclasses.replace(SHORT, trainable=2), network)
+    found = train_short(dataclasses.replace(SHORT, trainable=2), network)
     same = [np.array_equal(a, b) for a, b in zip(values(network), values(found.network), strict=True)]
     assert same == [False, False, True, True, False, False]
 
@@ -187,7 +187,7 @@ def test_what_the_network_freezes_stays_frozen():
 def test_a_frozen_weight_that_moves_is_noticed():
     network = own_models.straight()
     clone.freeze(network, 1)
-    frozen = clone.frozen_values(network)
+    frozen = clone.list_frozen_values(network)
     clone.check_unchanged(frozen)
     network.get_layer("first").bias.assign(np.ones(8))
     with pytest.raises(RuntimeError, match=r"frozen weights have changed.*first/bias"):
@@ -196,7 +196,7 @@ def test_a_frozen_weight_that_moves_is_noticed():
 
 def test_history_and_provenance(plain):
     network = own_models.straight()
-    found = trained(network=network, seed=3, **UNEVEN)
+    found = train_short(network=network, seed=3, **UNEVEN)
     assert found.history.columns.tolist() == [
         "training_epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds",
     ]  # fmt: skip
@@ -213,13 +213,13 @@ def test_history_and_provenance(plain):
     # The state that is noted draws the same once more.
     rng = np.random.default_rng(99)
     rng.bit_generator.state = json.loads(plain.provenance["rng_state"])
-    again = trained(rng=rng)
+    again = train_short(rng=rng)
     assert again.provenance["weights_hash"] == plain.provenance["weights_hash"]
 
 
 def test_untrained():
     network = own_models.straight()
-    found = trained(training.RANDOM, network)
+    found = train_short(training.RANDOM, network)
     assert len(found.history) == 0
     assert found.provenance["training_accuracy"] is None
     assert found.provenance["weights_hash"] == hash_weights(network)
@@ -228,7 +228,7 @@ def test_untrained():
 
 def test_random_labels_are_permuted_and_kept(plain):
     y = data()[1]
-    found = trained(dataclasses.replace(training.RANDOM, labels="random"))
+    found = train_short(dataclasses.replace(training.RANDOM, labels="random"))
     assert np.array_equal(np.sort(found.labels), np.sort(y))
     assert (found.labels != y).any()
     assert np.array_equal(plain.labels, y)
@@ -236,12 +236,12 @@ def test_random_labels_are_permuted_and_kept(plain):
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_stopping_rules(fast):
-    by_accuracy = trained(SHORT.with_stop(epochs=50, accuracy=0.7), fast=fast, learning_rate=0.3)
+    by_accuracy = train_short(SHORT.with_stop(epochs=50, accuracy=0.7), fast=fast, learning_rate=0.3)
     assert by_accuracy.provenance["stopped_by"] == "accuracy"
     reached = by_accuracy.history.accuracy >= 0.7
     assert reached.sum() == 1
     assert reached.iloc[-1]
-    still = trained(SHORT.with_stop(epochs=50, plateau=3), fast=fast, learning_rate=1e-9)
+    still = train_short(SHORT.with_stop(epochs=50, plateau=3), fast=fast, learning_rate=1e-9)
     assert still.provenance["stopped_by"] == "plateau"
     assert len(still.history) == 4
 
@@ -254,7 +254,7 @@ def test_an_accuracy_that_is_just_reached_stops(fast):
         labels = np.argmax(network.predict(x, verbose=0), -1)
         labels[:n_wrong] = (labels[:n_wrong] + 1) % 3
         stop = SHORT.with_stop(epochs=4, accuracy=accuracy)
-        found = trained(stop, network, (x, labels), fast=fast, learning_rate=1e-9, batch_size=4)
+        found = train_short(stop, network, (x, labels), fast=fast, learning_rate=1e-9, batch_size=4)
         assert (found.provenance["epochs_run"], found.provenance["stopped_by"]) == (1, "accuracy")
         assert found.provenance["training_accuracy"] == accuracy
 
@@ -267,7 +267,7 @@ def test_fast_is_fit_to_the_last_bit_with_batch_normalization(n, batch_size):
     hidden = keras.layers.Dense(20, "relu", name="hidden")
     network = keras.Sequential([keras.Input((6,)), *kinds, hidden, keras.layers.Dense(3, "softmax")])
     options = {"using": data(n), "batch_size": batch_size}
-    fast, slow = (trained(SHORT, network, fast=way, **options) for way in (True, False))
+    fast, slow = (train_short(SHORT, network, fast=way, **options) for way in (True, False))
     for a, b in zip(values(fast.network), values(slow.network), strict=True):
         np.testing.assert_array_equal(a, b)
     assert fast.history.accuracy.tolist() == slow.history.accuracy.tolist()
@@ -283,34 +283,34 @@ def test_callbacks_see_batches_and_may_stop():
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = epoch == 1
 
-    found = trained(callbacks=[Watch()], **UNEVEN)
+    found = train_short(callbacks=[Watch()], **UNEVEN)
     assert found.provenance["fast"] is False
     assert found.provenance["stopped_by"] == "callback"
     # 63 samples to train with: four batches a pass.
     assert seen == [0, 1, 2, 3] * 2
     with pytest.raises(ValueError, match="fast=True is not possible: callbacks"):
-        trained(callbacks=[Watch()], fast=True)
+        train_short(callbacks=[Watch()], fast=True)
 
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_divergence(fast):
     with pytest.raises(training.DivergedError, match=r"short: loss is (nan|inf)") as caught:
-        trained(SHORT.with_stop(epochs=9), using=(data()[0] * 1e18, data()[1]), fast=fast)
+        train_short(SHORT.with_stop(epochs=9), using=(data()[0] * 1e18, data()[1]), fast=fast)
     assert isinstance(caught.value, FloatingPointError)
     assert 1 <= len(caught.value.history) < 9
 
 
 def test_whole_numbers_and_no_validation():
-    found = trained(network=own_models.embedded(), using=data(whole=True), validation_split=0)
+    found = train_short(network=own_models.build_embedded(), using=data(whole=True), validation_split=0)
     assert found.history.val_loss.isna().all()
     assert found.provenance["validation_accuracy"] is None
 
 
 def test_logits(plain):
     with pytest.raises(ValueError, match="must end in a softmax, or be trained with from_logits=True"):
-        trained(network=own_models.straight(None))
+        train_short(network=own_models.straight(None))
     # The same weights as `plain` started from.
-    logits = trained(network=own_models.straight(None), from_logits=True)
+    logits = train_short(network=own_models.straight(None), from_logits=True)
     pairs = zip(values(logits.network), values(plain.network), strict=True)
     assert all(np.allclose(a, b, atol=1e-5) for a, b in pairs)
 
@@ -336,10 +336,10 @@ def test_conditions_follow_from_another():
     seeds = [tuple(one.provenance["spawn_key"]) for one in found.values()]
     assert len(set(seeds)) == 5
     with pytest.raises(ValueError, match=r"'Generalizing' starts from initial.*'MemRandomLast'"):
-        trained(training.GENERALIZING, found["MemRandomLast"])
+        train_short(training.GENERALIZING, found["MemRandomLast"])
     with pytest.raises(ValueError, match=r"'MemRetrainAll' starts from generalizing.*'Random'"):
-        trained(training.MEM_RETRAIN_ALL, found["Random"])
-    assert trained(training.RANDOM, found["Random"]).provenance["start_weights_hash"] == untrained
+        train_short(training.MEM_RETRAIN_ALL, found["Random"])
+    assert train_short(training.RANDOM, found["Random"]).provenance["start_weights_hash"] == untrained
     with pytest.raises(ValueError, match="start from generalizing weights: add GENERALIZING"):
         training.train_conditions(network, data(), short[2:], **options)
     with pytest.raises(ValueError, match="conditions must differ in name"):

@@ -40,36 +40,36 @@ def conv(x, width, activation="relu", size=3):
     return L.Activation(activation)(L.BatchNormalization()(x))
 
 
-def pooled(x):
+def pool(x):
     return L.Dense(3)(L.GlobalAveragePooling2D()(x))
 
 
 def residual(x):
     x = conv(x, 4)
     inner = L.Conv2D(4, 3, padding="same")(conv(x, 4))
-    return pooled(L.ReLU()(L.Add()([x, inner])))
+    return pool(L.ReLU()(L.Add()([x, inner])))
 
 
 def dense_blocks(x):
     x = conv(x, 4)
     x = L.Concatenate()([x, conv(x, 3)])
-    return pooled(conv(L.Concatenate()([x, conv(x, 3)]), 4, size=1))
+    return pool(conv(L.Concatenate()([x, conv(x, 3)]), 4, size=1))
 
 
 def squeeze_excite(x):
     x = conv(x, 4, "swish")
     shares = L.Dense(4, "sigmoid")(L.Dense(2, "swish")(L.GlobalAveragePooling2D(keepdims=True)(x)))
-    return pooled(L.Multiply()([x, shares]))
+    return pool(L.Multiply()([x, shares]))
 
 
 def depthwise(x):
     x = L.DepthwiseConv2D(3, depth_multiplier=3, activation="relu")(x)
-    return pooled(L.SeparableConv2D(5, 3, activation="relu6")(x))
+    return pool(L.SeparableConv2D(5, 3, activation="relu6")(x))
 
 
 def inception(x):
     parts = [conv(x, 3, size=1), conv(x, 3), conv(x, 2, size=5), L.MaxPooling2D(3, 1, "same")(x)]
-    return pooled(conv(L.Concatenate()(parts), 4))
+    return pool(conv(L.Concatenate()(parts), 4))
 
 
 def u_net(x):
@@ -101,7 +101,7 @@ def siamese(x):
     return L.Dense(2)(L.Subtract()([shared(x), shared(L.Rescaling(-1.0)(x))]))
 
 
-def nested(x):
+def nest(x):
     given = keras.Input((6,))
     inner = keras.Model(given, L.Dense(5, "tanh", name="deep")(L.Dense(7, "relu", name="first")(given)))
     return L.Dense(2, name="out")(inner(x))
@@ -112,7 +112,7 @@ def of_operations(x):
     return L.Dense(2)(L.Lambda(lambda h: ops.maximum(h - 0.1, 0.0), name="shifted")(hidden))
 
 
-def mixed():
+def build_mixed():
     policy = keras.dtype_policies.DTypePolicy("mixed_float16")
     return keras.Sequential(
         [
@@ -154,7 +154,7 @@ class Gated(L.Layer):
         return self.gate(x) * self.up(x)
 
 
-def subclassed():
+def build_subclassed():
     model = Subclassed()
     model(np.zeros((1, 6), "float32"))
     return model
@@ -180,7 +180,7 @@ NETWORKS = {
     "squeeze and excite": functional(IMAGES)(squeeze_excite),
     "depthwise and separable": functional(IMAGES)(depthwise),
     "group normalization": functional(IMAGES)(
-        lambda x: pooled(L.ReLU()(L.GroupNormalization(2)(L.Conv2D(4, 3)(x))))
+        lambda x: pool(L.ReLU()(L.GroupNormalization(2)(L.Conv2D(4, 3)(x))))
     ),
     "u-net": functional(IMAGES)(u_net),
     "lstm": functional(STEPS)(lambda x: L.Dense(2)(L.LSTM(6)(L.LSTM(5, return_sequences=True)(x)))),
@@ -199,11 +199,11 @@ NETWORKS = {
     "tokens": functional(TOKENS)(of_tokens),
     "mixer": functional(STEPS)(mixer),
     "shared": functional(VECTORS)(siamese),
-    "nested": functional(VECTORS)(nested),
+    "nested": functional(VECTORS)(nest),
     "operations": functional(VECTORS)(of_operations),
     "gated": functional(VECTORS)(lambda x: L.Dense(2)(Gated(5)(x))),
-    "mixed precision": (mixed, VECTORS),
-    "subclassed": (subclassed, VECTORS),
+    "mixed precision": (build_mixed, VECTORS),
+    "subclassed": (build_subclassed, VECTORS),
     "mobilenet": (
         lambda: keras.applications.MobileNet((32, 32, 1), alpha=0.25, weights=None, classes=3),
         (32, 32, 1),

@@ -48,7 +48,7 @@ def concat(*parts):
     return torch.cat(parts, 1)
 
 
-def pooled(width):
+def build_pooled(width):
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 3))
 
 
@@ -156,7 +156,7 @@ class Experts(nn.Module):
         return sum(shares[:, k, None] * expert(x) for k, expert in enumerate(self.experts))
 
 
-def quantized():
+def build_quantized():
     network = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -182,7 +182,7 @@ OWN = {
     "orthogonal": (lambda: perceptron(nn.ReLU, P.orthogonal), VECTORS),
     "low-rank adapters": (lambda: perceptron(nn.GELU, LowRank), VECTORS),
     "sparse autoencoder": (lambda: nn.Sequential(nn.Linear(6, 16), TopK(), nn.Linear(16, 6)), VECTORS),
-    "dynamically quantized": (quantized, VECTORS),
+    "dynamically quantized": (build_quantized, VECTORS),
     "soft mixture of experts": (Experts, VECTORS),
     "spiking": (Spiking, VECTORS),
     "residual": (
@@ -190,22 +190,24 @@ OWN = {
             conv(1, 4),
             Sum(nn.Identity(), nn.Sequential(conv(4, 4), nn.Conv2d(4, 4, 3, padding=1))),
             nn.ReLU(),
-            pooled(4),
+            build_pooled(4),
         ),
         IMAGES,
     ),
     "dense": (
         lambda: nn.Sequential(
-            conv(1, 4), Sum(nn.Identity(), conv(4, 3), join=concat), conv(7, 4, 1), pooled(4)
+            conv(1, 4), Sum(nn.Identity(), conv(4, 3), join=concat), conv(7, 4, 1), build_pooled(4)
         ),
         IMAGES,
     ),
     "inception": (
-        lambda: nn.Sequential(Sum(conv(1, 3, 1), conv(1, 3), conv(1, 2, 5), join=concat), pooled(8)),
+        lambda: nn.Sequential(
+            Sum(conv(1, 3, 1), conv(1, 3), conv(1, 2, 5), join=concat), build_pooled(8)
+        ),
         IMAGES,
     ),
     "depthwise": (
-        lambda: nn.Sequential(conv(1, 4), conv(4, 4, groups=4), conv(4, 6, 1), pooled(6)),
+        lambda: nn.Sequential(conv(1, 4), conv(4, 4, groups=4), conv(4, 6, 1), build_pooled(6)),
         IMAGES,
     ),
     "squeeze and excite": (
@@ -219,7 +221,7 @@ OWN = {
                 join=lambda x, s: x * s.sigmoid(),
             ),
             conv(4, 4),
-            pooled(4),
+            build_pooled(4),
         ),
         IMAGES,
     ),

@@ -216,7 +216,7 @@ def elephant_spiketrains(
             made = [SURROGATES[method](train, n_surrogates, options) for train in originals]
         else:
             made = [generate(PROCESSES[method], one, n_surrogates, options) for one in originals]
-    said = _said(method, options)
+    said = _describe_source(method, options)
     return iter([_surrogate(raster, list(one), originals, said) for one in zip(*made, strict=True)])
 
 
@@ -290,7 +290,7 @@ def _like(raster: SpikeRaster, words: np.ndarray, annotations: dict[str, Any]) -
     )
 
 
-def _said(name: str, options: dict[str, Any]) -> dict[str, Any]:
+def _describe_source(name: str, options: dict[str, Any]) -> dict[str, Any]:
     """Annotations that say where a raster comes from."""
     plain = (str, bool, int, float)
     values = {key: v if isinstance(v, plain) else str(v) for key, v in options.items()}

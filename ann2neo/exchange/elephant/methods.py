@@ -50,7 +50,7 @@ def _isi(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> list[neo.Spi
     return made
 
 
-def _bin_shuffling(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> list[neo.SpikeTrain]:
+def _shuffle_bins(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> list[neo.SpikeTrain]:
     # Only the binned variant stays on the grid; Elephant's door, surrogates(), refuses binned trains.
     # From a matrix, a sample per millisecond: Elephant's binning of times warns of rounding, fails on it
     # at some sampling periods, and raises for a train without spikes. Shuffling knows nothing of time.
@@ -64,7 +64,7 @@ def _bin_shuffling(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> li
     return [neo.SpikeTrain(t, units=pq.ms, t_start=start, t_stop=train.t_stop) for t in times]
 
 
-def _trial_shifting(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> list[neo.SpikeTrain]:
+def _shift_trials(train: neo.SpikeTrain, n: int, options: dict[str, Any]) -> list[neo.SpikeTrain]:
     options = dict(options)
     dither = options.pop("dither", None)
     made: list[neo.SpikeTrain] = methods.surrogates(train, n, "trial_shifting", dt=dither, **options)
@@ -79,8 +79,8 @@ SURROGATES: dict[str, Callable[..., Any]] = {
     "shuffle_isis": _direct(methods.shuffle_isis),
     "joint_isi_dithering": _joint_isi,
     "isi_dithering": _isi,
-    "bin_shuffling": _bin_shuffling,
-    "trial_shifting": _trial_shifting,
+    "bin_shuffling": _shuffle_bins,
+    "trial_shifting": _shift_trials,
 }
 """Method → function of a train, a number of surrogates and options."""
 

@@ -31,10 +31,10 @@ def read_about(segment: neo.Segment) -> dict[str, Any]:
     UserWarning
         If a raster cannot hold some; the message names them.
     """
-    return raster_annotations(_said(segment), f"segment {segment.name!r} and its block say")
+    return raster_annotations(_list_values(segment), f"segment {segment.name!r} and its block say")
 
 
-def _said(segment: neo.Segment) -> Iterator[tuple[Any, Any]]:
+def _list_values(segment: neo.Segment) -> Iterator[tuple[Any, Any]]:
     yield from segment.annotations.items()
     for holder, one in (("segment", segment), ("block", segment.block)):
         for attribute in () if one is None else (*_TEXTS, *_TIMES):

@@ -130,7 +130,7 @@ def _grid(
         all_times = (milliseconds(train, f"train {_name(train)}") for train in trains)
         more = dt if any(_at(stop, times, precision, dt).any() for times in all_times) else 0.0
     if binning.bin_size is None:
-        return SampleGrid.spanning(start, stop + more, dt, "ms", precision=precision)
+        return SampleGrid.span(start, stop + more, dt, "ms", precision=precision)
     whole = np.floor((stop - start) / dt + OFF_GRID + precision * max(abs(start), abs(stop)) / dt)
     if whole < 1:
         raise ValueError(f"bin_size must be at most the trains' span of {stop - start} ms, got {dt} ms")

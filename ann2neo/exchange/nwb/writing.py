@@ -113,7 +113,7 @@ def _units(raster: SpikeRaster, name: str, keys: dict[str, str], compression: in
         *_make_ragged(
             "spike_times",
             f"times at which the unit is active, in s: sample k is k times {raster.sampling_period!r}",
-            _to_be_filled(int(raster.spike_counts.sum()), compression),
+            _reserve(int(raster.spike_counts.sum()), compression),
             np.cumsum(raster.spike_counts),
         ),
     ]
@@ -253,7 +253,7 @@ def _compress(values: Any, compression: int) -> Any:
     )
 
 
-def _to_be_filled(size: int, compression: int) -> Any:
+def _reserve(size: int, compression: int) -> Any:
     """Room for `size` values of float64, which are written when the file is there."""
     if not size:
         return np.empty(0)

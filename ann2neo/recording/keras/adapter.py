@@ -104,7 +104,7 @@ class KerasObservation:
             self.annotations["state"] = "put back before each batch"
         return found
 
-    def standing(self, batches: list[Any]) -> Look:
+    def prepare_looks(self, batches: list[Any]) -> Look:
         """See `ann2neo.recording.repeated_observation.watch`."""
         return _stand(self._network, self._places, batches)
 

@@ -238,7 +238,7 @@ def record_parts(
     That of `plan_recording` makes, joins and opens a recording.
     """
     plan = check_plan(plan)
-    missing = plan.missing_parts()
+    missing = plan.list_missing_parts()
     make = functools.partial(record_part, plan, progress=False)
     with ProgressBar(plan.n_parts, "record", progress=progress) as bar:
         bar.update(plan.n_parts - len(missing))
@@ -277,7 +277,7 @@ def finish_recording(plan: RecordingPlan | PathLikeStr) -> Path:
     That of `plan_recording` makes, joins and opens a recording.
     """
     plan = check_plan(plan)
-    missing = plan.missing_parts()
+    missing = plan.list_missing_parts()
     if missing:
         raise FileNotFoundError(f"{plan.folder} lacks the parts {missing} of {plan.n_parts}")
     for number in range(plan.n_parts):

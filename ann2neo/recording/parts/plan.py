@@ -78,7 +78,7 @@ class RecordingPlan:
         """Where a part is, or will be."""
         return self.folder / PART_NAME.format(number)
 
-    def missing_parts(self) -> list[int]:
+    def list_missing_parts(self) -> list[int]:
         """Parts that are not there yet."""
         return [number for number in range(self.n_parts) if not self.part_path(number).exists()]
 

@@ -158,7 +158,7 @@ class TorchObservation:
         self._prepared.shown = []
         self._chance = Chance(self._network)
 
-    def standing(self, batches: list[Any]) -> Look:
+    def prepare_looks(self, batches: list[Any]) -> Look:
         """See `ann2neo.recording.repeated_observation.watch`."""
         # Weights change before a look: what was seen before it no longer holds.
         self._prepared.shown, self._begun = [], None

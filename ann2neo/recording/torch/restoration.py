@@ -303,7 +303,7 @@ def _set_state(value: Any, state: Any) -> None:
 @contextmanager
 def leave_as_found(network: Any) -> Iterator[Snapshot]:
     """Inference mode, for this thread alone; what the network holds is put back on leaving."""
-    with _held(network):
+    with _hold(network):
         found = Snapshot(network)
         try:
             found.settle()
@@ -318,7 +318,7 @@ _HOLDERS: dict[int, list[int]] = {}
 
 
 @contextmanager
-def _held(network: Any) -> Iterator[None]:
+def _hold(network: Any) -> Iterator[None]:
     """The modules of a network, for one thread: others wait until it has done."""
     own, modules = threading.get_ident(), [id(module) for module in network.modules()]
     with _FREE:

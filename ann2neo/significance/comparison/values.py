@@ -75,13 +75,13 @@ def compare_networks(
     """Values of the units of several networks on each side: the network is what was drawn.
 
     Everything is of the networks' means, as `compare_units`; ``pvalue_mixed`` beside it of a linear
-    mixed model of the units with an intercept for each network (`mixed_pvalue`).
+    mixed model of the units with an intercept for each network (`fit_mixed_model`).
     """
     means = [np.array([_mean(values) for values in side]) for side in (a, b)]
     found = compare_units(
         *means, paired=paired, rng=rng, n_permutations=n_permutations, confidence=confidence
     )
-    return Difference(**{**vars(found), "pvalue_mixed": mixed_pvalue(a, b, paired=paired)})
+    return Difference(**{**vars(found), "pvalue_mixed": fit_mixed_model(a, b, paired=paired)})
 
 
 def drop_undefined(a: Floats, b: Floats, paired: bool) -> tuple[Floats, Floats]:
@@ -116,7 +116,7 @@ def interval(a: Floats, b: Floats, *, paired: bool, confidence: float) -> tuple[
     return difference - reach, difference + reach
 
 
-def mixed_pvalue(a: Sequence[Floats], b: Sequence[Floats], *, paired: bool) -> float:
+def fit_mixed_model(a: Sequence[Floats], b: Sequence[Floats], *, paired: bool) -> float:
     """Of the condition in statsmodels' MixedLM: value ~ condition, an intercept for each network.
 
     Paired networks share an intercept and have one more for each recording. Wald's statistic is held

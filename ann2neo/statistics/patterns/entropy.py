@@ -15,8 +15,8 @@ from ann2neo.statistics.patterns.histogram import PatternHistogram, check_comple
 from ann2neo.statistics.patterns.joint_estimates import (
     cells_of,
     conditional,
+    estimate_shuffled_excess,
     information,
-    shuffled_excess,
 )
 
 EntropyEstimator: TypeAlias = Literal[
@@ -208,7 +208,7 @@ def mutual_information(
     cells, n_units = cells_of(histogram), histogram.n_units
     if estimator == SHUFFLE_CORRECTED:
         rest = conditional(cells, n_units, ESTIMATORS["plug-in"])
-        missed = shuffled_excess(histogram, check_rng(rng))
+        missed = estimate_shuffled_excess(histogram, check_rng(rng))
         return ESTIMATORS["chao-wang-jost"](histogram.counts, n_units) - (rest - missed)
     bits = information(cells, n_units, estimator)
     # Below 0 a plug-in estimate is rounding.

@@ -50,10 +50,10 @@ def chao_wang_jost(counts: Ints, n_units: int) -> float:
     # Chao and Jost's estimate of the mean frequency of patterns seen once; unbiased for none twice.
     doubletons, singletons = (twice, once) if twice else (1, once - 1)
     unseen = 2 * doubletons / ((n - 1) * singletons + 2 * doubletons)
-    return (seen + once / n * _unseen_sum(unseen, n)) / math.log(2)
+    return (seen + once / n * _sum_unseen(unseen, n)) / math.log(2)
 
 
-def _unseen_sum(unseen: float, n: int) -> float:
+def _sum_unseen(unseen: float, n: int) -> float:
     """Σ_{r ≥ n} (1 − A)^(r − n + 1) / r for A = `unseen`: what lies beyond the n samples."""
     rest = 1 - unseen
     if unseen * n < 1:
@@ -100,7 +100,7 @@ def quadratic_extrapolation(counts: Ints, n_units: int) -> float:
     if n < 4:
         return math.nan
     sizes = (n, n // 2, n // 4)
-    found = [expected_plug_in(counts, size) for size in sizes]
+    found = [expect_plug_in(counts, size) for size in sizes]
     # Lagrange's weights at 0.
     weights = []
     for own in sizes:
@@ -109,7 +109,7 @@ def quadratic_extrapolation(counts: Ints, n_units: int) -> float:
     return float(np.dot(weights, found))
 
 
-def expected_plug_in(counts: Ints, size: int) -> float:
+def expect_plug_in(counts: Ints, size: int) -> float:
     """Mean of the plug-in estimate over all choices of `size` of the samples."""
     n = int(counts.sum())
     if size == n:

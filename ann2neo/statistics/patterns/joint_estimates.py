@@ -30,7 +30,7 @@ def conditional(cells: Ints, n_units: int, estimate: Estimator) -> float:
     return sum(int(part.sum()) / n * estimate(part, n_units) for part in parts)
 
 
-def shuffled_excess(histogram: PatternHistogram, rng: np.random.Generator) -> float:
+def estimate_shuffled_excess(histogram: PatternHistogram, rng: np.random.Generator) -> float:
     """H_sh(A|L) − H_ind(A|L): what plug-in entropies within labels miss, of independent units."""
     cells, patterns, excess = cells_of(histogram), histogram.to_dense(), 0.0
     for label in np.unique(cells[:, 1]):

@@ -9,7 +9,7 @@ from ann2neo.spikes.typing import Floats, Ints, RasterLike
 from ann2neo.statistics.accumulators.checks import check_number
 from ann2neo.statistics.patterns.counts import as_histogram
 from ann2neo.statistics.patterns.entropy import EntropyEstimator
-from ann2neo.statistics.patterns.entropy_estimators import ESTIMATORS, expected_plug_in
+from ann2neo.statistics.patterns.entropy_estimators import ESTIMATORS, expect_plug_in
 from ann2neo.statistics.patterns.histogram import PatternHistogram, check_complete
 from ann2neo.statistics.patterns.joint_estimates import cells_of, conditional
 
@@ -105,6 +105,6 @@ def _average_over_choices(cells: Ints, size: int) -> Floats:
     of_patterns, of_labels = (
         np.bincount(cells[:, column], cells[:, 2]).astype(np.int64) for column in (0, 1)
     )
-    bits = expected_plug_in(of_patterns[of_patterns > 0], size)
-    joint = expected_plug_in(cells[:, 2], size)
-    return np.array([bits, joint - expected_plug_in(of_labels[of_labels > 0], size)])
+    bits = expect_plug_in(of_patterns[of_patterns > 0], size)
+    joint = expect_plug_in(cells[:, 2], size)
+    return np.array([bits, joint - expect_plug_in(of_labels[of_labels > 0], size)])

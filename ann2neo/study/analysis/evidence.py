@@ -99,7 +99,7 @@ class Finding:
 
 def lower_rates(results: Results) -> Finding | None:
     """Hypothesis 1: mean firing rates of memorizing networks less those of generalizing ones."""
-    difference = _less_generalizing(results, "firing_rate")
+    difference = _subtract_generalizing(results, "firing_rate")
     if difference is None:
         return None
     finding = Finding(expected=-1)
@@ -160,7 +160,7 @@ def like_random(results: Results) -> Finding | None:
 
 def more_variable(results: Results) -> Finding | None:
     """Hypothesis 4: the CV of firing rates in a layer, in percent, memorizing less generalizing."""
-    difference = _less_generalizing(results, "cv_firing_rate_percent")
+    difference = _subtract_generalizing(results, "cv_firing_rate_percent")
     if difference is None:
         return None
     finding = Finding(expected=1)
@@ -173,9 +173,9 @@ def more_variable(results: Results) -> Finding | None:
     return finding
 
 
-def diluted_by_width(results: Results) -> Finding | None:
+def dilute_by_width(results: Results) -> Finding | None:
     """Hypothesis 5: how the distance of memorizing and generalizing rates changes with each doubling."""
-    difference = _less_generalizing(results, "firing_rate")
+    difference = _subtract_generalizing(results, "firing_rate")
     if difference is None:
         return None
     finding = Finding(expected=-1)
@@ -189,7 +189,7 @@ def diluted_by_width(results: Results) -> Finding | None:
     return finding
 
 
-def diluted_by_depth(results: Results) -> Finding | None:
+def dilute_by_depth(results: Results) -> Finding | None:
     """Hypothesis 6: in deep networks, the distance to generalizing of all layers retrained less last."""
     label, apart = _distances(results, _condition_tests(results))
     pairs = [("Generalizing", name) for name in ("MemRetrainAll", "MemRetrainLast")]
@@ -222,7 +222,7 @@ def alike_on_splits(results: Results) -> Finding | None:
     finding.number("largest |MFR, test − train| of all", apart.max(), len(apart))
     of_networks = frame.groupby(LAYER, sort=False)[["test", "train"]].mean()
     finding.claim_alike("MFR, test and train", of_networks["test"], of_networks["train"], SPLIT_MARGIN)
-    difference = _less_generalizing(results, "firing_rate")
+    difference = _subtract_generalizing(results, "firing_rate")
     if difference is not None:
         typical = difference.abs().mean(axis=1)
         finding.number(
@@ -257,7 +257,7 @@ def _wide(frame: pd.DataFrame, quantity: str) -> pd.DataFrame:
     return unstack(frame.set_index([*LAYER, "condition"])[quantity].astype(float), "condition")
 
 
-def _less_generalizing(results: Results, quantity: str) -> pd.DataFrame | None:
+def _subtract_generalizing(results: Results, quantity: str) -> pd.DataFrame | None:
     wide = _wide(select_split(select_measured(results)), quantity)
     names = [name for name in find_memorizing(results) if name in wide]
     if "Generalizing" not in wide or not names:

@@ -97,14 +97,14 @@ _CLAIMS = [
         "Supported if the slopes over log2 of the width, one for each network, data set and seed, are "
         "below 0. Where wide networks were also trained to a higher accuracy, width and degree of "
         "memorization cannot be told apart.",
-        evidence.diluted_by_width,
+        evidence.dilute_by_width,
     ),
     _Claim(
         "In deep networks whose layers all take part, memorizing and generalizing are more alike.",
         "supports (weak)",
         "Supported if MemRetrainAll is nearer to Generalizing than MemRetrainLast is, in networks with "
         "layers before the observed one and its input (not the MLP, where both are the same).",
-        evidence.diluted_by_depth,
+        evidence.dilute_by_depth,
     ),
     _Claim(
         "Firing rates are alike on training and test data.",

@@ -14,7 +14,7 @@ from ann2neo.study.cells.cell_files import Work
 from ann2neo.study.cells.condition_cell import load_data, measure_test_accuracy
 from ann2neo.study.config.cell import make_rng
 from ann2neo.training.conditions import GENERALIZING
-from ann2neo.training.training_loop import n_trained_on
+from ann2neo.training.training_loop import count_trained_on
 
 if TYPE_CHECKING:
     from ann2neo.study.config.settings import PatternNetwork
@@ -35,7 +35,7 @@ def run(work: Work) -> list[dict[str, Any]]:
     data = load_data(work)
     # The networks of a seed see the same samples in the same order: they are compared seed by seed.
     rng = make_rng(cell.seed, "patterns", cell.dataset)
-    n_train = n_trained_on(len(data.x_train), study.training.validation_split)
+    n_train = count_trained_on(len(data.x_train), study.training.validation_split)
     n_batches = math.ceil(n_train / study.training.batch_size)
     n_steps = n_batches * study.patterns.epochs
     rate = _rate(network.schedule, network.learning_rate or study.training.learning_rate, n_steps)

@@ -171,7 +171,7 @@ def start_of(study: Study, cell: Cell) -> Cell | None:
     if cell.kind == "process":
         return replace(cell, kind="condition")
     if cell.kind == "condition" and study.condition(cell.condition).start == "generalizing":
-        return cell.generalizing()
+        return cell.to_generalizing()
     return None
 
 
@@ -205,11 +205,11 @@ class _Run:
     def _run_cell(self, cell: Cell) -> State:
         number = self._free.get()
         try:
-            return self._put_in_place(cell, self._ran(cell, number))
+            return self._put_in_place(cell, self._run_in_worker(cell, number))
         finally:
             self._free.put(number)
 
-    def _ran(self, cell: Cell, number: int) -> Path:
+    def _run_in_worker(self, cell: Cell, number: int) -> Path:
         """Run a cell in worker `number`; gives the folder it wrote."""
         folder = self._out / "cells" / f".{cell.key}.{os.getpid()}"
         folder.mkdir()

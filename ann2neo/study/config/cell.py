@@ -39,7 +39,7 @@ class Cell:
         """Where in the grid the cell is: the first columns of the results."""
         return {name: value for name, value in asdict(self).items() if name != "kind"}
 
-    def generalizing(self) -> Cell:
+    def to_generalizing(self) -> Cell:
         """The cell that trains the same network on the true labels."""
         return replace(self, kind="condition", condition="Generalizing")
 

@@ -95,7 +95,7 @@ class Network:
         check_name(self.layer, "layer")
         check_options(self.builder, self.options)
 
-    def built_with(self) -> dict[str, Any]:
+    def describe_build(self) -> dict[str, Any]:
         """What makes these networks others than `name` alone says; empty if nothing does."""
         said: dict[str, Any] = {**self.options}
         if self.builder != self.name:

@@ -271,9 +271,9 @@ class Study:
             if cell.condition in name_conditions(own):
                 said["condition"] = describe_condition(self.condition(cell.condition))
             if self.condition(cell.condition).start == "generalizing":
-                start = self.condition_of(cell.generalizing())
+                start = self.condition_of(cell.to_generalizing())
                 said["stop of Generalizing"] = dataclasses.asdict(start.stop)
-        if cell.kind != "patterns" and (built := self.network(cell.network).built_with()):
+        if cell.kind != "patterns" and (built := self.network(cell.network).describe_build()):
             said["network"] = built
         if is_function(self.dataset_source(cell.dataset)):
             said["dataset"] = self.dataset_source(cell.dataset)

@@ -104,7 +104,7 @@ def _page(results: Results) -> str:
         sections["processes"] = write_processes(results)
     if has_patterns(results):
         sections["patterns"] = write_patterns(results)
-    sections["failures"] = _broken_section(results)
+    sections["failures"] = _failure_section(results)
     sections["configuration"] = _configuration_section(results)
     links = [element("li", element("a", key, href=f"#{key}")) for key in sections]
     body = element(
@@ -168,7 +168,7 @@ def _figure_section(results: Results) -> Markup:
     return Markup("".join(parts))
 
 
-def _broken_section(results: Results) -> Markup:
+def _failure_section(results: Results) -> Markup:
     rows = results.cells if len(results.cells) else results.indicators
     broken = rows[is_broken(rows)]
     heading = element("h2", "Networks without numbers")

@@ -109,7 +109,7 @@ def _table(caption: str, found: pd.DataFrame, accuracies: Mapping[Any, float] | 
         said = {row["finding"]: row for row in of_row.to_dict("records")}
         cells = [] if accuracies is None else [element("td", format_number(accuracies[place[:3]], 3))]
         cells += [_cell(said, finding) for of_group in groups.values() for finding in of_group]
-        rows.append((_heading(*map(str, place)), cells))
+        rows.append((_make_heading(*map(str, place)), cells))
     upper = [element("th", "", rowspan=2), *(element("th", one, rowspan=2) for one in more)]
     upper += [
         element("th", name, colspan=len(of_group), scope="colgroup", class_="group")
@@ -120,7 +120,7 @@ def _table(caption: str, found: pd.DataFrame, accuracies: Mapping[Any, float] | 
     )
 
 
-def _heading(dataset: str, probe: str, network: str, compared_with: str) -> Markup:
+def _make_heading(dataset: str, probe: str, network: str, compared_with: str) -> Markup:
     name = f"{network} − {compared_with}" if compared_with else network
     return Markup(f"{element('span', name)}<br>{element('small', f'{full_name(dataset)} {probe}')}")
 

@@ -87,11 +87,11 @@ def _model_table(found: pd.DataFrame) -> Markup:
             (row["model"], row["measure"], row["compared_with"]): row
             for row in of_place.to_dict("records")
         }
-        rows.append((_heading(place), [_cell(said, *column) for column in columns]))
+        rows.append((_make_heading(place), [_cell(said, *column) for column in columns]))
     return make_table(_EACH, [heads("", *columns.values())], rows)
 
 
-def _heading(place: tuple[Any, ...]) -> Markup:
+def _make_heading(place: tuple[Any, ...]) -> Markup:
     network, width, dataset, split, order, condition = place
     small = f"{full_name(str(network))} {width} {full_name(str(dataset))} {split}, {order} order"
     return Markup(f"{element('span', condition)}<br>{element('small', small)}")
@@ -124,5 +124,5 @@ def _population_table(found: pd.DataFrame) -> Markup:
             )
             for name in quantities
         ]
-        rows.append((Markup(f"{_heading(place[:-1])}<br>{element('small', place[-1])}"), cells))
+        rows.append((Markup(f"{_make_heading(place[:-1])}<br>{element('small', place[-1])}"), cells))
     return make_table(_DRAWN, [heads("", *quantities)], rows)

@@ -79,7 +79,7 @@ def _number_table(name: str, frame: pd.DataFrame) -> Markup:
     notes: dict[str, int] = {}
     rows = [
         (
-            _heading(frame, place),
+            _make_heading(frame, place),
             [_cell(cells[column][place], column[1], name, notes) for column in columns],
         )
         for place in range(len(frame))
@@ -108,7 +108,7 @@ def _head(columns: list[tuple[str, str]]) -> list[list[Markup]]:
     return [upper, heads(*(_QUANTITIES[quantity][0] for _, quantity in columns))]
 
 
-def _heading(frame: pd.DataFrame, place: int) -> Markup:
+def _make_heading(frame: pd.DataFrame, place: int) -> Markup:
     """A row's name: network and width, then data set and split."""
     values = dict(zip(frame.index.names, frame.index[place], strict=True))
     data = " ".join([full_name(values["dataset"]), values.get("split", "")]).strip()
@@ -146,7 +146,7 @@ def _pair_table(
     columns = list(dict.fromkeys(column[0] for column in frame.columns.to_list()))
     cells = {column: _records(frame, column) for column in columns}
     rows = [
-        (_heading(frame, place), [write_cell(cells[column][place]) for column in columns])
+        (_make_heading(frame, place), [write_cell(cells[column][place]) for column in columns])
         for place in range(len(frame))
     ]
     return make_table(caption, [heads("", *columns)], rows)

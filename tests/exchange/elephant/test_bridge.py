@@ -268,14 +268,14 @@ class TestSeededGlobals:
     def test_restores_after_an_exception(self):
         before = global_state()
 
-        def interrupted():
+        def interrupt():
             with seed_globals(generator()):
                 np.random.random(3)  # noqa: NPY002
                 random.random()
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            interrupted()
+            interrupt()
         assert_same_state(before)
 
     def test_restores_when_elephant_raises(self, raster):

@@ -15,7 +15,7 @@ from tests.exchange.elephant_checks import (  # noqa: F401
 )
 from tests.exchange.elephant_checks.faults import FAULTS
 from tests.exchange.elephant_checks.page import SILENT_UNITS, VERDICTS, find_public, read_page
-from tests.exchange.elephant_checks.recording import ALWAYS_ON, CHECKS, MS, SILENT, TWINS, recorded
+from tests.exchange.elephant_checks.recording import ALWAYS_ON, CHECKS, MS, SILENT, TWINS, record_spikes
 from tests.exchange.elephant_checks.silent import CALLS, describe
 
 pytestmark = pytest.mark.usefixtures("seeded")
@@ -26,7 +26,7 @@ FAULTY = ("needs", "off the grid", "means nothing")
 
 @pytest.fixture(scope="module")
 def recording():
-    return recorded()
+    return record_spikes()
 
 
 class Watched:

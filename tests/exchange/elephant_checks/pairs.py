@@ -23,7 +23,7 @@ CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 PAIR = (4, 5)
 
 
-def _binned(recording, units, width=1):
+def _bin(recording, units, width=1):
     return BinnedSpikeTrain([recording.trains[unit] for unit in units], bin_size=width * MS)
 
 
@@ -31,18 +31,18 @@ def _binned(recording, units, width=1):
 def covariance(call, recording: Recording):
     for width in (1, 10):
         counts = recording.active.reshape(len(recording.active), -1, width).sum(axis=2)
-        found = call(_binned(recording, range(len(recording.active)), width))
+        found = call(_bin(recording, range(len(recording.active)), width))
         assert_allclose(found, np.cov(counts), **CLOSE)
         assert not found[[SILENT, ALWAYS_ON]].any()
 
 
 @check_of(elephant.spike_train_correlation.correlation_coefficient)
 def correlation_coefficient(call, recording):
-    found = call(_binned(recording, recording.varied))
+    found = call(_bin(recording, recording.varied))
     assert_allclose(found, np.corrcoef(recording.active[recording.varied]), **CLOSE)
     assert found[0, 1] == pytest.approx(1, abs=1e-12)
     with np.errstate(invalid="ignore"):
-        constant = call(_binned(recording, [SILENT, ALWAYS_ON, 4]))
+        constant = call(_bin(recording, [SILENT, ALWAYS_ON, 4]))
     assert np.isnan(constant[:2]).all()
     assert constant[2, 2] == pytest.approx(1, rel=1e-12)
 
@@ -50,7 +50,7 @@ def correlation_coefficient(call, recording):
 @check_of(elephant.spike_train_correlation.cross_correlation_histogram)
 def cross_correlation_histogram(call, recording):
     first, second = recording.active[list(PAIR)].astype(int)
-    found, lags = call(*(_binned(recording, [unit]) for unit in PAIR), window=[-20, 20])
+    found, lags = call(*(_bin(recording, [unit]) for unit in PAIR), window=[-20, 20])
     assert_array_equal(lags, np.arange(-20, 21))
     expected = [
         np.sum(
@@ -68,7 +68,7 @@ def spike_time_tiling_coefficient(call, recording):
         # dt between two samples, so that no interval ends on a spike
         assert_allclose(
             call(trains[i], trains[j], dt=2.5 * MS),
-            _tiling(recording, i, j, 2.5),
+            _tile(recording, i, j, 2.5),
             rtol=1e-12,
             atol=1e-12,
         )
@@ -76,7 +76,7 @@ def spike_time_tiling_coefficient(call, recording):
     assert np.isnan(call(trains[SILENT], trains[4], dt=2.5 * MS))
 
 
-def _tiling(recording, i, j, dt):
+def _tile(recording, i, j, dt):
     """Cutts & Eglen 2014, eq. 1; tiled time counted in half-samples."""
     times = [recording.times(unit) for unit in (i, j)]
     near = [np.mean(np.abs(a[:, None] - b).min(axis=1) <= dt) for a, b in (times, times[::-1])]
@@ -90,7 +90,7 @@ def _tiling(recording, i, j, dt):
 def spike_train_timescale(call, recording):
     unit, longest = 4, 20
     centred = recording.active[unit] - recording.active[unit].mean()
-    found = call(_binned(recording, [unit]), longest * MS)
+    found = call(_bin(recording, [unit]), longest * MS)
     lags = np.arange(1, longest + 1)
     products = [np.sum(recording.active[unit][lag:] & recording.active[unit][:-lag]) for lag in lags]
     correlation = (np.array(products) - recording.active[unit].sum() ** 2 / N_SAMPLES) / np.sum(

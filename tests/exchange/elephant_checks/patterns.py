@@ -26,13 +26,13 @@ BOTH = 3
 """Hash of the pattern in which both units of a pair are active."""
 
 
-def _binned(recording, units=SPARSE):
+def _bin(recording, units=SPARSE):
     """As Elephant bins them, (n_units, n_samples) of int."""
     trains = [recording.trains[unit] for unit in units]
     return BinnedSpikeTrain(trains, bin_size=1 * MS).to_bool_array().astype(int)
 
 
-def _binned_trials(recording):
+def _bin_trials(recording):
     """As Elephant bins them, (n_trials, 2, n_samples of a trial) of int."""
     trials = [[trial[unit] for unit in PAIR] for trial in recording.trial_lists]
     return np.array(
@@ -48,12 +48,12 @@ def _pair(recording):
 @check_of(ue.hash_from_pattern)
 def hash_from_pattern(call, recording: Recording):
     expected = 2 ** np.arange(3, -1, -1) @ recording.active[list(SPARSE)]
-    assert_array_equal(call(_binned(recording)), expected)
+    assert_array_equal(call(_bin(recording)), expected)
 
 
 @check_of(ue.inverse_hash_from_pattern)
 def inverse_hash_from_pattern(call, recording):
-    hashes = ue.hash_from_pattern(_binned(recording))
+    hashes = ue.hash_from_pattern(_bin(recording))
     assert_array_equal(call(hashes, len(SPARSE)), recording.active[list(SPARSE)])
 
 
@@ -61,7 +61,7 @@ def inverse_hash_from_pattern(call, recording):
 def n_emp_mat(call, recording):
     pair = recording.active[list(PAIR)]
     for pattern, (first, second) in {3: (1, 1), 2: (1, 0), 1: (0, 1)}.items():
-        counts, places = call(_binned(recording, PAIR), [pattern])
+        counts, places = call(_bin(recording, PAIR), [pattern])
         expected = np.flatnonzero((pair[0] == first) & (pair[1] == second))
         assert_array_equal(counts, [len(expected)])
         assert_array_equal(places[0], expected)
@@ -70,7 +70,7 @@ def n_emp_mat(call, recording):
 @check_of(ue.n_emp_mat_sum_trial)
 def n_emp_mat_sum_trial(call, recording):
     pair = _pair(recording)
-    counts, places = call(_binned_trials(recording), [BOTH])
+    counts, places = call(_bin_trials(recording), [BOTH])
     assert_array_equal(counts, [pair.prod(axis=1).sum()])
     for trial, found in zip(pair, places, strict=True):
         assert_array_equal(found[0], np.flatnonzero(trial.all(axis=0)))
@@ -80,18 +80,18 @@ def n_emp_mat_sum_trial(call, recording):
 def n_exp_mat(call, recording):
     first, second = recording.active[list(PAIR)].mean(axis=1)
     expected = np.array([first * second, first * (1 - second)]) * recording.active.shape[1]
-    assert_allclose(call(_binned(recording, PAIR), [3, 2]), expected, rtol=1e-12)
+    assert_allclose(call(_bin(recording, PAIR), [3, 2]), expected, rtol=1e-12)
 
 
-def _expected_by_trial(pair):
+def _expect_by_trial(pair):
     return (pair.mean(axis=2).prod(axis=1) * pair.shape[2]).sum()
 
 
 @check_of(ue.n_exp_mat_sum_trial)
 def n_exp_mat_sum_trial(call, recording):
     pair = _pair(recording)
-    found = _binned_trials(recording)
-    assert_allclose(call(found, [BOTH]), [_expected_by_trial(pair)], rtol=1e-12)
+    found = _bin_trials(recording)
+    assert_allclose(call(found, [BOTH]), [_expect_by_trial(pair)], rtol=1e-12)
     average = pair.mean(axis=(0, 2)).prod() * pair[:, 0].size
     assert_allclose(call(found, [BOTH], method="analytic_TrialAverage"), [average], rtol=1e-12)
 
@@ -99,18 +99,18 @@ def n_exp_mat_sum_trial(call, recording):
 @check_of(ue.gen_pval_anal)
 def gen_pval_anal(call, recording):
     pair = _pair(recording)
-    probability, expected = call(_binned_trials(recording), [BOTH])
-    assert_allclose(expected, [_expected_by_trial(pair)], rtol=1e-12)
+    probability, expected = call(_bin_trials(recording), [BOTH])
+    assert_allclose(expected, [_expect_by_trial(pair)], rtol=1e-12)
     for count in (0, 5, 40):
         assert_allclose(probability([count]), scipy.stats.poisson.sf(count - 1, expected), rtol=1e-9)
 
 
 @check_of(ue.jointJ)
 def joint_surprise(call, recording):
-    trials, pair = _binned_trials(recording), _pair(recording)
+    trials, pair = _bin_trials(recording), _pair(recording)
     probability, _ = ue.gen_pval_anal(trials, [BOTH])
     count, _ = ue.n_emp_mat_sum_trial(trials, [BOTH])
-    p = scipy.stats.poisson.sf(pair.prod(axis=1).sum() - 1, _expected_by_trial(pair))
+    p = scipy.stats.poisson.sf(pair.prod(axis=1).sum() - 1, _expect_by_trial(pair))
     assert_allclose(call(probability(count)), np.log10((1 - p) / p), rtol=1e-9)
 
 
@@ -122,7 +122,7 @@ def joint_surprise_in_windows(call, recording):
     windows = [pair[:, :, start : start + 50] for start in range(0, 51, 10)]
     assert_array_equal(found["n_emp"].ravel(), [window.prod(axis=1).sum() for window in windows])
     # Elephant keeps these in float32
-    assert_allclose(found["n_exp"].ravel(), [_expected_by_trial(w) for w in windows], rtol=1e-6)
+    assert_allclose(found["n_exp"].ravel(), [_expect_by_trial(w) for w in windows], rtol=1e-6)
     rates = [window.mean(axis=(0, 2)) for window in windows]
     assert_allclose(found["rate_avg"].rescale(1 / MS).magnitude[:, 0], rates, rtol=1e-6)
 
@@ -138,7 +138,7 @@ def cell_assembly_detection(call, recording):
     assert twins[0]["pvalue"][0] < 1e-6
 
 
-def _mined(call, recording, **options):
+def _mine(call, recording, **options):
     """SPADE prints how long it took."""
     with contextlib.redirect_stdout(io.StringIO()):
         sparse = [recording.trains[unit] for unit in SPARSE]
@@ -147,7 +147,7 @@ def _mined(call, recording, **options):
 
 @check_of(elephant.spade.spade)
 def spade(call, recording):
-    found = _mined(call, recording, n_surr=0)["patterns"]
+    found = _mine(call, recording, n_surr=0)["patterns"]
     by_units = {tuple(sorted(pattern["neurons"])): pattern for pattern in found}
     together = recording.active[list(TWINS)].all(axis=0)
     assert_array_equal(np.sort(by_units[0, 1]["times"].magnitude), np.flatnonzero(together))
@@ -158,7 +158,7 @@ def spade(call, recording):
 
 @check_of(elephant.spade.concepts_mining)
 def concepts_mining(call, recording):
-    concepts, _ = _mined(call, recording)
+    concepts, _ = _mine(call, recording)
     found = {tuple(sorted(units)): np.sort(windows) for units, windows in concepts}
     assert_array_equal(found[0, 1], np.flatnonzero(recording.active[TWINS[0]]))
     for units, windows in found.items():
@@ -228,7 +228,7 @@ def multiple_filter_test(call, recording):
 
 @check_of(elephant.spade.pvalue_spectrum)
 def pvalue_spectrum(call, recording):
-    spectrum = _mined(call, recording, dither=15 * MS, n_surr=10)
+    spectrum = _mine(call, recording, dither=15 * MS, n_surr=10)
     pvalues = np.array([row[-1] for row in spectrum], dtype=float)
     assert_allclose(pvalues * 10, np.round(pvalues * 10), atol=1e-9)
     for size in {row[0] for row in spectrum}:

@@ -60,7 +60,7 @@ class Recording:
         return [list(segment.spiketrains) for segment in self.trials.segments]
 
 
-def recorded() -> Recording:
+def record_spikes() -> Recording:
     rng = np.random.default_rng(20)
     labels = rng.integers(0, 4, N_SAMPLES)
     inputs = rng.normal(size=(N_SAMPLES, 8)) + rng.normal(size=(4, 8))[labels]

@@ -143,7 +143,7 @@ def stationary_gamma_process(call, recording):
     assert intervals.std() / intervals.mean() == pytest.approx(0.5, abs=5 / np.sqrt(len(intervals)))
 
 
-def _recorded_rate(recording):
+def _estimate_rate(recording):
     kernel = GaussianKernel(50 * MS)
     return instantaneous_rate(
         recording.trains[UNIT], sampling_period=1 * MS, kernel=kernel, border_correction=True
@@ -152,14 +152,14 @@ def _recorded_rate(recording):
 
 @check_of(generation.NonStationaryPoissonProcess)
 def non_stationary_poisson_process(call, recording):
-    trains = call(_recorded_rate(recording)).generate_n_spiketrains(40)
+    trains = call(_estimate_rate(recording)).generate_n_spiketrains(40)
     mean = recording.active[UNIT].sum()
     _expect([len(_in_span(train)) for train in trains], mean, np.sqrt(mean))
 
 
 @check_of(generation.NonStationaryGammaProcess)
 def non_stationary_gamma_process(call, recording):
-    trains = call(_recorded_rate(recording), shape_factor=4).generate_n_spiketrains(40)
+    trains = call(_estimate_rate(recording), shape_factor=4).generate_n_spiketrains(40)
     mean = recording.active[UNIT].sum()
     _expect([len(_in_span(train)) for train in trains], mean, np.sqrt(mean))
 

@@ -208,9 +208,7 @@ NEO_ARGUMENTS = [
 class TestNamesThatNeoKeepsForItself:
     @pytest.mark.parametrize("name", NEO_ARGUMENTS)
     def test_annotation(self, raster, name):
-        raster = (
-            raster.with_annotations(**{name: "said"}) if name != "self" else _annotated(raster, name)
-        )
+        raster = raster.with_annotations(**{name: "said"}) if name != "self" else _annotate(raster, name)
         block = to_block(raster)
         assert "said" in block.segments[0].annotations.values()
         assert block.segments[0].name == "recording"
@@ -237,7 +235,7 @@ class TestNamesThatNeoKeepsForItself:
         assert from_block(to_block(raster)) == raster
 
 
-def _annotated(raster, name):
+def _annotate(raster, name):
     return SpikeRaster(raster.words, raster.n_samples, raster.units, annotations={name: "said"})
 
 

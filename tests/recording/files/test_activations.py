@@ -360,14 +360,14 @@ class TestRefused:
 class TestThingsvision:
     """Names as thingsvision's `save_features` and `extract_features` make them."""
 
-    def saved(self, folder, values, **parts):
+    def save(self, folder, values, **parts):
         folder.mkdir(parents=True, exist_ok=True)
         for name, rows in parts.items():
             np.save(folder / f"{name.replace('to', '-')}.npy", values[rows])
         return folder
 
     def test_one_file(self, tmp_path, values):
-        folder = self.saved(tmp_path / "fc1", values, features=slice(None))
+        folder = self.save(tmp_path / "fc1", values, features=slice(None))
         (folder / "file_names.txt").write_text("a.jpg")
         assert dense(folder) == record({"fc1": values}, progress=False)
 
@@ -382,13 +382,13 @@ class TestThingsvision:
     )
     def test_parts(self, tmp_path, values, parts):
         parts = {name: slice(*ends) for name, ends in parts.items()}
-        assert dense(self.saved(tmp_path / "fc1", values, **parts)).to_dense().tolist() == (
+        assert dense(self.save(tmp_path / "fc1", values, **parts)).to_dense().tolist() == (
             (values > 0).tolist()
         )
 
     def test_a_folder_a_module(self, tmp_path, values):
-        self.saved(tmp_path / "features.3", values, features_0to70=slice(0, 70))
-        self.saved(
+        self.save(tmp_path / "features.3", values, features_0to70=slice(0, 70))
+        self.save(
             tmp_path / "classifier", -values, features_0to9=slice(0, 9), features_9to70=slice(9, 70)
         )
         with pytest.raises(ValueError, match=r"choose one or more by key: 'classifier' .*'features\.3'"):
@@ -430,16 +430,16 @@ class TestThingsvision:
     def test_parts_that_do_not_join(self, tmp_path, values, parts, message):
         parts = {name: slice(*ends) for name, ends in parts.items()}
         with pytest.raises(ValueError, match=message):
-            dense(self.saved(tmp_path / "run", values, **parts))
+            dense(self.save(tmp_path / "run", values, **parts))
 
     def test_parts_of_different_units(self, tmp_path, values):
-        self.saved(tmp_path, values, features_0to20=slice(0, 20))
-        self.saved(tmp_path, values[:, :4], features_20to70=slice(20, 70))
+        self.save(tmp_path, values, features_0to20=slice(0, 20))
+        self.save(tmp_path, values[:, :4], features_20to70=slice(20, 70))
         with pytest.raises(ValueError, match=r"differ in their units: \[\(4,\), \(6,\)\]"):
             dense(tmp_path)
 
     def test_the_same_in_two_formats(self, tmp_path, values):
-        self.saved(tmp_path, values, features=slice(None))
+        self.save(tmp_path, values, features=slice(None))
         np.savetxt(tmp_path / "features.txt", values)
         with pytest.raises(ValueError, match="holds 'features' in several formats"):
             dense(tmp_path)

@@ -6,7 +6,7 @@ import pytest
 from keras import layers as kl
 
 import ann2neo as a2n
-from tests.recording.models import cut, inputs, mlp, recorded, with_weights
+from tests.recording.models import cut, inputs, mlp, record_dense, with_weights
 
 N = 21  # two batches of 8 and a last one of 5
 
@@ -37,7 +37,7 @@ def test_annotations_name_network_framework_and_weights():
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64, np.float16])
 def test_inputs_of_any_type(dtype):
     model, x = mlp(), np.abs(inputs(N, 6)).astype(dtype)
-    np.testing.assert_array_equal(recorded(model, x, "first"), cut(model, "first")(x))
+    np.testing.assert_array_equal(record_dense(model, x, "first"), cut(model, "first")(x))
 
 
 def multi_input():
@@ -54,13 +54,13 @@ def test_several_inputs_and_outputs(as_tuple):
     if as_tuple:
         model = keras.Model([model.inputs[0], model.inputs[1]], list(model.outputs))
         x = (x["a"], x["b"])
-    np.testing.assert_array_equal(recorded(model, x, ["joined", "p", "q"]), expected)
+    np.testing.assert_array_equal(record_dense(model, x, ["joined", "p", "q"]), expected)
     assert a2n.record(model, x).layers == ["joined"]
 
 
 def test_one_input_in_a_tuple():
     model, x = mlp(), inputs(N, 6)
-    np.testing.assert_array_equal(recorded(model, (x,), "first"), cut(model, "first")(x))
+    np.testing.assert_array_equal(record_dense(model, (x,), "first"), cut(model, "first")(x))
 
 
 def test_shared_layer_records_each_use():
@@ -74,8 +74,8 @@ def test_shared_layer_records_each_use():
     raster = a2n.record(model, x, layers="sh", batch_size=8)
     assert raster.layers == ["sh:0", "sh:1"]
     np.testing.assert_array_equal(raster.to_dense(), expected)
-    np.testing.assert_array_equal(recorded(model, x, shared), expected)
-    np.testing.assert_array_equal(recorded(model, x, "sh:1"), expected[:, 6:])
+    np.testing.assert_array_equal(record_dense(model, x, shared), expected)
+    np.testing.assert_array_equal(record_dense(model, x, "sh:1"), expected[:, 6:])
 
 
 def test_nested_model_used_twice():
@@ -88,7 +88,7 @@ def test_nested_model_used_twice():
     assert not np.array_equal(expected[:, :4], expected[:, 4:])
     assert a2n.record(model, x, layers="enc.d").layers == ["enc.d:0", "enc.d:1"]
     for name in ("enc.d", "d", "enc", inner, inner.get_layer("d")):
-        np.testing.assert_array_equal(recorded(model, x, name), expected)
+        np.testing.assert_array_equal(record_dense(model, x, name), expected)
     assert a2n.record(model, x, layers="all").layers == ["enc.d:0", "enc.d:1", "out"]
 
 
@@ -122,7 +122,7 @@ def test_subclassed_model_that_loops_over_layers(eager):
     assert raster.layers == ["block0", "block1", "block2", "head"]
     head = np.asarray(model.head(value)) > 0
     np.testing.assert_array_equal(raster.to_dense(), np.hstack([*expected, head]))
-    np.testing.assert_array_equal(recorded(model, x, "last_hidden"), expected[-1])
+    np.testing.assert_array_equal(record_dense(model, x, "last_hidden"), expected[-1])
 
 
 def test_subclassed_model_of_models_and_composite_layers():
@@ -152,7 +152,7 @@ def test_subclassed_model_of_models_and_composite_layers():
     raster = a2n.record(model, x, layers="all", batch_size=8)
     assert raster.layers == ["one.inner", "two.inner"]
     np.testing.assert_array_equal(raster.to_dense(), np.hstack([one, two]) > 0)
-    np.testing.assert_array_equal(recorded(model, x, "two", threshold=1), x + one + two > 1)
+    np.testing.assert_array_equal(record_dense(model, x, "two", threshold=1), x + one + two > 1)
 
 
 def test_layers_called_another_number_of_times_are_refused():
@@ -168,10 +168,10 @@ def test_layers_called_another_number_of_times_are_refused():
         model.again = 1
         yield x[16:]
 
-    assert recorded(model, batches(), "block0").shape == (N, 5)
+    assert record_dense(model, batches(), "block0").shape == (N, 5)
     growing = iter([0, 1])
     with pytest.raises(ValueError, match=r"\['block2'\] as often"):
-        recorded(model, batches(), "block2")
+        record_dense(model, batches(), "block2")
 
 
 def test_recurrent_outputs_and_states():
@@ -186,7 +186,7 @@ def test_recurrent_outputs_and_states():
     flat = np.hstack([part.reshape(N, -1) for part in expected])
     np.testing.assert_array_equal(raster.to_dense(), flat > 0)
     # The cell state leaves the range of tanh: no false warning that it cannot be silent.
-    np.testing.assert_array_equal(recorded(model, x, "lstm[2]", threshold=-1.5), expected[2] > -1.5)
+    np.testing.assert_array_equal(record_dense(model, x, "lstm[2]", threshold=-1.5), expected[2] > -1.5)
     units = raster.select(layer="lstm[0]").units
     np.testing.assert_array_equal(units["step"], np.repeat(np.arange(5), 4))
     np.testing.assert_array_equal(units["channel"], np.tile(np.arange(4), 5))
@@ -225,7 +225,9 @@ def test_float16_is_compared_as_float16():
     values = keras.Model(half.inputs, half.get_layer("h").output).predict(x, verbose=0)
     assert values.dtype == np.float16
     level = float(np.sort(values, axis=None)[values.size // 2]) + 1e-9
-    np.testing.assert_array_equal(recorded(half, x, "h", threshold=level), values > np.float16(level))
+    np.testing.assert_array_equal(
+        record_dense(half, x, "h", threshold=level), values > np.float16(level)
+    )
 
 
 def test_quantized_layers():
@@ -233,4 +235,4 @@ def test_quantized_layers():
     for name in ("first", "second"):
         model.get_layer(name).quantize("int8")
     assert model.get_layer("first").quantization_mode == "int8"
-    np.testing.assert_array_equal(recorded(model, x, "first"), cut(model, "first")(x))
+    np.testing.assert_array_equal(record_dense(model, x, "first"), cut(model, "first")(x))

@@ -12,7 +12,7 @@ import ann2neo as a2n
 from ann2neo.recording.keras.activations import name_activation
 from ann2neo.recording.keras.calls import Call, find_paths
 from ann2neo.recording.keras.layers import find_places, make_site
-from tests.recording.models import cut, inputs, mlp, recorded, with_weights
+from tests.recording.models import cut, inputs, mlp, record_dense, with_weights
 
 N = 21
 
@@ -58,7 +58,7 @@ def test_unknown_layers_are_refused_with_those_there_are():
 def test_layer_objects_and_names_mix():
     model, x = mlp(), inputs(N, 6)
     expected = cut(model, "second", "first")(x)
-    np.testing.assert_array_equal(recorded(model, x, [model.get_layer("second"), "first"]), expected)
+    np.testing.assert_array_equal(record_dense(model, x, [model.get_layer("second"), "first"]), expected)
 
 
 def test_last_hidden_and_all_leave_out_what_has_no_nodes():
@@ -78,7 +78,7 @@ def test_last_hidden_and_all_leave_out_what_has_no_nodes():
     assert a2n.record(with_weights(model), x).layers == ["act"]
     with pytest.warns(UserWarning, match="soft"):
         assert a2n.record(model, x, layers="all").layers == ["linear", "act", "late", "logits", "soft"]
-    np.testing.assert_array_equal(recorded(model, x, ["norm", "act"]), cut(model, "norm", "act")(x))
+    np.testing.assert_array_equal(record_dense(model, x, ["norm", "act"]), cut(model, "norm", "act")(x))
 
 
 def test_last_hidden_without_activation_functions_is_the_last_layer_before_the_output():
@@ -98,7 +98,7 @@ def test_network_without_weights():
     with pytest.raises(ValueError, match=r"no layer with weights.*\['pool'\]"):
         a2n.record(model, inputs(3, 6, 2))
     np.testing.assert_array_equal(
-        recorded(model, inputs(3, 6, 2), "pool"), cut(model, "pool")(inputs(3, 6, 2))
+        record_dense(model, inputs(3, 6, 2), "pool"), cut(model, "pool")(inputs(3, 6, 2))
     )
 
 
@@ -225,7 +225,7 @@ def test_own_recurrent_layers_are_one_node():
     model = keras.Sequential([keras.Input((5, 3)), MyLSTM(4, name="mine"), kl.Dense(1, name="out")])
     assert [path for path, _ in find_paths(model).values()] == ["mine", "out"]
     x = inputs(N, 5, 3)
-    np.testing.assert_array_equal(recorded(with_weights(model), x, "mine"), cut(model, "mine")(x))
+    np.testing.assert_array_equal(record_dense(with_weights(model), x, "mine"), cut(model, "mine")(x))
 
 
 def test_subclassed_model_whose_layers_cannot_be_observed():
@@ -264,7 +264,7 @@ def test_layers_inside_a_compiled_function():
         a2n.record(model, x, layers="inner")
     tf.config.run_functions_eagerly(True)
     try:
-        bits = recorded(model, x, "inner")
+        bits = record_dense(model, x, "inner")
     finally:
         tf.config.run_functions_eagerly(False)
     np.testing.assert_array_equal(bits, np.asarray(model.inner(x)) > 0)

@@ -8,12 +8,12 @@ import pytest
 from keras import layers as kl
 
 import ann2neo as a2n
-from tests.recording.models import cut, inputs, mlp, recorded, with_weights
+from tests.recording.models import cut, inputs, mlp, record_dense, with_weights
 
 N = 21
 
 
-def with_everything():
+def build_with_everything():
     """A compiled and trained model with every kind of state."""
     model = keras.Sequential(
         [
@@ -51,7 +51,7 @@ def state(model):
 
 
 def test_model_is_left_as_found():
-    model, x = with_everything(), inputs(N, 6)
+    model, x = build_with_everything(), inputs(N, 6)
     before = state(model)
     raster = a2n.record(model, x, layers="all", batch_size=8)
     assert state(model) == before
@@ -65,12 +65,12 @@ class MoodError(Exception):
     pass
 
 
-def failing_batches(model):
+def yield_and_fail(model):
     yield inputs(8, 6)
     raise MoodError
 
 
-def overflowing(model):
+def make_overflowing(model):
     """Samples that make an activation infinite; a NaN would be lost in TensorFlow's relu."""
     return np.tile(3e38 * np.sign(model.get_layer("frozen").kernel.numpy()[:, 0]), (N, 1))
 
@@ -78,15 +78,15 @@ def overflowing(model):
 @pytest.mark.parametrize(
     ("samples", "options", "error"),
     [
-        (failing_batches, {}, MoodError),
+        (yield_and_fail, {}, MoodError),
         (lambda _: inputs(N, 6), {"layers": "no such"}, ValueError),
         (lambda _: inputs(N, 5), {}, ValueError),
-        (overflowing, {"layers": "frozen"}, ValueError),
+        (make_overflowing, {"layers": "frozen"}, ValueError),
         (lambda _: inputs(N, 6), {"threshold": [1.0, 2.0]}, ValueError),
     ],
 )
 def test_model_is_left_as_found_by_exceptions(samples, options, error):
-    model = with_everything()
+    model = build_with_everything()
     before = state(model)
     with pytest.raises(error):
         a2n.record(model, samples(model), batch_size=8, **options)
@@ -122,18 +122,18 @@ def test_a_call_that_was_replaced_by_the_user_stays_replaced():
     first = model.get_layer("first")
     replaced = functools.partial(type(first).call, first)
     first.__dict__["call"] = replaced
-    np.testing.assert_array_equal(recorded(model, x, "first"), np.asarray(first(x)) > 0)
+    np.testing.assert_array_equal(record_dense(model, x, "first"), np.asarray(first(x)) > 0)
     assert first.__dict__["call"] is replaced
 
 
 def test_dropout_and_normalization_are_in_inference_mode():
-    model, x = with_everything(), inputs(N, 6)
+    model, x = build_with_everything(), inputs(N, 6)
     layers = ["norm", "drop", "last"]
-    np.testing.assert_array_equal(recorded(model, x, layers, batch_size=N), cut(model, *layers)(x))
+    np.testing.assert_array_equal(record_dense(model, x, layers, batch_size=N), cut(model, *layers)(x))
     moving = np.asarray(model.get_layer("norm").moving_mean)
     assert np.abs(moving).max() > 0  # or inference and training could not be told apart
     values = np.asarray(keras.Model(model.inputs[0], model.get_layer("drop").output)(x, training=True))
-    assert not np.array_equal(recorded(model, x, "drop"), values > 0)
+    assert not np.array_equal(record_dense(model, x, "drop"), values > 0)
 
 
 @pytest.mark.parametrize("eager", [False, True])
@@ -150,7 +150,7 @@ def test_stateful_recurrent_layers_start_from_their_state_and_keep_it(eager):
     found = [variable.numpy().copy() for variable in model.get_layer("lstm").states]
     assert np.abs(found[0]).max() > 0
     expected = [np.asarray(reference.get_layer("lstm")(x[i : i + 4])) for i in (0, 4, 8)]
-    bits = recorded(model, x, "lstm", batch_size=4, threshold=0.1)
+    bits = record_dense(model, x, "lstm", batch_size=4, threshold=0.1)
     np.testing.assert_array_equal(bits, np.concatenate(expected) > 0.1)
     for variable, value in zip(model.get_layer("lstm").states, found, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
@@ -179,4 +179,4 @@ def test_a_model_can_be_recorded_with_many_batch_shapes():
     model, x = mlp(), inputs(20 * 21 // 2, 6)
     starts = np.cumsum(np.arange(20))
     raster = a2n.record(model, (x[start : start + n + 1] for n, start in enumerate(starts)))
-    np.testing.assert_array_equal(raster.to_dense(), recorded(model, x, "last_hidden"))
+    np.testing.assert_array_equal(raster.to_dense(), record_dense(model, x, "last_hidden"))

@@ -29,7 +29,7 @@ def model():
     return model
 
 
-def shown(raster):
+def decode_samples(raster):
     return raster.to_dense() @ (1 << np.arange(5))
 
 
@@ -69,7 +69,7 @@ class Switched(Batched):
     shuffle = True
 
 
-def sliced():
+def slice_bits():
     return tf.data.Dataset.from_tensor_slices(BITS)
 
 
@@ -148,31 +148,36 @@ REFUSED = {
     "PyDataset that says it in another word": (lambda: Batched(shuffle_rows=1), "shuffle_rows=1"),
     "PyDataset around one that shuffles": (lambda: Batched(inner=Batched(shuffle=True)), "shuffle=True"),
     "PyDataset of a configuration": (lambda: Batched(settings=Configuration()), "shuffle=True"),
-    "tf.data shuffle": (lambda: sliced().shuffle(9).batch(8), "it has a shuffle"),
-    "tf.data shuffle of batches": (lambda: sliced().batch(8).shuffle(2).map(tf.identity), "shuffle"),
-    "tf.data shuffle, then cache": (lambda: sliced().shuffle(9).cache().batch(8).prefetch(1), "shuffle"),
-    "tf.data shuffle of one part": (
-        lambda: tf.data.Dataset.zip((sliced(), sliced().shuffle(9))).map(lambda x, _: x).batch(8),
+    "tf.data shuffle": (lambda: slice_bits().shuffle(9).batch(8), "it has a shuffle"),
+    "tf.data shuffle of batches": (lambda: slice_bits().batch(8).shuffle(2).map(tf.identity), "shuffle"),
+    "tf.data shuffle, then cache": (
+        lambda: slice_bits().shuffle(9).cache().batch(8).prefetch(1),
         "shuffle",
     ),
-    "tf.data read as arrays": (lambda: sliced().shuffle(9).batch(8).as_numpy_iterator(), "shuffle"),
-    "tf.data repeat": (lambda: sliced().batch(8).repeat(2), "it has a repeat"),
-    "tf.data repeat, then batch": (lambda: sliced().repeat(2).batch(8), "it has a repeat"),
-    "tf.data repeat, then take": (lambda: sliced().repeat().take(40).batch(8), "it has a repeat"),
+    "tf.data shuffle of one part": (
+        lambda: (
+            tf.data.Dataset.zip((slice_bits(), slice_bits().shuffle(9))).map(lambda x, _: x).batch(8)
+        ),
+        "shuffle",
+    ),
+    "tf.data read as arrays": (lambda: slice_bits().shuffle(9).batch(8).as_numpy_iterator(), "shuffle"),
+    "tf.data repeat": (lambda: slice_bits().batch(8).repeat(2), "it has a repeat"),
+    "tf.data repeat, then batch": (lambda: slice_bits().repeat(2).batch(8), "it has a repeat"),
+    "tf.data repeat, then take": (lambda: slice_bits().repeat().take(40).batch(8), "it has a repeat"),
     "tf.data that may overtake": (
-        lambda: sliced().map(tf.identity, num_parallel_calls=2, deterministic=False).batch(8),
+        lambda: slice_bits().map(tf.identity, num_parallel_calls=2, deterministic=False).batch(8),
         "deterministic=False",
     ),
     "tf.data interleave that may overtake": (
         lambda: (
             tf.data.Dataset.range(2)
-            .interleave(lambda _: sliced(), num_parallel_calls=2, deterministic=False)
+            .interleave(lambda _: slice_bits(), num_parallel_calls=2, deterministic=False)
             .batch(8)
         ),
         "deterministic=False",
     ),
     "tf.data with options": (
-        lambda: sliced().batch(8).with_options(options(deterministic=False)),
+        lambda: slice_bits().batch(8).with_options(options(deterministic=False)),
         "deterministic is False",
     ),
     "loader with workers of an iterable": (lambda: loader(Rows(), num_workers=2), "num_workers=2"),
@@ -188,8 +193,8 @@ def test_another_order_is_refused(model, case):
         a2n.record(model, samples(), layers="h", labels=NUMBER)
 
 
-def drawn_in_function():
-    return tf.data.Dataset.range(4).flat_map(lambda _: sliced().shuffle(9)).batch(8)
+def draw_in_function():
+    return tf.data.Dataset.range(4).flat_map(lambda _: slice_bits().shuffle(9)).batch(8)
 
 
 WARNED = {
@@ -199,22 +204,22 @@ WARNED = {
         "permuted order in its attribute 'rows'",
     ),
     "PyDataset that draws each batch": (lambda: Drawing(), "another batch when it was asked"),
-    "shuffle in a function": (drawn_in_function, r"shuffles \(ShuffleDataset"),
+    "shuffle in a function": (draw_in_function, r"shuffles \(ShuffleDataset"),
     "repeat in a function": (
-        lambda: tf.data.Dataset.range(1).flat_map(lambda _: sliced().repeat(2)).batch(8),
+        lambda: tf.data.Dataset.range(1).flat_map(lambda _: slice_bits().repeat(2)).batch(8),
         "repeats",
     ),
-    "rows of a batch drawn": (lambda: sliced().batch(8).map(tf.random.shuffle), "RandomShuffle"),
+    "rows of a batch drawn": (lambda: slice_bits().batch(8).map(tf.random.shuffle), "RandomShuffle"),
     "sources drawn": (
-        lambda: tf.data.Dataset.sample_from_datasets([sliced(), sliced()]).batch(8),
+        lambda: tf.data.Dataset.sample_from_datasets([slice_bits(), slice_bits()]).batch(8),
         "several sources",
     ),
     "sources in groups": (
-        lambda: sliced().group_by_window(lambda x: tf.cast(x[0], tf.int64), lambda _, w: w.batch(4), 4),
+        lambda: slice_bits().group_by_window(lambda x: tf.cast(x[0], tf.int64), lambda _, w: w.batch(4), 4),
         "in groups",
     ),
     "rows drawn out of sight": (
-        lambda: sliced().batch(8).map(lambda x: tf.gather(x, tf.argsort(tf.random.uniform([8])))),
+        lambda: slice_bits().batch(8).map(lambda x: tf.gather(x, tf.argsort(tf.random.uniform([8])))),
         "another batch when it was asked",
     ),
     "PyDataset that holds an order in a dict": (
@@ -258,7 +263,7 @@ def test_what_cannot_be_checked_is_said(model, case):
 
 def constant_labels():
     labels = tf.data.Dataset.from_tensors(1).repeat(N)
-    return tf.data.Dataset.zip((sliced(), labels)).batch(8)
+    return tf.data.Dataset.zip((slice_bits(), labels)).batch(8)
 
 
 class Axes(Held):
@@ -271,9 +276,9 @@ TRUSTED = {
     "PyDataset": lambda: Batched(),
     "PyDataset that says it does not": lambda: Batched(shuffle=False),
     "PyDataset with an epoch's end of no effect": lambda: Batched(shuffle=False, on_epoch_end=None),
-    "tf.data": lambda: sliced().map(tf.identity, num_parallel_calls=2).batch(8).prefetch(2),
-    "tf.data of no more than one": lambda: sliced().shuffle(1).repeat(1).batch(8),
-    "tf.data its user vouches for": lambda: iter(sliced().shuffle(1, seed=1).batch(8)),
+    "tf.data": lambda: slice_bits().map(tf.identity, num_parallel_calls=2).batch(8).prefetch(2),
+    "tf.data of no more than one": lambda: slice_bits().shuffle(1).repeat(1).batch(8),
+    "tf.data its user vouches for": lambda: iter(slice_bits().shuffle(1, seed=1).batch(8)),
     "loader of an iterable": lambda: loader(Rows(shuffle=False)),
     "loader": lambda: loader(BITS),
     "loader of parts in order": lambda: loader(
@@ -289,14 +294,14 @@ def test_the_order_of_the_data_set_is_taken_without_a_word(model, case):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         raster = a2n.record(model, TRUSTED[case](), layers="h", labels=NUMBER)
-    assert np.array_equal(shown(raster), NUMBER)
+    assert np.array_equal(decode_samples(raster), NUMBER)
     assert raster.samples["sample_index"].tolist() == raster.samples["label"].tolist()
 
 
 def test_a_repeat_beside_the_samples_is_said(model):
     with pytest.warns(UserWarning, match="repeat in a part of its pipeline"):
         raster = a2n.record(model, constant_labels(), layers="h")
-    assert np.array_equal(shown(raster), NUMBER)
+    assert np.array_equal(decode_samples(raster), NUMBER)
 
 
 def image_iterator(shuffle, labels=None):
@@ -314,12 +319,12 @@ def test_the_order_of_an_image_iterator_is_read(model, shuffle, where):
     raster = a2n.record(images, image_iterator(shuffle, inside), layers="h", labels=labels)
     index = raster.samples["sample_index"].to_numpy()
     assert (index != NUMBER).any() == shuffle
-    assert np.array_equal(shown(raster), index)
+    assert np.array_equal(decode_samples(raster), index)
     assert np.array_equal(raster.samples["label"], index)
     drawn = a2n.record(
         images, image_iterator(shuffle, inside), layers="h", labels=labels, rng=np.random.default_rng(0)
     )
-    assert np.array_equal(shown(drawn), drawn.samples["sample_index"])
+    assert np.array_equal(decode_samples(drawn), drawn.samples["sample_index"])
 
 
 def test_labels_given_for_fewer_samples_than_an_iterator_has(model):
@@ -348,7 +353,7 @@ def test_an_image_folder_is_refused_with_its_default(model, tmp_path):
     assert raster.samples["label"].tolist() == truth.tolist()
 
 
-def jagged(*rows):
+def nest_jagged(*rows):
     return torch.nested.nested_tensor(list(rows), layout=torch.jagged)
 
 
@@ -362,7 +367,7 @@ def jagged(*rows):
         (lambda: [tf.ragged.constant([[1.0] * 5, [2.0] * 4])], "got a RaggedTensor"),
         (lambda: tf.sparse.from_dense(BITS), "got a sparse SparseTensor"),
         (lambda: torch.tensor(BITS).to_sparse(), "got a sparse Tensor"),
-        (lambda: jagged(torch.ones(5), torch.ones(4)), "got a nested tensor"),
+        (lambda: nest_jagged(torch.ones(5), torch.ones(4)), "got a nested tensor"),
     ],
 )
 def test_samples_that_are_not_dense(model, samples, message):
@@ -384,4 +389,4 @@ def test_tables_whose_rows_are_others(model):
     with pytest.raises(ValueError, match="labels must have the index of samples"):
         a2n.record(model, shuffled, labels=labels, layers="h")
     raster = a2n.record(model, shuffled, labels=labels[shuffled.index], layers="h")
-    assert np.array_equal(shown(raster), raster.samples["label"])
+    assert np.array_equal(decode_samples(raster), raster.samples["label"])

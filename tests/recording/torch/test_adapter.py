@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ann2neo as a2n
-from tests.recording.models import inputs, recorded
+from tests.recording.models import inputs, record_dense
 
 torch = pytest.importorskip("torch")
 F, nn = torch.nn.functional, torch.nn
@@ -42,7 +42,7 @@ def test_sequential_network(inplace):
     raster = a2n.record(model, x, layers=["0", "2", "4"], threshold=-1, batch_size=8)
     np.testing.assert_array_equal(raster.to_dense(), np.hstack([bits(e, -1) for e in expected[::2]]))
     assert a2n.record(model, x, layers="all").layers == ["1", "3", "4"]
-    np.testing.assert_array_equal(recorded(model, x, model[2]), bits(expected[2]))
+    np.testing.assert_array_equal(record_dense(model, x, model[2]), bits(expected[2]))
 
 
 def test_annotations_name_network_framework_device_and_weights():
@@ -68,7 +68,7 @@ def test_floats_of_any_kind_take_the_precision_of_the_network(dtype):
         given = torch.tensor(x, requires_grad=True)
     else:
         given = torch.tensor(x).to(dtype) if dtype is torch.bfloat16 else x.astype(dtype)
-    np.testing.assert_array_equal(recorded(model, given, "3"), recorded(model, x, "3"))
+    np.testing.assert_array_equal(record_dense(model, given, "3"), record_dense(model, x, "3"))
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16", "float32", "float64"])
@@ -84,7 +84,7 @@ def test_activations_are_compared_in_the_precision_of_the_network(precision):
     # A level that only the network's own precision takes for that value.
     for level in (float(middle), float(middle) - 1e-9):
         own = values > torch.tensor(level, dtype=torch.float64).to(values.dtype)
-        np.testing.assert_array_equal(recorded(model, x, "1", threshold=level), own.numpy())
+        np.testing.assert_array_equal(record_dense(model, x, "1", threshold=level), own.numpy())
 
 
 def functional_values(model, x):
@@ -130,8 +130,8 @@ def test_every_way_to_call_a_function(function):
 
     model, x = with_weights(Net()), inputs(N, 6)
     values = by_hand(model.inner)(x)
-    np.testing.assert_array_equal(recorded(model, x, "relu"), bits(values))
-    np.testing.assert_array_equal(recorded(model, x, "inner.0", threshold=-1), bits(values, -1))
+    np.testing.assert_array_equal(record_dense(model, x, "relu"), bits(values))
+    np.testing.assert_array_equal(record_dense(model, x, "inner.0", threshold=-1), bits(values, -1))
     assert a2n.record(model, x, layers="all").layers == ["relu", "out"]
 
 
@@ -164,8 +164,8 @@ def test_module_used_twice_is_recorded_at_each_use(inplace):
     raster = a2n.record(model, x, layers="relu", batch_size=8)
     assert raster.layers == ["relu:0", "relu:1"]
     np.testing.assert_array_equal(raster.to_dense(), np.hstack([bits(once), bits(twice)]))
-    np.testing.assert_array_equal(recorded(model, x, model.relu), raster.to_dense())
-    np.testing.assert_array_equal(recorded(model, x, "fc2", threshold=-3), bits(before, -3))
+    np.testing.assert_array_equal(record_dense(model, x, model.relu), raster.to_dense())
+    np.testing.assert_array_equal(record_dense(model, x, "fc2", threshold=-3), bits(before, -3))
     assert a2n.record(model, x).layers == ["relu:1"]
     assert a2n.record(model, x, layers="all").layers == ["relu:0", "fc2", "relu:1", "out"]
 
@@ -190,18 +190,18 @@ class Wrapped(nn.Module):
         return self.out(self.body(x))
 
 
-def compiled(module):
+def compile_eager(module):
     return torch.compile(module, backend="eager")
 
 
-def compiled_in_place(module):
+def compile_in_place(module):
     module.compile(backend="eager")
     return module
 
 
-@pytest.mark.parametrize("wrap", [compiled, nn.DataParallel, compiled_in_place])
+@pytest.mark.parametrize("wrap", [compile_eager, nn.DataParallel, compile_in_place])
 def test_compiled_and_parallel_networks_are_the_network_inside(wrap):
-    x, expected = inputs(N, 6), recorded(mlp(), inputs(N, 6), "3")
+    x, expected = inputs(N, 6), record_dense(mlp(), inputs(N, 6), "3")
     outer = wrap(mlp())
     raster = a2n.record(outer, x, layers="all", batch_size=8)
     assert raster.layers == ["1", "3", "4"]
@@ -212,7 +212,7 @@ def test_compiled_and_parallel_networks_are_the_network_inside(wrap):
     assert a2n.record(inner, x, layers="all").layers == ["body.1", "out"]
     plain = with_weights(Wrapped(lambda module: module))
     for layer in ("body", "body.0"):
-        np.testing.assert_array_equal(recorded(inner, x, layer), recorded(plain, x, layer))
+        np.testing.assert_array_equal(record_dense(inner, x, layer), record_dense(plain, x, layer))
 
 
 def test_several_inputs_and_outputs():
@@ -239,7 +239,7 @@ def test_several_inputs_and_outputs():
     # The states of torch's recurrent layers have their layers first.
     with torch.no_grad():
         hidden = model.cell(torch.tensor(a))[1][0][0].numpy()
-    np.testing.assert_array_equal(recorded(model, (a, b), "cell[1]", batch_size=8), bits(hidden))
+    np.testing.assert_array_equal(record_dense(model, (a, b), "cell[1]", batch_size=8), bits(hidden))
 
 
 def test_data_loaders():
@@ -296,7 +296,7 @@ def test_transformer_layers_of_torch():
     with torch.no_grad():
         model.eval()(torch.tensor(x))
     handle.remove()
-    bits_found = recorded(model, x, "layers.0.relu", batch_size=N, conv_units="channels")
+    bits_found = record_dense(model, x, "layers.0.relu", batch_size=N, conv_units="channels")
     np.testing.assert_array_equal(bits_found, noted[0].numpy().reshape(-1, 7) > 0)
 
 

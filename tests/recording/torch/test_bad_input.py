@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ann2neo as a2n
-from tests.recording.models import inputs, recorded
+from tests.recording.models import inputs, record_dense
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -44,7 +44,7 @@ def test_names_that_fit_several_layers():
     with pytest.raises(ValueError, match=r"could be any of \['0.1', '1.1'\]|among"):
         a2n.record(model, inputs(N, 6), layers="relu")
     np.testing.assert_array_equal(
-        recorded(model, inputs(N, 6), "0"), recorded(model, inputs(N, 6), "0.1")
+        record_dense(model, inputs(N, 6), "0"), record_dense(model, inputs(N, 6), "0.1")
     )
 
 
@@ -76,7 +76,7 @@ def test_layers_called_another_number_of_times_are_refused(case):
             return x
 
     model, batches = Again(), [inputs(5, 6), inputs(4, 6)]
-    assert recorded(model, batches, "first").shape == (9, 6)
+    assert record_dense(model, batches, "first").shape == (9, 6)
     with pytest.raises(ValueError, match=r"\['block(:0', 'block:1)?'\] as often"):
         a2n.record(model, batches, layers="block")
 

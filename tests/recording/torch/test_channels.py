@@ -35,7 +35,7 @@ def samples(kind):
     return inputs(N, C, C, C) if kind is nn.Conv2d else inputs(N, C, C)
 
 
-def known_and_true(kind, move):
+def knows_truly(kind, move):
     """Whether the channels are known; if they are, they are the true ones."""
     model, x = Moved(kind, move), samples(kind)
     with torch.no_grad():
@@ -98,12 +98,12 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("case", KNOWN)
 def test_channels_are_followed(case):
-    assert known_and_true(*KNOWN[case])
+    assert knows_truly(*KNOWN[case])
 
 
 @pytest.mark.parametrize("case", UNKNOWN)
 def test_channels_that_are_not_known_are_not_guessed(case):
-    assert not known_and_true(*UNKNOWN[case])
+    assert not knows_truly(*UNKNOWN[case])
 
 
 STEPS = [
@@ -135,9 +135,9 @@ def test_any_sequence_of_moves(seed):
             x = STEPS[step](x) if x.ndim > 2 else x
         return x
 
-    known_and_true(kind, move)
+    knows_truly(kind, move)
 
 
 def test_functions_under_vmap_are_left_alone():
     move = torch.vmap(lambda rows: rows.mT)
-    assert not known_and_true(nn.Conv1d, lambda x: move(x).flatten(1).view(len(x), C, C))
+    assert not knows_truly(nn.Conv1d, lambda x: move(x).flatten(1).view(len(x), C, C))

@@ -13,7 +13,7 @@ nn = torch.nn
 N = 21
 
 
-def ported(layer):
+def port(layer):
     """A torch module with the weights of a Keras layer."""
     kernel, bias = (np.array(weight) for weight in layer.get_weights())
     if kernel.ndim == 2:
@@ -37,7 +37,7 @@ def in_order_of_place(raster):
 @pytest.mark.parametrize(("threshold", "shuffled"), [(0, False), (1.5, True)])
 def test_dense_network(threshold, shuffled):
     model, x = mlp(), inputs(N, 6)
-    dense = [ported(model.get_layer(name)) for name in ("first", "second", "out")]
+    dense = [port(model.get_layer(name)) for name in ("first", "second", "out")]
     network = nn.Sequential(dense[0], nn.ReLU(), dense[1], nn.ReLU(), dense[2], nn.Softmax(-1))
     options = {"threshold": threshold, "batch_size": 8, "labels": np.arange(N)}
     rasters = []
@@ -67,7 +67,7 @@ def test_convolutional_network():
             ]
         )
     )
-    conv, wide, dense, out = (ported(model.get_layer(n)) for n in ("conv", "wide", "dense", "out"))
+    conv, wide, dense, out = (port(model.get_layer(n)) for n in ("conv", "wide", "dense", "out"))
     # Keras flattens row, column, channel; torch channel, row, column.
     columns = np.arange(4 * 2 * 4).reshape(4, 2, 4).transpose(2, 0, 1).ravel()
     dense.weight.data = dense.weight.data[:, columns]

@@ -20,7 +20,7 @@ def network():
     )
 
 
-def trained(*, look):
+def train_with(*, look):
     """Weights after five steps, `look` called before each."""
     model, x = network(), torch.tensor(inputs(N, 6))
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
@@ -50,11 +50,11 @@ def test_each_look_sees_the_weights_of_the_moment():
         assert model.training
         assert all(not module._forward_hooks for module in model.modules())
 
-    weights = trained(look=look)
+    weights = train_with(look=look)
     assert watched["it"].sites[0].name == "2"
     np.testing.assert_array_equal(looks, rasters)
     assert not np.array_equal(looks[0], looks[-1])
-    assert weights == trained(look=lambda model, step: None)
+    assert weights == train_with(look=lambda model, step: None)
 
 
 def test_looks_at_broken_weights_raise():
@@ -77,7 +77,7 @@ def test_monitor_in_a_plain_loop():
             [a2n.record(model, part, layers="2").to_dense().mean() for part in (x[:20], x[20:])]
         )
 
-    trained(look=look)
+    train_with(look=look)
     frame = monitor.to_frame()
     assert frame["step"].tolist() == [step for step in range(5) for _ in range(2)]
     assert set(frame["layer"]) == {"2"}

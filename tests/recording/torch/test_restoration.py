@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import ann2neo as a2n
-from tests.recording.models import inputs, recorded
+from tests.recording.models import inputs, record_dense
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -38,7 +38,7 @@ class Moody(nn.Module):
         return x
 
 
-def with_everything():
+def build_with_everything():
     """A network in the middle of its training."""
     torch.manual_seed(0)
     model = nn.Sequential(
@@ -74,7 +74,7 @@ def state(model):
 
 
 def test_network_is_left_as_found():
-    model, x = with_everything(), inputs(N, 6)
+    model, x = build_with_everything(), inputs(N, 6)
     before = state(model)
     raster = a2n.record(model, x, layers="all", batch_size=8)
     assert state(model) == before
@@ -84,7 +84,7 @@ def test_network_is_left_as_found():
     np.testing.assert_array_equal(raster.select(layer="7").to_dense(), expected > 0)
 
 
-def failing_batches(model):
+def yield_and_fail(model):
     yield inputs(8, 6)
     raise MoodError
 
@@ -97,7 +97,7 @@ def moody_at_once(model):
 @pytest.mark.parametrize(
     ("samples", "options", "error"),
     [
-        (failing_batches, {}, MoodError),
+        (yield_and_fail, {}, MoodError),
         (moody_at_once, {}, MoodError),
         (lambda _: inputs(N, 6), {"layers": "no such"}, ValueError),
         (lambda _: inputs(N, 5), {}, ValueError),
@@ -107,7 +107,7 @@ def moody_at_once(model):
     ],
 )
 def test_network_is_left_as_found_by_exceptions(samples, options, error):
-    model = with_everything()
+    model = build_with_everything()
     given = samples(model)
     before = state(model)
     with pytest.raises(error):
@@ -144,13 +144,13 @@ def test_networks_that_draw_do_so_apart_from_everyone_else():
     raster = a2n.record(model, x, layers="0", batch_size=8)
     np.testing.assert_array_equal(raster.to_dense(), np.concatenate(expected) > 0)
 
-    def augmented():
+    def augment():
         for start in (0, 8):
             drawn.append(torch.randn(1).item())
             yield x[start : start + 8]
 
     drawn = []
-    a2n.record(model, augmented(), layers="0")
+    a2n.record(model, augment(), layers="0")
     torch.manual_seed(3)
     assert drawn == [torch.randn(1).item() for _ in range(2)]
 
@@ -169,7 +169,7 @@ def test_modes_are_set_without_calling_eval():
 
 def test_gradients_can_be_taken_across_a_recording():
     def gradient(*, record):
-        model = with_everything()
+        model = build_with_everything()
         loss = model(torch.tensor(inputs(N, 6))).sum()
         if record:
             a2n.record(model, inputs(N, 6), layers="all")
@@ -184,10 +184,10 @@ def test_networks_from_torchs_inference_mode():
         model = models.with_weights(
             nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 1))
         )
-    expected = recorded(
+    expected = record_dense(
         models.with_weights(nn.Sequential(nn.Linear(6, 4), nn.ReLU())), inputs(N, 6), "1"
     )
-    np.testing.assert_array_equal(recorded(model, inputs(N, 6), "2"), expected)
+    np.testing.assert_array_equal(record_dense(model, inputs(N, 6), "2"), expected)
 
 
 def test_activations_of_one_batch_are_held():

@@ -17,7 +17,7 @@ from numcodecs import Zlib
 
 from ann2neo import SpikeRaster
 from ann2neo.spikes.files import store, zarr_arrays
-from tests.spikes.stores import known, small_chunks
+from tests.spikes.stores import make_known, small_chunks
 from tests.strategies import rasters
 
 GOLDENS = Path(__file__).parents[2] / "goldens"
@@ -37,7 +37,7 @@ def test_round_trip(raster, name, words):
 @pytest.mark.parametrize("name", ["r.zarr", "r.zip"])
 @pytest.mark.parametrize("n_samples", [1, 63, 64, 65, 200])
 def test_loaded_columns_have_the_same_types(tmp_path, name, n_samples):
-    raster = known(n_samples)
+    raster = make_known(n_samples)
     loaded = SpikeRaster.load(raster.save(tmp_path / name))
     pd.testing.assert_frame_equal(loaded.units, raster.units)
     pd.testing.assert_frame_equal(loaded.samples, raster.samples)
@@ -78,7 +78,7 @@ def test_part_is_what_select_gives(data, raster, words):
 
 
 def test_every_part_of_a_short_raster(tmp_path):
-    raster = known(131)
+    raster = make_known(131)
     with small_chunks(3):
         path = raster.save(tmp_path / "r.zip")
     borders = (0, 1, 63, 64, 65, 127, 128, 129, 130, 131)
@@ -89,21 +89,21 @@ def test_every_part_of_a_short_raster(tmp_path):
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 0), (-1, 5), (5, 4), (0, 201), (200, None), (0, -1)])
 def test_part_out_of_range(tmp_path, start, stop):
-    path = known().save(tmp_path / "r.zarr")
+    path = make_known().save(tmp_path / "r.zarr")
     with pytest.raises(ValueError, match=r"0 <= start < stop <= n_samples = 200, got"):
         SpikeRaster.load(path, start=start, stop=stop)
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0.0, 5), ("0", 5), (None, 5), (0, 5.0)])
 def test_part_of_wrong_type(tmp_path, start, stop):
-    path = known().save(tmp_path / "r.zarr")
+    path = make_known().save(tmp_path / "r.zarr")
     with pytest.raises(TypeError, match="start and stop must be int, got"):
         SpikeRaster.load(path, start=start, stop=stop)
 
 
 @pytest.mark.parametrize("name", ["r.zarr", "r.zip"])
 def test_plain_zarr_reads_the_words(tmp_path, name):
-    raster = known()
+    raster = make_known()
     path = raster.save(tmp_path / name)
     with contextlib.ExitStack() as stack:
         where = str(path)
@@ -117,15 +117,17 @@ def test_plain_zarr_reads_the_words(tmp_path, name):
 
 
 # Made in two environments, one with zarr 2.18.7, numcodecs 0.15.2 and pandas 2.3.3, one with zarr 3.1.6,
-# numcodecs 0.16.6 and pandas 3.1.1, by: with small_chunks(3): known(130).save("raster_zarr….zip")
+# numcodecs 0.16.6 and pandas 3.1.1, by: with small_chunks(3): make_known(130).save("raster_zarr….zip")
 @pytest.mark.parametrize("name", ["raster_zarr2.zip", "raster_zarr3.zip"])
 def test_stores_of_both_zarr_versions(name):
-    assert SpikeRaster.load(GOLDENS / name) == known(130)
-    assert SpikeRaster.load(GOLDENS / name, start=70) == known(130).select(samples=np.arange(70, 130))
+    assert SpikeRaster.load(GOLDENS / name) == make_known(130)
+    assert SpikeRaster.load(GOLDENS / name, start=70) == make_known(130).select(
+        samples=np.arange(70, 130)
+    )
 
 
 def test_a_store_packed_by_zlib_is_read_and_not_adopted_as_it_is(tmp_path, monkeypatch):
-    raster = known(320)
+    raster = make_known(320)
     with small_chunks(3):
         with monkeypatch.context() as patched:
             patched.setattr(zarr_arrays, "Zstd", Zlib)
@@ -146,7 +148,7 @@ def test_a_store_packed_by_zlib_is_read_and_not_adopted_as_it_is(tmp_path, monke
 
 def test_missing_folder_and_missing_store(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"the directory .*nowhere does not exist"):
-        known().save(tmp_path / "nowhere" / "r.zarr")
+        make_known().save(tmp_path / "nowhere" / "r.zarr")
     with pytest.raises(FileNotFoundError, match=r"no raster at .*r\.zarr"):
         SpikeRaster.load(tmp_path / "r.zarr")
     assert os.listdir(tmp_path) == []

@@ -19,10 +19,10 @@ from tests.spikes.stores import (
     edit_json,
     files_of,
     is_chunk,
-    known,
     loads_equal,
+    make_known,
     small_chunks,
-    zipped,
+    zip_folder,
 )
 
 
@@ -35,13 +35,13 @@ def test_every_file_is_missed(saved, tmp_path):
         (folder / name).unlink()
         # Only this empty marker says nothing.
         if name.endswith(".zgroup"):
-            assert SpikeRaster.load(folder) == known()
+            assert SpikeRaster.load(folder) == make_known()
         else:
             message = "is not a raster's" if name == ".zattrs" else "is damaged"
             for path in both(folder, tmp_path):
                 assert_refused(path, message)
         (folder / name).write_bytes(kept)
-    assert SpikeRaster.load(folder) == known()
+    assert SpikeRaster.load(folder) == make_known()
 
 
 def test_flipped_bytes_in_chunks(saved, tmp_path):
@@ -53,7 +53,7 @@ def test_flipped_bytes_in_chunks(saved, tmp_path):
             damaged[place] ^= 0x10
             (folder / name).write_bytes(damaged)
             assert_refused(folder)
-        assert_refused(zipped(folder, tmp_path / "again.zip"))
+        assert_refused(zip_folder(folder, tmp_path / "again.zip"))
         (folder / name).write_bytes(whole)
 
 
@@ -74,7 +74,7 @@ def test_a_part_is_checked_where_it_is_read(saved):
     with small_chunks(3):
         for start, stop in [(0, 50), (128, 200), (191, 192)]:
             part = SpikeRaster.load(folder, start=start, stop=stop)
-            assert part == known().select(samples=np.arange(start, stop))
+            assert part == make_known().select(samples=np.arange(start, stop))
         for start, stop in [(0, 51), (63, 65), (99, 101), (127, 128), (0, None)]:
             with pytest.raises(ValueError, match=r"is damaged: chunk \S*1 is missing"):
                 SpikeRaster.load(folder, start=start, stop=stop)
@@ -88,7 +88,7 @@ def test_only_the_chunks_needed_are_read(saved):
         if not needed:
             (folder / name).unlink()
     part = SpikeRaster.load(folder, start=101, stop=128)
-    assert part == known().select(samples=np.arange(101, 128))
+    assert part == make_known().select(samples=np.arange(101, 128))
 
 
 @pytest.mark.parametrize("keep", [0, 1, 10, 100, 0.5, 0.9, 0.99, -1])

@@ -12,7 +12,15 @@ import pytest
 import zarr
 
 from ann2neo import SpikeRaster
-from tests.spikes.stores import assert_refused, both, edit_json, files_of, is_chunk, known, loads_equal
+from tests.spikes.stores import (
+    assert_refused,
+    both,
+    edit_json,
+    files_of,
+    is_chunk,
+    loads_equal,
+    make_known,
+)
 
 
 class Bomb:
@@ -130,4 +138,4 @@ def test_metadata_of_format_3_are_ignored(saved):
     for place in (folder, folder / "words"):
         kind = "group" if place == folder else "array"
         (place / "zarr.json").write_text(json.dumps({"zarr_format": 3, "node_type": kind}))
-    assert SpikeRaster.load(folder) == known()
+    assert SpikeRaster.load(folder) == make_known()

@@ -12,21 +12,21 @@ import zarr
 from ann2neo import SpikeRaster
 from ann2neo.spikes import packing
 from ann2neo.spikes.files.store import StoreWriter
-from tests.spikes.stores import known, small_chunks
+from tests.spikes.stores import make_known, small_chunks
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("name", ["r.zarr", "r.zip"])
 def test_overwrite(tmp_path, name, overwrite):
     path = tmp_path / name
-    known().save(path)
-    other = known(70, annotations={})
+    make_known().save(path)
+    other = make_known(70, annotations={})
     if overwrite:
         other.save(path, overwrite=True)
     else:
         with pytest.raises(FileExistsError, match=r"exists; pass overwrite=True to replace it"):
             other.save(path)
-    assert SpikeRaster.load(path) == (other if overwrite else known())
+    assert SpikeRaster.load(path) == (other if overwrite else make_known())
     assert os.listdir(tmp_path) == [name]
 
 
@@ -37,16 +37,16 @@ def test_overwrite_whatever_kind_of_store_is_there(tmp_path, name, kind):
     if kind == "empty directory":
         path.mkdir()
     elif kind == "link":
-        path.symlink_to(known(70).save(other))
+        path.symlink_to(make_known(70).save(other))
     else:
-        known(70).save(tmp_path / ("x.zip" if kind == "zip store" else "x.zarr")).rename(path)
-    known().save(path, overwrite=True)
-    assert SpikeRaster.load(path) == known()
+        make_known(70).save(tmp_path / ("x.zip" if kind == "zip store" else "x.zarr")).rename(path)
+    make_known().save(path, overwrite=True)
+    assert SpikeRaster.load(path) == make_known()
     assert path.is_file() == (name == "r.zip")
     # As of any file: what the link points to is replaced, the link stays.
     assert path.is_symlink() == (kind == "link")
     if kind == "link":
-        assert SpikeRaster.load(other) == known()
+        assert SpikeRaster.load(other) == make_known()
 
 
 def test_overwrite_spares_other_things(tmp_path):
@@ -60,7 +60,7 @@ def test_overwrite_spares_other_things(tmp_path):
     names = ["data.zarr", "foreign.zarr", "pictures.zip", "thesis.zip"]
     for name in names:
         with pytest.raises(FileExistsError, match="something else than a raster; it is not replaced"):
-            known().save(tmp_path / name, overwrite=True)
+            make_known().save(tmp_path / name, overwrite=True)
     assert precious.read_text() == (tmp_path / "thesis.zip").read_text() == "years of work"
     assert sorted(os.listdir(tmp_path)) == names
 
@@ -68,7 +68,7 @@ def test_overwrite_spares_other_things(tmp_path):
 @pytest.mark.parametrize("name", ["r", "r.npy", "r.zarr.txt", "."])
 def test_other_names_are_refused(tmp_path, name):
     with pytest.raises(ValueError, match=r"path must end in \.zarr \(a directory\) or \.zip"):
-        known().save(tmp_path / name)
+        make_known().save(tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
@@ -87,7 +87,7 @@ class TestWriter:
 
     @pytest.mark.parametrize("name", ["r.zarr", "r.zip"])
     def test_block_by_block_through_a_packer(self, tmp_path, name):
-        raster = known(1000)
+        raster = make_known(1000)
         with small_chunks(3, words=2), StoreWriter(tmp_path / name, 3) as writer:
             packer = packing.Packer(3, flush=writer.write)
             for first in range(0, 1000, 77):
@@ -99,23 +99,23 @@ class TestWriter:
     @pytest.mark.parametrize("name", ["r.zarr", "r.zip"])
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
     def test_exception_midway(self, tmp_path, name, error):
-        def interrupted():
+        def interrupt():
             with StoreWriter(tmp_path / name, 3, overwrite=True) as writer:
-                writer.write(known().words)
+                writer.write(make_known().words)
                 raise error
 
         with pytest.raises(error):
-            interrupted()
+            interrupt()
         assert os.listdir(tmp_path) == []
-        known().save(tmp_path / name)
+        make_known().save(tmp_path / name)
         with pytest.raises(error):
-            interrupted()
+            interrupt()
         assert os.listdir(tmp_path) == [name]
-        assert SpikeRaster.load(tmp_path / name) == known()
+        assert SpikeRaster.load(tmp_path / name) == make_known()
 
     def test_left_without_finish(self, tmp_path):
         with StoreWriter(tmp_path / "r.zarr", 3) as writer:
-            writer.write(known().words)
+            writer.write(make_known().words)
         assert os.listdir(tmp_path) == []
 
     def test_never_entered(self, tmp_path):
@@ -126,22 +126,22 @@ class TestWriter:
         "changes",
         [
             {"n_samples": 300},
-            {"n_samples": 300, "samples": known(300).samples},
+            {"n_samples": 300, "samples": make_known(300).samples},
             {"n_samples": 0},
-            {"units": known().units.drop(columns="layer")},
-            {"samples": known().samples[:-1]},
+            {"units": make_known().units.drop(columns="layer")},
+            {"samples": make_known().samples[:-1]},
             {"sampling_period": 0},
             {"annotations": {"a": np.nan}},
         ],
     )
     def test_bad_argument_of_finish(self, tmp_path, changes):
-        known(70).save(tmp_path / "r.zarr")
+        make_known(70).save(tmp_path / "r.zarr")
         with StoreWriter(tmp_path / "r.zarr", 3, overwrite=True) as writer:
-            writer.write(known().words)
+            writer.write(make_known().words)
             with pytest.raises(ValueError, match=r"must|lacks|were written"):
-                self.finish(writer, known(), **changes)
+                self.finish(writer, make_known(), **changes)
         assert os.listdir(tmp_path) == ["r.zarr"]
-        assert SpikeRaster.load(tmp_path / "r.zarr") == known(70)
+        assert SpikeRaster.load(tmp_path / "r.zarr") == make_known(70)
 
     @pytest.mark.parametrize("shapes", [[(2, 1)], [(3, 2)], [(3, 0)], [(3, 1), (4, 1)]])
     def test_blocks_of_wrong_shape(self, tmp_path, shapes):
@@ -154,7 +154,7 @@ class TestWriter:
     @pytest.mark.parametrize("name", ["r.zarr", "r.zip"])
     def test_any_rename_may_fail(self, tmp_path, name):
         """Zarr's own renames of chunks and metadata as well as the last ones."""
-        known(70).save(tmp_path / name)
+        make_known(70).save(tmp_path / name)
         replace = os.replace
         for failing in itertools.count(1):
             calls = itertools.count(1)
@@ -166,20 +166,20 @@ class TestWriter:
 
             with mock.patch("os.replace", flaky):
                 try:
-                    known().save(tmp_path / name, overwrite=True)
+                    make_known().save(tmp_path / name, overwrite=True)
                     break
                 except OSError:
                     pass
             assert os.listdir(tmp_path) == [name]
-            assert SpikeRaster.load(tmp_path / name) == known(70)
+            assert SpikeRaster.load(tmp_path / name) == make_known(70)
         assert failing >= 2
         assert os.listdir(tmp_path) == [name]
-        assert SpikeRaster.load(tmp_path / name) == known()
+        assert SpikeRaster.load(tmp_path / name) == make_known()
 
     def test_target_that_appears_meanwhile(self, tmp_path):
         with StoreWriter(tmp_path / "r.zip", 3) as writer:
-            writer.write(known().words)
-            known(70).save(tmp_path / "r.zip")
+            writer.write(make_known().words)
+            make_known(70).save(tmp_path / "r.zip")
             with pytest.raises(FileExistsError, match="overwrite=True"):
-                self.finish(writer, known())
-        assert SpikeRaster.load(tmp_path / "r.zip") == known(70)
+                self.finish(writer, make_known())
+        assert SpikeRaster.load(tmp_path / "r.zip") == make_known(70)

@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setattr(packing, "_BUFFER_BYTES", 2 * 8 * N_UNITS)
     folder = tmp_path_factory.mktemp("stored")
-    raster = known()
+    raster = make_known()
     raster.save(folder / "whole.zarr")
     raster.save(folder / "whole.zarr.zip")
     (folder / "parts").mkdir()
@@ -34,7 +34,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-def known():
+def make_known():
     rng = np.random.default_rng(3)
     units = pd.DataFrame({"layer": ["a", "b", "a", "c", "c", "b"], "unit_index": [0, 0, 1, 0, 1, 1]})
     samples = pd.DataFrame(
@@ -50,7 +50,7 @@ SOURCES = pytest.mark.parametrize("name", ["whole.zarr", "whole.zarr.zip", "part
 
 @SOURCES
 def test_what_it_says_and_loads(folder, name):
-    raster = known()
+    raster = make_known()
     stored = open_raster(folder / name)
     assert (stored.n_units, stored.n_samples) == (N_UNITS, N_SAMPLES)
     assert stored.layers == raster.layers == ["a", "b", "c"]
@@ -70,7 +70,7 @@ def test_what_it_says_and_loads(folder, name):
 @given(data=st.data())
 @settings(max_examples=15, deadline=None)
 def test_select_and_chunks_are_those_of_the_raster(folder, name, data):
-    raster, stored = known(), open_raster(folder / name)
+    raster, stored = make_known(), open_raster(folder / name)
     for _ in range(data.draw(st.integers(1, 2))):
         what = {}
         if data.draw(st.booleans()):
@@ -102,7 +102,7 @@ def test_only_what_is_needed_is_read(folder, tmp_path):
     shutil.copytree(folder / "whole.zarr", tmp_path / "broken.zarr")
     (tmp_path / "broken.zarr" / "words" / "0.3").unlink()
     stored = open_raster(tmp_path / "broken.zarr")
-    assert stored.select(samples=np.arange(128)).load() == known().select(samples=np.arange(128))
+    assert stored.select(samples=np.arange(128)).load() == make_known().select(samples=np.arange(128))
     with pytest.raises(ValueError, match=r"broken\.zarr is damaged"):
         stored.load()
 
@@ -145,7 +145,7 @@ def test_bad_input(folder, tmp_path):
     ],
 )
 def test_parts_must_be_of_one_recording(tmp_path, change, error, message):
-    part = known().select(samples=np.arange(100))
+    part = make_known().select(samples=np.arange(100))
     part.save(tmp_path / PART_NAME.format(0))
     if change is not None:
         change(part).save(tmp_path / PART_NAME.format(1))

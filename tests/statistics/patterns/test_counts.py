@@ -19,7 +19,7 @@ SIZES = (1, 7, 63, 64, 65, 128, 1000)
 
 
 @st.composite
-def repeated(draw, sizes=SIZES, max_samples=150):
+def draw_repeated(draw, sizes=SIZES, max_samples=150):
     """Boolean arrays whose patterns repeat, at unit counts around the words' ends."""
     n_units = draw(st.sampled_from(sizes))
     few = st.sets(st.sampled_from([0, 31, 62, 63, 64, 127, 999]), max_size=4)
@@ -40,12 +40,12 @@ def as_counter(found):
     return Counter(dict(zip(map(tuple, found.to_dense().tolist()), found.counts.tolist(), strict=True)))
 
 
-def labeled_counter(found):
+def count_labeled(found):
     patterns = found.to_dense().tolist()
     return Counter({(tuple(patterns[a]), found.labels[b]): c for a, b, c in found.cells.tolist()})
 
 
-@given(repeated())
+@given(draw_repeated())
 def test_equal_to_brute_force(active):
     found = pattern_counts(active)["units"]
     assert as_counter(found) == brute_force(active)
@@ -65,7 +65,7 @@ def test_each_layer_by_brute_force(raster):
     if "label" in raster.samples:
         labels = raster.samples["label"].tolist()
         joint = pattern_counts(raster, None, labels="label")["all"]
-        assert labeled_counter(joint) == Counter(zip(map(tuple, active.tolist()), labels, strict=True))
+        assert count_labeled(joint) == Counter(zip(map(tuple, active.tolist()), labels, strict=True))
         assert as_counter(joint) == brute_force(active)
 
 
@@ -94,7 +94,7 @@ def test_no_two_sparse_patterns_are_one(fingerprint):
 
 
 @settings(max_examples=50)
-@given(repeated(sizes=(5, 64, 70)), st.data())
+@given(draw_repeated(sizes=(5, 64, 70)), st.data())
 def test_any_split_in_any_order(active, data):
     options = data.draw(st.sampled_from([{}, {"fingerprint": True}, {"max_patterns": 3}]))
     labels = data.draw(st.sampled_from([None, "int", "str"]))
@@ -154,7 +154,7 @@ def test_patterns_of_one_hash_are_told_apart(monkeypatch):
 
 
 @settings(max_examples=30)
-@given(repeated())
+@given(draw_repeated())
 def test_fingerprints_count_alike(active):
     exact, short = (pattern_counts(active, fingerprint=f)["units"] for f in (False, True))
     assert sorted(exact.counts.tolist()) == sorted(short.counts.tolist())

@@ -18,20 +18,20 @@ from ann2neo.statistics.patterns.entropy import (
     pattern_coverage,
     pattern_entropy,
 )
-from ann2neo.statistics.patterns.entropy_estimators import ESTIMATORS, expected_plug_in
+from ann2neo.statistics.patterns.entropy_estimators import ESTIMATORS, expect_plug_in
 from ann2neo.statistics.patterns.saturation import is_saturated
 from tests.strategies import dense
 
 ALL = ("plug-in", "miller-madow", "chao-shen")
 
 
-def coded(values, n_units=20):
+def encode_values(values, n_units=20):
     """Patterns that spell whole numbers in binary."""
     return ((np.asarray(values)[:, None] >> np.arange(n_units)) & 1).astype(bool)
 
 
 def histogram_of(values, labels=None):
-    return a2n.patterns.pattern_counts(coded(values), labels=labels)["units"]
+    return a2n.patterns.pattern_counts(encode_values(values), labels=labels)["units"]
 
 
 def directly(counts, estimator):
@@ -61,13 +61,13 @@ def test_as_written_in_the_papers(active):
 
 def test_goldens():
     # Counts 2, 1, 1 by hand: H = 1.5, + 2 / (8 ln 2); coverage 1/2, terms p = 1/4 and 1/8, n = 4.
-    active = coded([0, 0, 1, 2])
+    active = encode_values([0, 0, 1, 2])
     assert pattern_entropy(active) == 1.5
     assert pattern_entropy(active, estimator="miller-madow") == pytest.approx(1.5 + 0.25 / math.log(2))
     expected = 0.25 * 2 / (1 - 0.75**4) + 2 * 0.125 * 3 / (1 - 0.875**4)
     assert pattern_entropy(active, estimator="chao-shen") == pytest.approx(expected, rel=1e-14)
     assert pattern_entropy(active, normalized=True) == 0.75
-    assert pattern_entropy(coded([0, 1, 0, 1], 1), normalized=True) == 1
+    assert pattern_entropy(encode_values([0, 1, 0, 1], 1), normalized=True) == 1
 
 
 TRUE = {
@@ -93,7 +93,7 @@ def test_corrected_estimates_are_closer(name, n):
 
 
 def test_degenerate_histograms():
-    one, alike, different = coded([3]), coded([3] * 9), coded(range(9))
+    one, alike, different = encode_values([3]), encode_values([3] * 9), encode_values(range(9))
     for estimator in ALL[:2]:
         assert (
             pattern_entropy(one, estimator=estimator) == pattern_entropy(alike, estimator=estimator) == 0
@@ -161,7 +161,7 @@ def test_james_stein_as_the_paper_defines_it(n_units):
 
 def test_extrapolation_takes_parabolas_away():
     counts = np.array([40, 30, 20, 6, 4])
-    halves = [expected_plug_in(counts, size) for size in (100, 50, 25)]
+    halves = [expect_plug_in(counts, size) for size in (100, 50, 25)]
     line = np.polynomial.Polynomial.fit([1 / 100, 1 / 50, 1 / 25], halves, 2)
     assert ESTIMATORS["quadratic-extrapolation"](counts, 4) == pytest.approx(line(0), rel=1e-9)
     assert math.isnan(ESTIMATORS["quadratic-extrapolation"](np.array([3]), 4))
@@ -174,8 +174,8 @@ def test_expected_plug_in_by_enumeration():
         ESTIMATORS["plug-in"](np.unique([values[i] for i in chosen], return_counts=True)[1], 2)
         for chosen in itertools.combinations(range(7), 4)
     ]
-    assert expected_plug_in(counts, 4) == pytest.approx(np.mean(found), rel=1e-12)
-    assert expected_plug_in(counts, 7) == ESTIMATORS["plug-in"](counts, 2)
+    assert expect_plug_in(counts, 4) == pytest.approx(np.mean(found), rel=1e-12)
+    assert expect_plug_in(counts, 7) == ESTIMATORS["plug-in"](counts, 2)
 
 
 def one_hot(n, rng):
@@ -266,7 +266,9 @@ def test_conditional_entropy_label_by_label(estimator):
 def test_labels_of_unequal_frequency_count_as_they_occur():
     # Patterns tell the label: I = H(L), not log2(2).
     labels = np.array([0] * 9 + [1])
-    assert mutual_information(coded(labels), labels) == pytest.approx(stats.entropy([9, 1], base=2))
+    assert mutual_information(encode_values(labels), labels) == pytest.approx(
+        stats.entropy([9, 1], base=2)
+    )
 
 
 def test_all_different_patterns_say_the_label_whatever_it_is():
@@ -279,7 +281,7 @@ def test_all_different_patterns_say_the_label_whatever_it_is():
 
 
 def test_the_labels_of_a_raster_are_its_own():
-    active = coded([0, 1, 1, 0])
+    active = encode_values([0, 1, 1, 0])
     raster = a2n.SpikeRaster.from_dense(
         active, samples=a2n.as_raster(active).samples.assign(label=[0, 1, 1, 0], other=[0, 0, 1, 1])
     )
@@ -289,7 +291,7 @@ def test_the_labels_of_a_raster_are_its_own():
 
 
 def test_refusals():
-    active, found = coded([0, 1]), histogram_of([0, 1])
+    active, found = encode_values([0, 1]), histogram_of([0, 1])
     with pytest.raises(ValueError, match=r"estimator must be one of .*got 'best'"):
         pattern_entropy(active, estimator="best")
     with pytest.raises(ValueError, match="source must have labels"):
@@ -310,9 +312,9 @@ def test_chao_wang_jost_sums_its_series():
     seen = sum(c / n * sum(1 / k for k in range(c, n)) for c in counts)
     beyond = sum(rest ** (r - n + 1) / r for r in range(n, 400))
     expected = (seen + 2 / n * beyond) / np.log(2)
-    active = coded(np.repeat(np.arange(5), counts))
+    active = encode_values(np.repeat(np.arange(5), counts))
     assert pattern_entropy(active, estimator="chao-wang-jost") == pytest.approx(expected, rel=1e-10)
-    assert np.isfinite(pattern_entropy(coded(np.arange(3000)), estimator="chao-wang-jost"))
+    assert np.isfinite(pattern_entropy(encode_values(np.arange(3000)), estimator="chao-wang-jost"))
 
 
 @pytest.mark.parametrize("n", [200, 1000])
@@ -321,7 +323,8 @@ def test_chao_wang_jost_is_the_least_biased(n):
     rng, bias = np.random.default_rng(4), {}
     for estimator in ("plug-in", "miller-madow", "chao-wang-jost"):
         found = [
-            pattern_entropy(coded(rng.integers(256, size=n)), estimator=estimator) for _ in range(30)
+            pattern_entropy(encode_values(rng.integers(256, size=n)), estimator=estimator)
+            for _ in range(30)
         ]
         bias[estimator] = abs(np.mean(found) - 8)
     assert bias["chao-wang-jost"] < 0.15

@@ -11,7 +11,7 @@ from scipy import stats
 from ann2neo.study.analysis.evidence import alike_on_splits, change_points, lower_rates
 from ann2neo.study.analysis.hypotheses import judge_hypotheses
 from ann2neo.study.analysis.medians import compute_median
-from tests.study.made_results import RATES, made, switch_courses, usual
+from tests.study.made_results import RATES, make_results, switch_courses, usual
 
 ALL_ALIKE = dict.fromkeys(RATES, 0.4)
 
@@ -23,7 +23,7 @@ def verdicts(results):
 def small(**options):
     """Eight networks: enough to decide."""
     options = {"networks": ("cnn",), "widths": (16, 32), "seeds": range(4), **options}
-    return made(**options)
+    return make_results(**options)
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +61,14 @@ def test_dilution_by_width(growing, verdict):
         gap = 0.1 * np.log2(width / 8) if growing else 0.4 - 0.1 * np.log2(width / 16)
         return 0.6 - gap * (condition not in ("Generalizing", "Random"))
 
-    results = made(
+    results = make_results(
         networks=("cnn",), widths=(16, 64), datasets=("mnist", "digits"), seeds=range(4), rates=rates
     )
     assert verdicts(results)[5] == verdict
 
 
 def test_few_networks_decide_nothing():
-    found = verdicts(made(networks=("cnn",), widths=(16,), seeds=range(5)))
+    found = verdicts(make_results(networks=("cnn",), widths=(16,), seeds=range(5)))
     assert set(found.values()) == {"undecided", "not in this study"}
     assert [number for number, verdict in found.items() if verdict == "not in this study"] == [5, 8]
 
@@ -116,7 +116,7 @@ def test_a_course_without_a_change_is_no_change_point():
 
 
 def test_pairs_by_hand():
-    results = made(networks=("cnn",), widths=(16,), seeds=(0, 1))
+    results = make_results(networks=("cnn",), widths=(16,), seeds=(0, 1))
     frame = results.indicators[results.indicators["split"] == "train"]
     wide = frame.pivot_table(index="seed", columns="condition", values="firing_rate")
     memorizing = ["MemRetrainLast", "MemRandomLast", "MemRetrainAll"]

@@ -23,7 +23,7 @@ def measured():
 @pytest.mark.parametrize(("table", "column"), [("firing_rate", "firing_rate"), ("fano", "fanofactor")])
 def test_indicators_are_the_papers(measured, table, column, width, condition):
     cell = ("mlp", width, "mnist", "train", condition)
-    (value,) = _published(table, column, cell)
+    (value,) = _read_published(table, column, cell)
     assert measured.loc[cell, column] == pytest.approx(value, abs=0.05)
 
 
@@ -31,7 +31,7 @@ def test_indicators_are_the_papers(measured, table, column, width, condition):
 @pytest.mark.parametrize("width", [64, 512])
 def test_accuracies_are_within_two_points(measured, width, condition):
     cell = ("mlp", width, "mnist", "train", condition)
-    (value,) = _published("accuracy", "accuracy_percent", cell)
+    (value,) = _read_published("accuracy", "accuracy_percent", cell)
     assert 100 * measured.loc[cell, "training_accuracy"] == pytest.approx(value, abs=2)
 
 
@@ -41,6 +41,6 @@ def test_rates_are_in_the_papers_order(measured, width):
     assert rates["MemRetrainLast"] < rates["MemRandomLast"] < rates["Generalizing"]
 
 
-def _published(table, quantity, cell):
+def _read_published(table, quantity, cell):
     rows = read_published(table).set_index(CELL).sort_index().loc[[cell]]
     return rows.loc[rows["quantity"] == quantity, "value"]

@@ -11,7 +11,7 @@ from scipy import stats
 from ann2neo.study.analysis.paper_order import CONDITIONS
 from ann2neo.study.analysis.paper_tables import tabulate
 from ann2neo.study.cells.result_tables import Results
-from tests.study.made_results import made, usual
+from tests.study.made_results import make_results, usual
 
 PLACE = ("cnn", 128, "mnist", "test")
 
@@ -81,7 +81,7 @@ def test_what_the_paper_lacks_shows_no_published_number(shown):
 
 
 def test_broken_cells_keep_their_published_numbers():
-    results = made(networks=("mlp",), widths=(64,), seeds=(0,))
+    results = make_results(networks=("mlp",), widths=(64,), seeds=(0,))
     broken = results.indicators["condition"] == "MemRetrainLast"
     results.indicators.loc[broken, "status"] = "diverged"
     numbers = ["firing_rate", "cv_firing_rate_percent", "fanofactor", "training_accuracy"]
@@ -93,7 +93,7 @@ def test_broken_cells_keep_their_published_numbers():
 
 
 def test_one_seed_has_no_deviation():
-    shown = tabulate(made(networks=("mlp",), widths=(64,), seeds=(3,)))
+    shown = tabulate(make_results(networks=("mlp",), widths=(64,), seeds=(3,)))
     found = shown["fano"].loc[("mlp", 64, "mnist", "train"), ("Random", "fanofactor")]
     assert np.isnan(found["sd"])
     assert found["n"] == 1

@@ -20,7 +20,7 @@ from ann2neo.study.cells.result_tables import Results
 from tests.study.made_patterns import STEPS, course, names, study_patterns
 
 
-def found(frame, finding, network, compared_with=""):
+def find(frame, finding, network, compared_with=""):
     row = frame[
         (frame["finding"] == finding)
         & (frame["network"] == network)
@@ -34,7 +34,7 @@ def findings(*courses):
     return find_in_patterns(describe_layers(pd.concat(courses, ignore_index=True)))
 
 
-def settled_by_hand(steps, values, final):
+def settle_by_hand(steps, values, final):
     """On a fine grid, so to a thousandth: from when on values are on the final side of the middle."""
     if values[0] == final:
         return np.nan
@@ -56,7 +56,7 @@ def settled_by_hand(steps, values, final):
 def test_settled_at_is_the_last_crossing(looks, final):
     values = np.vstack([np.array(looks) / 10, np.full(3, final)])
     steps = np.cumsum(np.arange(len(values)))
-    expected = [settled_by_hand(steps, column, final) for column in values.T]
+    expected = [settle_by_hand(steps, column, final) for column in values.T]
     # A course that touches the middle and turns back is settled there or not by the last bit.
     middle = (values[0] + final) / 2
     exact = np.isclose(values[1:-1], middle).any(axis=0)
@@ -132,7 +132,7 @@ def test_bottom_up_and_top_down(order, tau):
     times = np.linspace(4, 40, 7)[::order]
     frame = findings(*[course("plain", 1, seed, times) for seed in range(3)])
     for finding in ("settling", "settling_flips"):
-        row = found(frame, finding, "plain_1")
+        row = find(frame, finding, "plain_1")
         assert (row["value"], row["n"]) == pytest.approx((tau, 3))
         assert np.isnan([row["low"], row["high"]]).all()
 
@@ -140,7 +140,7 @@ def test_bottom_up_and_top_down(order, tau):
 def test_simultaneous_settling_has_no_order():
     rng = np.random.default_rng(3)
     frame = findings(*[course("plain", 2, s, 20 + rng.uniform(-1, 1, 13)) for s in range(40)])
-    row = found(frame, "settling", "plain_2")
+    row = find(frame, "settling", "plain_2")
     assert row["low"] < 0 < row["high"]
     # Its standard error without order is known: Var τ = 2 (2n + 5) / (9 n (n − 1)).
     expected = 2 * stats.t.ppf(0.975, 39) * np.sqrt(2 * 31 / (9 * 13 * 12) / 40)
@@ -155,7 +155,7 @@ def test_flips_do_not_see_width():
     late = np.linspace(0.3, 1.7, 7)[looks["depth"] - 1]
     jaccard = looks["weighted_jaccard_final"]
     frame = findings(looks.assign(weighted_jaccard_final=0.2 + 0.8 * ((jaccard - 0.2) / 0.8) ** late))
-    assert found(frame, "settling", "plain_1")["value"] == pytest.approx(1)
+    assert find(frame, "settling", "plain_1")["value"] == pytest.approx(1)
     assert "settling_flips" not in set(frame["finding"])
 
 
@@ -172,12 +172,12 @@ def test_the_deepest_dip_by_brute_force(entropy):
 def test_dips_of_blocks_and_of_layers():
     zigzag = np.array([0.9, 0.6, 0.9, 0.6, 0.8, 0.6, 0.9])  # outputs of blocks: 0.9, 0.8, 0.9
     frame = findings(course("plain", 1, 0, np.arange(1, 8) * 5, zigzag))
-    assert found(frame, "dip_end", "plain_1")["value"] == pytest.approx(0.1)
-    assert found(frame, "dip_depth_end", "plain_1")["value"] == pytest.approx(4 / 6)
-    assert found(frame, "layer_dip_end", "plain_1")["value"] == pytest.approx(0.3)
-    assert found(frame, "layer_dip_depth_end", "plain_1")["value"] == pytest.approx(1 / 6)
+    assert find(frame, "dip_end", "plain_1")["value"] == pytest.approx(0.1)
+    assert find(frame, "dip_depth_end", "plain_1")["value"] == pytest.approx(4 / 6)
+    assert find(frame, "layer_dip_end", "plain_1")["value"] == pytest.approx(0.3)
+    assert find(frame, "layer_dip_depth_end", "plain_1")["value"] == pytest.approx(1 / 6)
     flat = findings(course("plain", 1, 0, np.arange(1, 8) * 5))
-    assert found(flat, "dip_early", "plain_1")["value"] == 0
+    assert find(flat, "dip_early", "plain_1")["value"] == 0
     assert "dip_depth_early" not in set(flat["finding"])
 
 
@@ -185,7 +185,7 @@ def test_dips_of_blocks_and_of_layers():
 def test_block_outputs_of_other_rectifiers(activation):
     looks = course("leaky", 1, 0, 10, [0.9, 0.6, 0.9, 0.6, 0.8, 0.6, 0.9])
     looks["layer"] = looks["layer"].str.replace("relu", activation)
-    assert found(findings(looks), "dip_end", "leaky_1")["value"] == pytest.approx(0.1)
+    assert find(findings(looks), "dip_end", "leaky_1")["value"] == pytest.approx(0.1)
 
 
 def test_a_network_of_inner_rectifiers_alone_has_no_dip_between_blocks():
@@ -207,18 +207,18 @@ def test_differences_are_paired_by_seed_and_blocks():
     frame = findings(*parts)
     each = {"plain_1": ("residual_1", 0.1), "plain_2": ("residual_2", 0.3), "plain": ("residual", 0.2)}
     for network, (base, expected) in each.items():
-        row = found(frame, "dip_half", network, base)
+        row = find(frame, "dip_half", network, base)
         assert row[["value", "n"]].tolist() == pytest.approx([expected, 3])
         assert row[["low", "high"]].isna().all()  # equal in all seeds: no estimate of their spread
-    alone = found(frame, "dip_half", "plain_1")
+    alone = find(frame, "dip_half", "plain_1")
     assert alone["value"] == pytest.approx(0.4)
     assert alone["high"] - alone["low"] > 0.9
     assert not frame.loc[frame["compared_with"] != "", "finding"].str.contains("depth").any()
     # A seed without one of its networks has no mean over blocks.
     frame = findings(*parts[:-1])
-    assert found(frame, "dip_half", "plain_2", "residual_2")["n"] == 2
-    assert found(frame, "dip_half", "plain_1", "residual_1")["n"] == 3
-    row = found(frame, "dip_half", "plain", "residual")
+    assert find(frame, "dip_half", "plain_2", "residual_2")["n"] == 2
+    assert find(frame, "dip_half", "plain_1", "residual_1")["n"] == 3
+    row = find(frame, "dip_half", "plain", "residual")
     assert (row["n"], row["value"]) == (2, pytest.approx(0.2))
 
 
@@ -236,7 +236,7 @@ def test_data_sets_stay_apart_and_others_than_residual_alone_are_not_compared():
 
 
 def test_one_seed_has_no_interval():
-    row = found(findings(study_patterns(seeds=(3,))), "settling", "plain_3")
+    row = find(findings(study_patterns(seeds=(3,))), "settling", "plain_3")
     assert row["n"] == 1
     assert np.isnan(row["low"])
     assert np.isnan(row["high"])
@@ -295,8 +295,8 @@ def test_width_alone_is_no_order_between_equal_widths():
     widths = np.repeat([8, 16, 32], [5, 4, 4])
     courses = [course("plain", 2, s, widths + rng.uniform(-1, 1, 13)) for s in range(30)]
     frame = findings(*[c.assign(n_units=widths[c["depth"] - 1]) for c in courses])
-    assert found(frame, "settling", "plain_2")["low"] > 0.5
-    row = found(frame, "settling_same_width", "plain_2")
+    assert find(frame, "settling", "plain_2")["low"] > 0.5
+    row = find(frame, "settling_same_width", "plain_2")
     assert row["low"] < 0 < row["high"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from ann2neo.study.analysis.published import CELL, largest_cv_percent, read_published
 
 
-def flagged(table, kind):
+def find_flagged(table, kind):
     frame = read_published(table)
     return frame[frame["flag"].str.startswith(kind)]
 
@@ -53,7 +53,7 @@ def test_unknown_table():
 
 
 def test_the_six_impossible_variations():
-    found = flagged("firing_rate", "impossible")
+    found = find_flagged("firing_rate", "impossible")
     cells = set(found[CELL].itertuples(index=False, name=None))
     expected = {("cnn", w, "mnist", "train", "MemRetrainLast") for w in (64, 128, 256, 512)}
     expected |= {("cnn", w, "fashion_mnist", "train", "MemRetrainLast") for w in (256, 512)}
@@ -73,7 +73,7 @@ def test_the_bound_is_reached_by_rates_of_0_and_1(n_on):
 
 
 def test_copied_rows_are_copies_and_break_the_identity_of_rate_and_fano_factor():
-    copies = flagged("firing_rate", "misprint")
+    copies = find_flagged("firing_rate", "misprint")
     assert len(copies) == 12
     numbers = rates_and_fano()
     source = {
@@ -94,12 +94,12 @@ def test_copied_rows_are_copies_and_break_the_identity_of_rate_and_fano_factor()
 
 
 def test_suspicious_numbers():
-    (accuracy,) = flagged("accuracy", "suspicious")[[*CELL, "value"]].to_numpy().tolist()
+    (accuracy,) = find_flagged("accuracy", "suspicious")[[*CELL, "value"]].to_numpy().tolist()
     assert accuracy == ["mlp", 128, "fashion_mnist", "validation", "Generalizing", 98.28]
-    variation = flagged("firing_rate", "suspicious")
+    variation = find_flagged("firing_rate", "suspicious")
     assert set(variation["value"]) == {235.44, 294.91, 237.65}
 
 
 def test_missing_points():
-    found = flagged("fano", "misprint")
+    found = find_flagged("fano", "misprint")
     assert sorted(found["value"]) == [0.83, 0.95, 0.97]

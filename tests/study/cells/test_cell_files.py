@@ -29,7 +29,7 @@ STUDY = Study(
 )
 
 
-def ran(cell, folder, *, study=STUDY, start=None):
+def run_cell(cell, folder, *, study=STUDY, start=None):
     folder.mkdir(exist_ok=True)
     module, name = cell_files.KINDS[cell.kind].split(":")
     function = getattr(__import__(module, fromlist=[name]), name)
@@ -43,7 +43,7 @@ def cell_of(condition):
 @pytest.fixture(scope="module")
 def generalizing(tmp_path_factory):
     folder = tmp_path_factory.mktemp("generalizing")
-    return folder, ran(cell_of("Generalizing"), folder)
+    return folder, run_cell(cell_of("Generalizing"), folder)
 
 
 def test_rows_are_the_statistics_of_the_recording(generalizing):
@@ -78,26 +78,26 @@ def test_rows_are_the_statistics_of_the_recording(generalizing):
 
 def test_a_cell_run_again_gives_the_same_to_the_last_bit(generalizing, tmp_path):
     folder, rows = generalizing
-    assert ran(cell_of("Generalizing"), tmp_path) == rows
+    assert run_cell(cell_of("Generalizing"), tmp_path) == rows
     assert (tmp_path / "units.csv").read_bytes() == (folder / "units.csv").read_bytes()
 
 
 def test_memorizing_starts_from_the_generalizing_weights(generalizing, tmp_path):
     folder, _ = generalizing
     study = dataclasses.replace(STUDY, stop=(StopRule("MemRetrainLast", 0),))
-    (row, _) = ran(cell_of("MemRetrainLast"), tmp_path, study=study, start=folder)
+    (row, _) = run_cell(cell_of("MemRetrainLast"), tmp_path, study=study, start=folder)
     (same, _) = generalizing[1]
     assert row["weights_hash"] == same["weights_hash"]
     assert row["test_accuracy"] == same["test_accuracy"]
     assert row["training_accuracy"] is None
     assert not (tmp_path / "weights.npz").exists()
-    (random, _) = ran(cell_of("Random"), tmp_path / "random")
+    (random, _) = run_cell(cell_of("Random"), tmp_path / "random")
     assert random["weights_hash"] != same["weights_hash"]
 
 
 def test_order_of_the_data_set_if_asked_for(tmp_path):
     study = dataclasses.replace(STUDY, order="data set", splits=("test",), keep_weights=True)
-    (row,) = ran(cell_of("Random"), tmp_path, study=study)
+    (row,) = run_cell(cell_of("Random"), tmp_path, study=study)
     raster = a2n.SpikeRaster.load(tmp_path / "spikes_test.zarr.zip")
     assert raster.samples["sample_index"].tolist() == list(range(60))
     assert row["split"] == "test"
@@ -106,7 +106,7 @@ def test_order_of_the_data_set_if_asked_for(tmp_path):
 
 def test_switch_watches_both_trainings(tmp_path):
     cell = Cell("switch", "mlp", 6, "digits", "", 0)
-    assert ran(cell, tmp_path) == []
+    assert run_cell(cell, tmp_path) == []
     table = pd.read_csv(tmp_path / "switch.csv")
     # 80 samples to train with are 5 batches a pass; looked at before training and at every second.
     for probe in ("train", "test"):
@@ -122,9 +122,9 @@ def test_what_the_samples_do_not_suffice_for_is_refused_before_training(tmp_path
     # In a single window counts vary by nothing: a Fano factor of 0 for every unit.
     study = dataclasses.replace(STUDY, window=31, switch=Switch(1, 2, n_probe=61))
     with pytest.raises(ValueError, match=r"window must be at most half of the 60 .*'test', got 31"):
-        ran(cell_of("Generalizing"), tmp_path, study=study)
+        run_cell(cell_of("Generalizing"), tmp_path, study=study)
     with pytest.raises(ValueError, match=r"n_probe must be at most 60, .*'test', got 61"):
-        ran(Cell("switch", "mlp", 6, "digits", "", 0), tmp_path, study=study)
+        run_cell(Cell("switch", "mlp", 6, "digits", "", 0), tmp_path, study=study)
     assert not list(tmp_path.iterdir())
 
 

@@ -122,11 +122,11 @@ def test_tables_are_replaced_only_when_told_and_when_whole(out, tmp_path_factory
         results.save(folder)
     assert list(folder.iterdir()) == [folder / "results.csv"]
 
-    def broken(table, path, **options):
+    def break_off(table, path, **options):
         path.write_text("half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(pd.DataFrame, "to_csv", broken)
+    monkeypatch.setattr(pd.DataFrame, "to_csv", break_off)
     with pytest.raises(OSError, match="disk full"):
         results.save(folder, overwrite=True)
     monkeypatch.undo()

@@ -10,7 +10,7 @@ from ann2neo.study.figures.indicator_figures import draw_figure3, draw_figure4, 
 from ann2neo.study.figures.palette import COLORS, pick_color
 from ann2neo.study.figures.paper_figures import CAPTIONS, draw_figures
 from ann2neo.study.figures.train_figures import draw_figure2, draw_figure5
-from tests.study.made_results import made, switch_courses, usual
+from tests.study.made_results import make_results, switch_courses, usual
 
 pytest.importorskip("matplotlib", reason="the plot extra is not installed")
 
@@ -37,7 +37,7 @@ def test_all_five_and_their_captions():
 
 
 def test_a_table_alone_gives_three():
-    bare = made(networks=("mlp",), widths=(64,), seeds=(0,))
+    bare = make_results(networks=("mlp",), widths=(64,), seeds=(0,))
     bare = replace(bare, units=bare.units.iloc[:0])
     assert list(draw_figures(bare)) == ["figure3", "figure4", "figure6"]
 
@@ -116,7 +116,7 @@ def test_figure6_caption_says_how_many_dots():
 
 
 def test_figure4_of_a_single_network():
-    assert draw_figure4(made(networks=("mlp",), widths=(64,), seeds=(0,))) is not None
+    assert draw_figure4(make_results(networks=("mlp",), widths=(64,), seeds=(0,))) is not None
 
 
 def test_figure2_observed_and_simulated():
@@ -136,7 +136,7 @@ def test_figure2_observed_and_simulated():
 
 
 def test_figure2_says_whose_trains_it_shows():
-    results = made(networks=("cnn",), widths=(70,), seeds=(3,), spikes=True)
+    results = make_results(networks=("cnn",), widths=(70,), seeds=(3,), spikes=True)
     figure = draw_figure2(results, rng=np.random.default_rng(1))
     assert figure.get_suptitle() == (
         "CNN 70, MNIST, train data, seed 3: the first 200 samples recorded, 64 of 70 units; "
@@ -148,7 +148,7 @@ def test_figure2_says_whose_trains_it_shows():
 
 
 def test_figure2_is_repeatable():
-    results = made(networks=("mlp",), widths=(4,), seeds=(0,), spikes=True)
+    results = make_results(networks=("mlp",), widths=(4,), seeds=(0,), spikes=True)
 
     def events(seed):
         figure = draw_figure2(results, rng=np.random.default_rng(seed))

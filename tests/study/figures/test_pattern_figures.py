@@ -16,7 +16,7 @@ from ann2neo.study.figures.pattern_figures import (
     draw_settling,
 )
 from tests.study.made_patterns import STEPS, course, only_patterns, study_patterns
-from tests.study.made_results import made
+from tests.study.made_results import make_results
 
 pytest.importorskip("matplotlib", reason="the plot extra is not installed")
 
@@ -31,7 +31,7 @@ def test_all_three_with_captions():
 
 
 def test_none_without_patterns():
-    assert draw_pattern_figures(made(networks=("mlp",), widths=(4,), seeds=(0,))) == {}
+    assert draw_pattern_figures(make_results(networks=("mlp",), widths=(4,), seeds=(0,))) == {}
 
 
 def test_each_data_set_has_its_own():

@@ -21,7 +21,7 @@ from ann2neo.study.config.study import Study
 from ann2neo.study.report.page import write_report
 from ann2neo.study.report.table_section import write_tables
 from tests.study.made_patterns import only_patterns
-from tests.study.made_results import made, usual
+from tests.study.made_results import make_results, usual
 
 pytest.importorskip("matplotlib", reason="the plot extra is not installed")
 
@@ -35,7 +35,7 @@ NASTY = 'a <script>alert(1)</script> & "b"'
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     study = Study.from_toml("digits-quick")
-    results = made(networks=("cnn",), widths=(16, 64), study=study, spikes=True, switch=True)
+    results = make_results(networks=("cnn",), widths=(16, 64), study=study, spikes=True, switch=True)
     broken = results.indicators.assign(
         status=results.indicators["status"].where(results.indicators["seed"] == 0, "ok")
     )
@@ -117,7 +117,7 @@ def test_names_neither_host_nor_paths(page):
 
 
 def test_from_a_table_alone(tmp_path):
-    made(networks=("mlp",), widths=(64,), seeds=(0,)).indicators.to_csv(
+    make_results(networks=("mlp",), widths=(64,), seeds=(0,)).indicators.to_csv(
         tmp_path / "results.csv", index=False
     )
     path = write_report(Results.load(tmp_path / "results.csv"), tmp_path / "r.html")
@@ -162,7 +162,7 @@ def test_of_conditions_alone_says_nothing_of_patterns(page):
 
 
 def test_of_both(tmp_path):
-    whole = made(networks=("mlp",), widths=(4,), seeds=(0,))
+    whole = make_results(networks=("mlp",), widths=(4,), seeds=(0,))
     patterns = only_patterns(networks=("plain",), blocks=(1,), seeds=(0,)).patterns
     text = write_report(replace(whole, patterns=patterns), tmp_path / "r.html").read_text("utf-8")
     assert Outline(text).counts["img"] == 3 + 3
@@ -182,7 +182,7 @@ def test_of_pattern_cells_that_all_failed(tmp_path):
 
 
 def test_accuracies_that_were_aimed_at_are_said_to_be():
-    results = made(networks=("mlp",), widths=(64,), seeds=(0,))
+    results = make_results(networks=("mlp",), widths=(64,), seeds=(0,))
     assert "agree because they were made to" not in write_tables(results)
     results.indicators.loc[:1, "stopped_by"] = "accuracy"
     assert "agree because they were made to" in write_tables(results)
@@ -216,11 +216,11 @@ def test_writing_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"path must end in \.html"):
         write_report(empty, tmp_path / "r.pdf")
 
-    def interrupted(*_):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "replace", interrupted)
+        patched.setattr(os, "replace", interrupt)
         with pytest.raises(KeyboardInterrupt):
             write_report(empty, path, overwrite=True)
     assert path.read_text("utf-8") == "before"
@@ -242,7 +242,7 @@ FRAME = """<!DOCTYPE html><title>frame</title>
 </script>"""
 
 
-def opened(file, profile):
+def open_page(file, profile):
     """The page as the browser has it after loading, and the lines of its console."""
     quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     quiet += ["--no-first-run", "--disable-gpu", "--no-sandbox", f"--user-data-dir={profile}"]
@@ -252,10 +252,10 @@ def opened(file, profile):
     return result.stdout, [line for line in result.stderr.splitlines() if "CONSOLE" in line]
 
 
-def measured_in_a_frame(text, folder):
+def measure_in_a_frame(text, folder):
     (folder / "inner.html").write_text(text.replace("</body>", f"{PROBE}</body>"), "utf-8")
     (folder / "frame.html").write_text(FRAME, "utf-8")
-    dom, console = opened(folder / "frame.html", folder / "profile")
+    dom, console = open_page(folder / "frame.html", folder / "profile")
     return json.loads(html.unescape(re.search(r"<pre>(.+)</pre>", dom)[1])), console
 
 
@@ -266,7 +266,7 @@ needs_browser = pytest.mark.skipif(
 
 @needs_browser
 def test_a_browser_opens_it(page, tmp_path):
-    dom, console = opened(page, tmp_path / "profile")
+    dom, console = open_page(page, tmp_path / "profile")
     assert console == []
     assert dom.count("<table") == N_TABLES
     assert dom.count("<figure") == 5
@@ -274,7 +274,7 @@ def test_a_browser_opens_it(page, tmp_path):
 
 @needs_browser
 def test_on_a_phone(page, tmp_path):
-    found, console = measured_in_a_frame(page.read_text("utf-8"), tmp_path)
+    found, console = measure_in_a_frame(page.read_text("utf-8"), tmp_path)
     assert console == []
     assert found["width"] == 390
     assert found["scrolled"] <= 390  # tables and figures scroll by themselves, the page does not
@@ -287,7 +287,7 @@ def test_on_a_phone(page, tmp_path):
 
 @needs_browser
 def test_patterns_on_a_phone(pattern_page, tmp_path):
-    found, console = measured_in_a_frame(pattern_page.read_text("utf-8"), tmp_path)
+    found, console = measure_in_a_frame(pattern_page.read_text("utf-8"), tmp_path)
     assert console == []
     assert found["scrolled"] <= 390
     assert len(found["pictures"]) == 3
@@ -301,7 +301,7 @@ def test_the_browser_would_tell(tmp_path):
     broken = (
         '<body style="width:900px"><img src="data:image/png;base64,AAAA"><script>wrong()</script></body>'
     )
-    found, console = measured_in_a_frame(broken, tmp_path)
+    found, console = measure_in_a_frame(broken, tmp_path)
     assert found["pictures"] == [0]
     assert found["scrolled"] > 390
     assert len(console) == 1

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ann2neo.study.report.page import write_report
-from tests.study.made_results import made
+from tests.study.made_results import make_results
 
 pytest.importorskip("matplotlib", reason="the plot extra is not installed")
 
@@ -20,7 +20,7 @@ def summary(results, folder):
 
 def test_counts_every_cell_but_those_of_patterns(tmp_path):
     # One network and two seeds: five conditions and a switch each.
-    whole = made(networks=("mlp",), widths=(4,), datasets=("digits",), seeds=(0, 1), switch=True)
+    whole = make_results(networks=("mlp",), widths=(4,), datasets=("digits",), seeds=(0, 1), switch=True)
     place = ["network", "width", "dataset", "condition", "seed"]
     rows = whole.indicators.drop_duplicates(place)[[*place, "status"]].assign(kind="condition")
     switch = rows[rows["condition"] == "Random"].assign(condition="", kind="switch")
@@ -36,6 +36,6 @@ def test_counts_every_cell_but_those_of_patterns(tmp_path):
 
 @pytest.mark.parametrize(("width", "beside"), [(64, True), (16, False)])
 def test_speaks_of_published_numbers_where_there_are_any(tmp_path, width, beside):
-    said = summary(made(networks=("mlp",), widths=(width,), seeds=(0,)), tmp_path)
+    said = summary(make_results(networks=("mlp",), widths=(width,), seeds=(0,)), tmp_path)
     assert ("whose numbers stand beside" in said) == beside
     assert said.endswith("." if beside else "2024.128473</a>.")

@@ -9,7 +9,7 @@ from ann2neo.study import Study
 from ann2neo.study.analysis.hypotheses import Hypothesis
 from ann2neo.study.config.builtin import builtin_studies
 from ann2neo.study.report.words import _DECIDES, _ENOUGH, summarize_verdicts, write_glossary
-from tests.study.made_results import made
+from tests.study.made_results import make_results
 
 
 def judge(*verdicts, n=10):
@@ -43,6 +43,6 @@ def test_the_study_it_names_has_enough_networks():
 
 
 def test_glossary_names_the_conditions_of_the_study():
-    said = write_glossary(made(networks=("mlp",), widths=(4,), seeds=(0,)))
+    said = write_glossary(make_results(networks=("mlp",), widths=(4,), seeds=(0,)))
     assert "<dt>MemRetrainLast</dt>" in said
     assert "<dt>Fano factor</dt>" in said
