@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import ann2neo as a2n
+from ann2neo.spikes.progress import listen
 
 ROOMS = ("", "monitoring", "networks", "patterns", "study", "training")
 KEYWORD_ONLY = {
@@ -129,14 +130,32 @@ def test_layers_and_groups_have_one_name():
 
 def test_writers_are_alike():
     writers = [
-        (name, inspect.signature(found).parameters)
+        (name, inspect.signature(found))
         for name, found in CALLABLES
         if re.fullmatch(r"(.*\.)?(save|write_\w+)", name)
     ]
     assert len(writers) >= 10
-    for name, parameters in writers:
+    for name, signature in writers:
+        parameters = signature.parameters
         assert "path" in parameters, name
         assert "overwrite" in parameters, name
+        assert signature.return_annotation == "Path", name
+        # What holds spikes may take long; sums, tables and reports are written at once.
+        holds_spikes = name == "SpikeRaster.save" or {"raster", "source"} & set(parameters)
+        assert ("progress" in parameters) == bool(holds_spikes), name
+
+
+@pytest.mark.parametrize("ending", [".zarr", ".nwb", ".nix", ".nc", ".npy"])
+def test_writers_tell_of_their_progress_alike(tmp_path, ending):
+    """To whoever listens, and a bar is shown by the same one place; with `progress=False` to nobody."""
+    path, heard = tmp_path / f"spikes{ending}", []
+    raster = a2n.as_raster(np.random.default_rng(0).random((50, 3)) < 0.3)
+    with listen(lambda *event: heard.append(event)):
+        a2n.save(raster, path, progress=False)
+        assert heard == []
+        assert a2n.save(raster, path, overwrite=True) == path
+    assert [about for about, _, _ in heard] == ["write"] * len(heard)
+    assert heard[-1][1] == heard[-1][2] > 0
 
 
 def test_every_test_returns_a_test_result():

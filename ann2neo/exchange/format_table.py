@@ -25,7 +25,7 @@ class Format:
         Takes a path and the keyword `sampling_period` (None or seconds), gives a raster; where its files
         hold `several` recordings also the keyword `segment`, an index, a name or None.
     writer : str
-        Takes a raster, a path and the keyword `overwrite`.
+        Takes a raster, a path and the keywords `overwrite` and `progress`, whether to show a bar.
     several : bool
         Whether a file can hold several recordings.
     needs : tuple of str

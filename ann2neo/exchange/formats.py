@@ -16,8 +16,12 @@ from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.files.file_kinds import is_dandi, name_kind
 from ann2neo.spikes.files.paths import as_path
 from ann2neo.spikes.files.whole_file import write_whole
+from ann2neo.spikes.progress import track
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import PathLikeStr, RasterLike, TimeLike
+
+_BLOCK = 2**24
+"""Bytes that are written at a time."""
 
 
 def find_format(path: PathLikeStr) -> str | None:
@@ -117,7 +121,12 @@ def load(
 
 
 def save(
-    raster: RasterLike, path: PathLikeStr, format: str | None = None, *, overwrite: bool = False
+    raster: RasterLike,
+    path: PathLikeStr,
+    format: str | None = None,
+    *,
+    overwrite: bool = False,
+    progress: bool = True,
 ) -> Path:
     """Write a raster to a file of any format.
 
@@ -130,6 +139,8 @@ def save(
         package adds. Default: told by the ending.
     overwrite : bool
         Replace what is there.
+    progress : bool
+        Show a bar where it takes long.
 
     Returns
     -------
@@ -149,7 +160,8 @@ def save(
     'four.nc'
     """
     chosen = check_format(path, format)
-    written: Path = _function(all_formats()[chosen].writer)(as_raster(raster), path, overwrite=overwrite)
+    writer = _function(all_formats()[chosen].writer)
+    written: Path = writer(as_raster(raster), path, overwrite=overwrite, progress=progress)
     return written
 
 
@@ -158,16 +170,23 @@ def read_store(path: PathLikeStr, *, sampling_period: TimeLike | None = None) ->
     return as_raster(SpikeRaster.load(Path(path)), sampling_period=sampling_period)
 
 
-def write_store(raster: RasterLike, path: PathLikeStr, *, overwrite: bool = False) -> Path:
+def write_store(
+    raster: RasterLike, path: PathLikeStr, *, overwrite: bool = False, progress: bool = True
+) -> Path:
     """Write a raster's own Zarr store."""
-    return as_raster(raster).save(Path(path), overwrite=overwrite)
+    return as_raster(raster).save(Path(path), overwrite=overwrite, progress=progress)
 
 
-def write_npy(raster: RasterLike, path: PathLikeStr, *, overwrite: bool = False) -> Path:
+def write_npy(
+    raster: RasterLike, path: PathLikeStr, *, overwrite: bool = False, progress: bool = True
+) -> Path:
     """Write the spikes alone, without tables: a boolean array of shape (n_samples, n_units)."""
     dense = as_raster(raster).to_dense()
+    step = max(1, _BLOCK // dense.shape[1])
     with write_whole(path, overwrite=overwrite) as temporary, open(temporary, "wb") as file:
-        np.save(file, dense)
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(dense))
+        for start in track(range(0, len(dense), step), "write", progress=progress):
+            dense[start : start + step].tofile(file)
     return as_path(path)
 
 

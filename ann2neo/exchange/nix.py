@@ -25,6 +25,7 @@ from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.files.hdf5_checks import check_hdf5
 from ann2neo.spikes.files.paths import as_path, find_path
 from ann2neo.spikes.files.whole_file import write_whole
+from ann2neo.spikes.progress import ProgressBar
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import PathLikeStr, TimeLike
 
@@ -35,7 +36,7 @@ CARRIED = "ann2neo_carried"
 _NIX_NAMES = {"nix_name", "neo_name", "neo_parent", "file_datetime", "t_start", "t_stop"}
 
 
-def write_nix(source: Any, path: PathLikeStr, *, overwrite: bool = False) -> Path:
+def write_nix(source: Any, path: PathLikeStr, *, overwrite: bool = False, progress: bool = True) -> Path:
     """Write recordings to a NIX file, from which `read_nix` gives back equal ones.
 
     The file holds the Block that `to_block` makes of the recordings, as Neo's NixIO writes it: whatever
@@ -51,6 +52,8 @@ def write_nix(source: Any, path: PathLikeStr, *, overwrite: bool = False) -> Pat
         File to make.
     overwrite : bool
         Replace a file that is there.
+    progress : bool
+        Show a bar where it takes long.
 
     Returns
     -------
@@ -102,7 +105,12 @@ def write_nix(source: Any, path: PathLikeStr, *, overwrite: bool = False) -> Pat
     with write_whole(path, overwrite=overwrite) as temporary:
         try:
             _claim(temporary, size)
-            with neo.NixIO(str(temporary), "ow") as file:
+            n_trains = sum(raster.n_units for raster in recordings.values())
+            with (
+                ProgressBar(n_trains, "write", unit="train", progress=progress) as bar,
+                _CountingNixIO(str(temporary), "ow") as file,
+            ):
+                file.bar = bar
                 file.write_block(block)
             seal_file(temporary)
         except (OSError, RuntimeError) as error:
@@ -183,6 +191,16 @@ def read_nix(
         raise ValueError(f"{path}: {error}") from error
     except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: {error!r}") from error
+
+
+class _CountingNixIO(neo.NixIO):  # type: ignore[misc]
+    """Neo's, which tells of each train it has written."""
+
+    bar: ProgressBar
+
+    def _write_spiketrain(self, *arguments: Any) -> None:
+        super()._write_spiketrain(*arguments)
+        self.bar.update()
 
 
 def _read_block(path: Path) -> neo.Block:

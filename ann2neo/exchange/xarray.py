@@ -25,8 +25,12 @@ from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.files.hdf5_checks import check_hdf5
 from ann2neo.spikes.files.paths import as_path, find_path
 from ann2neo.spikes.files.whole_file import write_whole
+from ann2neo.spikes.progress import track
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import PathLikeStr, RasterLike, TimeLike
+
+_CHUNK = 2**20
+"""Values that are compressed together; so many are written at a time."""
 
 _CHECKSUM = f"ann2neo_{CHECKSUM}"
 """Attribute of the file with the checksum of its raster."""
@@ -142,7 +146,9 @@ def raster_from_xarray(source: Any, *, sampling_period: TimeLike | None = None) 
     return from_xarray(source, sampling_period=sampling_period)
 
 
-def write_netcdf(raster: RasterLike, path: PathLikeStr, *, overwrite: bool = False) -> Path:
+def write_netcdf(
+    raster: RasterLike, path: PathLikeStr, *, overwrite: bool = False, progress: bool = True
+) -> Path:
     """Write `to_xarray` of a raster to a NetCDF file (version 4), whole or not at all.
 
     Parameters
@@ -151,6 +157,8 @@ def write_netcdf(raster: RasterLike, path: PathLikeStr, *, overwrite: bool = Fal
     path : str or Path
     overwrite : bool
         Replace what is there.
+    progress : bool
+        Show a bar where it takes long.
 
     Returns
     -------
@@ -176,19 +184,40 @@ def write_netcdf(raster: RasterLike, path: PathLikeStr, *, overwrite: bool = Fal
     h5netcdf, backends = require("h5netcdf", extra="xarray"), require("xarray.backends", extra="xarray")
     raster, path = as_raster(raster), as_path(path)
     array = to_xarray(raster)
-    compression = {"zlib": True, "complevel": 1, "shuffle": False}
+    chunk = max(1, min(raster.n_samples, _CHUNK // raster.n_units)), min(raster.n_units, _CHUNK)
+    compression = {"zlib": True, "complevel": 1, "shuffle": False, "chunksizes": chunk}
     with write_whole(path, overwrite=overwrite) as temporary:
         try:
             with HDF5Sink(temporary) as sink, h5netcdf.File(sink, "w") as file:
                 store = backends.H5NetCDFStore(file)
                 dataset = array.to_dataset().assign_attrs({_CHECKSUM: checksum_raster(raster)})
-                dataset.dump_to_store(store, encoding={"spikes": compression})
+                writer = _BlockWriter(sink, chunk[0], progress)
+                dataset.dump_to_store(store, encoding={"spikes": compression}, writer=writer)
             seal_file(temporary)
         except (TypeError, ValueError) as error:
             raise ValueError(f"raster cannot be written to NetCDF: {error}") from error
         except OSError as error:
             raise OSError(f"{path} could not be written: {error}") from error
     return path
+
+
+class _BlockWriter:
+    """What xarray hands arrays to, to be written: the spikes `step` samples at a time."""
+
+    def __init__(self, sink: HDF5Sink, step: int, progress: bool) -> None:
+        self._sink, self._step, self._progress = sink, step, progress
+
+    def add(self, source: Any, target: Any, region: Any = None) -> None:
+        """Write an array."""
+        if source.ndim < 2:
+            target[...] = source
+            return
+        for start in track(range(0, len(source), self._step), "write", progress=self._progress):
+            target[start : start + self._step] = source[start : start + self._step]
+            self._sink.check()
+
+    def sync(self, **_: Any) -> None:
+        """Nothing was put off."""
 
 
 def read_netcdf(

@@ -32,7 +32,7 @@ def read(path, *, sampling_period=None):
     return a2n.as_raster(np.array(rows), sampling_period=sampling_period)
 
 
-def write(raster, path, *, overwrite=False):
+def write(raster, path, *, overwrite=False, progress=True):
     with open(path, "w" if overwrite else "x") as file:
         for row in raster.to_dense():
             file.write("".join("01"[bit] for bit in row.astype(int)) + "\\n")

@@ -172,7 +172,7 @@ class Results:
             else _read_csv(folder / "simulated.csv", SIMULATED, optional=True),
         )
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write ``results.csv``, ``.parquet``, ``units.parquet`` and the tables of other kinds of cells.
 
         Of these, and of ``switch.csv``, ``patterns.csv``, ``process.csv`` and ``simulated.csv``, those
@@ -184,6 +184,11 @@ class Results:
             The folder they are written to.
         overwrite : bool
             Replace files of their names.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder.
 
         Raises
         ------
@@ -211,6 +216,7 @@ class Results:
                     table.to_csv(part, index=False)
                 else:
                     table.to_parquet(part)
+        return Path(path)
 
 
 def gather_results(study: Study, out: Path) -> Results:
