@@ -3,9 +3,10 @@
     python tests/campaigns/mutations.py --draws 26 --seed 0 --out mutations.csv
 
 A mutation changes one operator, comparison, number or truth value of one function; the rooms take turns.
-It is killed when a test fails: those of its own file are run first, then those of its room, then all.
-What survives is a hole in the tests, or changes nothing that anybody could see, such as the size of a
-buffer; read it.
+It is killed when a test fails: those of its own file are run first, then those that name what the file
+defines, then those of its room, then all. What has no end in time is said to have none, and is not
+counted: a slow machine kills nothing. What survives is a hole in the tests, or changes nothing that
+anybody could see, such as the size of a buffer; read it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from __future__ import annotations
 import argparse
 import ast
 import csv
+import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +39,8 @@ COMPARISONS = {
     ast.Is: "is not",
     ast.IsNot: "is",
 }
+MOST_RELATED = 5
+"""Files of tests that are run one by one before those of the room."""
 OPERATORS = {
     ast.Add: "-",
     ast.Sub: "+",
@@ -173,9 +178,30 @@ def tests_of(mutation: Mutation, room_alone: bool) -> list[list[str]]:
     room = ROOT / "tests" / inside.parts[0]
     return [
         first,
+        *([one] for one in find_related(mutation.file) if one not in first),
         [str(room.relative_to(ROOT))] if room.is_dir() else [],
         [] if room_alone else ["tests"],
     ]
+
+
+def find_related(file: Path) -> list[str]:
+    """Files of tests that name the module or what it defines for others, those that do so most first."""
+    module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+    defined = [
+        node.name
+        for node in ast.parse(file.read_bytes()).body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+    ]
+    named = re.compile("|".join([re.escape(module), *(rf"\b{name}\b" for name in defined)]))
+    counts = {
+        str(one.relative_to(ROOT)): len(named.findall(one.read_text("utf-8")))
+        for one in sorted((ROOT / "tests").rglob("test_*.py"))
+        if one.name != "test_docs.py"
+    }
+    room = f"tests/{file.relative_to(PACKAGE).parts[0]}/"
+    # A short name is a word elsewhere: those of the room come first.
+    found = [(not name.startswith(room), -count, name) for name, count in counts.items() if count]
+    return [name for *_, name in sorted(found)[:MOST_RELATED]]
 
 
 def run(mutation: Mutation, timeout: float, room_alone: bool) -> tuple[str, str]:
@@ -189,13 +215,21 @@ def run(mutation: Mutation, timeout: float, room_alone: bool) -> tuple[str, str]
             shutil.copy(ROOT / name, root / name)
         mutation.apply(root)
         for tests in filter(None, tests_of(mutation, room_alone)):
-            command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "2", "--no-header", *tests]
+            workers = "2" if (root / tests[0]).is_dir() else "0"
+            command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", workers, "--no-header", *tests]
             try:
                 done = subprocess.run(
-                    command, cwd=root, capture_output=True, text=True, timeout=timeout, check=False
+                    command,
+                    cwd=root,
+                    # What tests run in processes of their own is the changed package, too.
+                    env={**os.environ, "PYTHONPATH": str(root)},
+                    capture_output=True,
+                    text=True,
+                    timeout=timeout,
+                    check=False,
                 )
             except subprocess.TimeoutExpired:
-                return "killed", f"{tests[-1]}: no end"
+                return "no end", tests[-1]
             if done.returncode not in (0, 5):
                 lines = [
                     line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))
