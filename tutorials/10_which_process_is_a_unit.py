@@ -173,7 +173,8 @@ shown.assign(number=shown["model"] + " " + shown["measure"]).pivot_table(
 # The paper's second hypothesis, model by model and condition by condition:
 
 # %%
-print("\n".join(judge_poisson(models)))
+memorizing = [name for name, one in training.CONDITIONS.items() if one.memorizes]
+print("\n".join(judge_poisson(models, memorizing)))
 
 # %% [markdown]
 # Which populations have the Fano factors, entropies and synchrony of the recorded ones? Recorded → mean

@@ -7,6 +7,7 @@ from .cells.result_tables import Results as Results
 from .cells.run import run as run
 from .config.builtin import builtin_studies as builtin_studies
 from .config.cell import Cell as Cell
+from .config.plan import CellPlan as CellPlan
 from .config.process_settings import ProcessSettings as ProcessSettings
 from .config.settings import Network as Network
 from .config.settings import PatternNetwork as PatternNetwork

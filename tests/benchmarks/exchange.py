@@ -214,7 +214,7 @@ def memory(folder: Path) -> list[str]:
 def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as name:
-        folder, raster = Path(name), recording()
+        folder, raster = Path(name), make_recording()
         show("NWB", [*against_neo(raster, folder), against_hand(raster, folder)])
         for line in (*checksums(raster, folder), *memory(folder)):
             Console().print(line)

@@ -77,8 +77,8 @@ def test_gather_takes_stretches_that_begin_and_end_anywhere(data):
     stretches = data.draw(st.lists(ends, min_size=1, max_size=5))
     order = np.concatenate([np.arange(first, min(first + size, 300)) for first, size in stretches])
     out = np.full((2, n_words(order.size)), 2**64 - 1, np.uint64)
-    kernels.gather(packed(active), order, out)
-    np.testing.assert_array_equal(out, packed(active[order]))
+    kernels.gather(pack(active), order, out)
+    np.testing.assert_array_equal(out, pack(active[order]))
 
 
 @given(dense(max_units=3), st.integers(0, 130))

@@ -267,7 +267,8 @@ def _subtract_generalizing(results: Results, quantity: str) -> pd.DataFrame | No
 
 def _condition_tests(results: Results) -> pd.DataFrame:
     units = results.units
-    return compare_conditions(select_split(units) if len(units) else units)
+    chosen = select_split(units) if len(units) else units
+    return compare_conditions(chosen, find_memorizing(results))
 
 
 def _distances(results: Results, tests: pd.DataFrame) -> tuple[str, pd.DataFrame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,14 @@ import pandas as pd
 
 from ann2neo.significance.comparison.values import compare_units
 from ann2neo.study.analysis.paper_order import sort_rows
-from ann2neo.study.analysis.rate_similarity import PAIRS
+from ann2neo.study.analysis.rate_similarity import pair_conditions
 
 NUMBERS = ["difference", "low", "high", "pvalue", "hedges_g", "n"]
 
 
-def compare_over_networks(indicators: pd.DataFrame, indicator: str = "firing_rate") -> pd.DataFrame:
+def compare_over_networks(
+    indicators: pd.DataFrame, memorizing: Sequence[str], indicator: str = "firing_rate"
+) -> pd.DataFrame:
     """Difference of an indicator between two conditions over networks trained separately.
 
     Parameters
@@ -22,6 +25,8 @@ def compare_over_networks(indicators: pd.DataFrame, indicator: str = "firing_rat
     indicators : pandas.DataFrame
         Of a study's results, a row per network trained and split: ``network``, ``width``, ``dataset``,
         ``condition``, ``seed``, ``split`` and the indicator, a mean over units.
+    memorizing : sequence of str
+        As for `ann2neo.study.analysis.rate_similarity.compare_conditions`.
     indicator : str
         A column of numbers.
 
@@ -49,7 +54,7 @@ def compare_over_networks(indicators: pd.DataFrame, indicator: str = "firing_rat
     ...     for c in rates
     ...     for s, r in enumerate(rates[c])
     ... ]
-    >>> compare_over_networks(pd.DataFrame(rows))[["a", "b", "difference", "pvalue"]].round(3)
+    >>> compare_over_networks(pd.DataFrame(rows), [])[["a", "b", "difference", "pvalue"]].round(3)
                   a       b  difference  pvalue
     0  Generalizing  Random       0.133    0.25
     """
@@ -59,7 +64,7 @@ def compare_over_networks(indicators: pd.DataFrame, indicator: str = "firing_rat
         values = of_layer.pivot_table(index="seed", columns="condition", values=indicator)
         rows += [
             {**dict(zip(keys, key, strict=True)), "a": a, "b": b, **_compare(values[[a, b]].dropna())}
-            for a, b in PAIRS
+            for a, b in pair_conditions(memorizing)
             if a in values and b in values
         ]
     frame = pd.DataFrame(rows, columns=[*keys, "a", "b", *NUMBERS])

@@ -9,13 +9,13 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
+    from ann2neo.training.conditions import Condition
 
 LAYER = ["network", "width", "dataset", "seed"]
 """What names a network that was trained by itself: those of two seeds share nothing but the data."""
 
-MEMORIZING = ["MemRetrainLast", "MemRandomLast", "MemRetrainAll"]
-CONDITIONS = ["Generalizing", *MEMORIZING, "Random"]
-"""The paper's conditions, in the order of its tables."""
+CONDITIONS = ["Generalizing", "MemRetrainLast", "MemRandomLast", "MemRetrainAll", "Random"]
+"""The paper's conditions, in the order of its tables; what others are is in `list_conditions`."""
 
 _NETWORKS = ["mlp", "cnn", "densenet121"]
 _DATASETS = ["mnist", "fashion_mnist", "cifar10"]
@@ -44,12 +44,16 @@ def find_memorizing(results: Results) -> list[str]:
 
     Conditions that the package does not have are known where the study is, not from its tables alone.
     """
-    from ann2neo.training.conditions import CONDITIONS as KNOWN
-    from ann2neo.training.conditions import Condition
+    known = list_conditions(results).items()
+    return sort_names({name for name, one in known if one.memorizes}, "condition")
+
+
+def list_conditions(results: Results) -> dict[str, Condition]:
+    """The package's conditions and those of the study itself, by name."""
+    from ann2neo.training.conditions import CONDITIONS, Condition
 
     own = results.study.conditions if results.study is not None else ()
-    known = {**KNOWN, **{one.name: one for one in own if isinstance(one, Condition)}}
-    return sort_names({name for name, one in known.items() if one.memorizes}, "condition")
+    return {**CONDITIONS, **{one.name: one for one in own if isinstance(one, Condition)}}
 
 
 def full_name(name: str) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ann2neo.study.analysis.network_comparison import NUMBERS, compare_over_networks
-from ann2neo.study.analysis.paper_order import CONDITIONS, sort_names, sort_rows, unstack
+from ann2neo.study.analysis.paper_order import find_memorizing, sort_names, sort_rows, unstack
 from ann2neo.study.analysis.published import CELL, read_published
-from ann2neo.study.analysis.rate_similarity import PAIRS, compare_conditions, compare_splits
+from ann2neo.study.analysis.rate_similarity import compare_conditions, compare_splits, pair_conditions
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
@@ -75,14 +75,15 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
     """
     # Broken cells stay, without numbers, so that their published ones show.
     frame = sort_rows(results.indicators)
+    memorizing = find_memorizing(results)
     made = {
         "accuracy": _set_beside_published(_accuracies(frame), "accuracy"),
         "firing_rate": _set_beside_published(_long(frame, "firing_rate"), "firing_rate"),
         "fano": _set_beside_published(_long(frame, "fano"), "fano"),
-        "networks": _network_table(frame),
+        "networks": _network_table(frame, memorizing),
     }
     if len(results.units):
-        made["ks"] = _ks_table(results.units)
+        made["ks"] = _ks_table(results.units, memorizing)
         made["ks_splits"] = _split_table(results.units)
     return made
 
@@ -147,23 +148,28 @@ def _index(entries: Sequence[tuple[Any, ...]], names: list[str]) -> pd.MultiInde
     return pd.MultiIndex(levels or [[]] * len(names), codes or [[]] * len(names), names=names)
 
 
-def _network_table(frame: pd.DataFrame) -> pd.DataFrame:
-    found = compare_over_networks(frame)
+def _network_table(frame: pd.DataFrame, memorizing: list[str]) -> pd.DataFrame:
+    found = compare_over_networks(frame, memorizing)
     found["pair"] = found["a"] + "–" + found["b"]
-    names = [f"{a}–{b}" for a, b in PAIRS if f"{a}–{b}" in set(found["pair"])]
+    names = _name_pairs(found, memorizing)
     return _wide(found, ["pair"], [(name, part) for name in names for part in NUMBERS])
 
 
-def _ks_table(units: pd.DataFrame) -> pd.DataFrame:
-    tests = compare_conditions(units)
+def _name_pairs(found: pd.DataFrame, memorizing: list[str]) -> list[str]:
+    pairs = [f"{a}–{b}" for a, b in pair_conditions(memorizing)]
+    return [pair for pair in pairs if pair in set(found["pair"])]
+
+
+def _ks_table(units: pd.DataFrame, memorizing: list[str]) -> pd.DataFrame:
+    tests = compare_conditions(units, memorizing)
     tests["pair"] = tests["a"] + "–" + tests["b"]
-    names = [f"{a}–{b}" for a, b in PAIRS if f"{a}–{b}" in set(tests["pair"])]
+    names = _name_pairs(tests, memorizing)
     return _over_seeds(tests, "pair", names, ["distance", "pvalue", "alike", "n"])
 
 
 def _split_table(units: pd.DataFrame) -> pd.DataFrame:
     tests = compare_splits(units)
-    names = [name for name in CONDITIONS if name in set(tests["condition"])]
+    names = sort_names(set(tests["condition"]), "condition")
     return _over_seeds(
         tests, "condition", names, ["distance", "pvalue", "alike", "n", "mean_difference"]
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from ann2neo.study.analysis.paper_order import MEMORIZING, sort_rows
+from ann2neo.study.analysis.paper_order import sort_rows
 from ann2neo.study.analysis.seed_means import average_seeds
 
 SHOWN = ["network", "width", "dataset", "split", "order", "condition"]
@@ -70,11 +70,12 @@ def summarize_populations(simulated: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def judge_poisson(found: pd.DataFrame) -> list[str]:
+def judge_poisson(found: pd.DataFrame, memorizing: Sequence[str]) -> list[str]:
     """Sentences on the paper's second hypothesis, from what `summarize_models` found.
 
-    For each measure of misfit and each memorizing condition: whether Poisson counts, and independent
-    samples of the same rates, fit generalizing networks better, on training data in random order.
+    For each measure of misfit and each of the conditions `memorizing`: whether Poisson counts, and
+    independent samples of the same rates, fit generalizing networks better, on training data in random
+    order.
     """
     said = []
     for model, measure, name in _MISFITS:
@@ -82,7 +83,7 @@ def judge_poisson(found: pd.DataFrame) -> list[str]:
             (found["model"] == model)
             & (found["measure"] == measure)
             & (found["compared_with"] == _BASE)
-            & found["condition"].isin(MEMORIZING)
+            & found["condition"].isin(memorizing)
             & (found["order"] == "permutation")
             & (found["split"] == "train")
         ]

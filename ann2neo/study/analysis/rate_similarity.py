@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ann2neo.study.analysis.paper_order import LAYER, MEMORIZING, sort_rows
+from ann2neo.study.analysis.paper_order import LAYER, sort_rows
 
-PAIRS = [
-    ("Generalizing", "Random"),
-    *(("Generalizing", name) for name in MEMORIZING),
-    *(("Random", name) for name in MEMORIZING),
-]
-"""Conditions the paper compares."""
+_BASES = ("Generalizing", "Random")
 
 
-def compare_conditions(units: pd.DataFrame) -> pd.DataFrame:
+def pair_conditions(memorizing: Sequence[str]) -> list[tuple[str, str]]:
+    """The conditions that the paper compares: the two that memorize nothing, and each with all others.
+
+    Examples
+    --------
+    >>> pair_conditions(["MemRetrainLast"])[:2]
+    [('Generalizing', 'Random'), ('Generalizing', 'MemRetrainLast')]
+    """
+    return [_BASES, *((base, name) for base in _BASES for name in memorizing)]
+
+
+def compare_conditions(units: pd.DataFrame, memorizing: Sequence[str]) -> pd.DataFrame:
     """Kolmogorov and Smirnov's test that two conditions have the same distribution of firing rates.
 
     Parameters
@@ -25,6 +32,9 @@ def compare_conditions(units: pd.DataFrame) -> pd.DataFrame:
     units : pandas.DataFrame
         Of a study's results, a row per unit: ``network``, ``width``, ``dataset``, ``condition``,
         ``seed``, ``split``, ``firing_rate``.
+    memorizing : sequence of str
+        Names of the conditions that memorize, each compared with ``"Generalizing"`` and ``"Random"``,
+        which are compared too; see `ann2neo.study.analysis.paper_order.find_memorizing`.
 
     Returns
     -------
@@ -46,11 +56,11 @@ def compare_conditions(units: pd.DataFrame) -> pd.DataFrame:
     >>> cell = {"network": "mlp", "width": 4, "dataset": "digits", "seed": 0, "split": "train"}
     >>> rates = {"Generalizing": [0.5, 0.6, 0.7, 0.8], "Random": [0.1, 0.2, 0.3, 0.55]}
     >>> rows = [{**cell, "condition": c, "firing_rate": r} for c in rates for r in rates[c]]
-    >>> compare_conditions(pd.DataFrame(rows))[["a", "b", "statistic"]]
+    >>> compare_conditions(pd.DataFrame(rows), [])[["a", "b", "statistic"]]
                   a       b  statistic
     0  Generalizing  Random       0.75
     """
-    return _compare(units, "split", "condition", PAIRS)
+    return _compare(units, "split", "condition", pair_conditions(memorizing))
 
 
 def compare_splits(units: pd.DataFrame) -> pd.DataFrame:

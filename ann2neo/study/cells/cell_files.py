@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ann2neo.study.config.cell import Cell
-
 KINDS = {
     "condition": "ann2neo.study.cells.condition_cell:run",
     "process": "ann2neo.study.cells.process_cell:run",
@@ -30,8 +28,8 @@ class Work:
 
     Parameters
     ----------
-    study : Study
-    cell : Cell
+    plan : CellPlan
+        The cell, and all that its study says of it.
     folder : Path
         Where to write; it becomes the cell's folder once all is written.
     start : Path or None
@@ -40,8 +38,7 @@ class Work:
         See `ann2neo.training.load`.
     """
 
-    study: Any
-    cell: Cell
+    plan: Any
     folder: Path
     start: Path | None = None
     data_dir: str | None = None

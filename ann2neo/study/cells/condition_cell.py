@@ -34,14 +34,15 @@ def run(work: Work) -> list[dict[str, Any]]:
     """Train, record each split, and write ``history.csv``, ``units.csv`` and the first spikes."""
     from ann2neo.training.training_run import train
 
-    study, cell = work.study, work.cell
+    plan = work.plan
+    study, cell = plan.study, plan.cell
     data = load_data(work)
     _check_window(study, data)
     network = build_network(work, data)
     if work.start is not None:
         load_weights(network, work.start / "weights.npz")
     trained = train(
-        study.condition_of(cell),
+        plan.condition,
         network,
         data,
         rng=make_rng(cell.seed, "training", *cell.place().values()),
@@ -67,11 +68,11 @@ def run(work: Work) -> list[dict[str, Any]]:
 
 def load_data(work: Work) -> Dataset:
     """The cell's data set, or its part; replicates have different parts."""
-    data = _load(work.study.dataset_source(work.cell.dataset), work.data_dir)
-    part = work.study.subset
+    data = _load(work.plan.dataset, work.data_dir)
+    part = work.plan.study.subset
     if part is None:
         return data
-    rng = make_rng(work.cell.seed, "subset", work.cell.dataset)
+    rng = make_rng(work.plan.cell.seed, "subset", work.plan.cell.dataset)
     return data.subset(part.n_train, part.n_test, rng=rng).downscale(part.downscale)
 
 
@@ -87,8 +88,7 @@ def build_network(work: Work, data: Dataset) -> Any:
     """The untrained network, the same for all cells of its place in the grid."""
     from ann2neo.networks.builders import NETWORKS
 
-    cell = work.cell
-    wanted = work.study.network(cell.network)
+    cell, wanted = work.plan.cell, work.plan.network
     own = is_function(wanted.builder)
     build = load_function(wanted.builder, "builder") if own else NETWORKS[wanted.builder]
     network = build(
@@ -131,18 +131,18 @@ def _check_window(study: Any, data: Dataset) -> None:
 
 
 def _record_split(work: Work, trained: Trained, data: Dataset, split: str) -> SpikeRaster:
-    cell = work.cell
+    cell, study = work.plan.cell, work.plan.study
     rng = make_rng(cell.seed, "order", *cell.place().values(), split)
     # What `record` notes itself.
     said = {k: v for k, v in trained.provenance.items() if k not in ("backend", "weights_hash")}
     return record(
         trained.network,
         getattr(data, f"x_{split}"),
-        layers=work.study.network(cell.network).layer,
+        layers=work.plan.network.layer,
         labels=getattr(data, f"y_{split}"),
-        rng=rng if work.study.order == "permutation" else None,
+        rng=rng if study.order == "permutation" else None,
         dataset_split=split,
-        annotations={**said, **cell.place(), "study": work.study.name},
+        annotations={**said, **cell.place(), "study": study.name},
         progress=False,
     )
 

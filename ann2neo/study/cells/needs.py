@@ -22,8 +22,9 @@ def check_needs(study: Study, cells: Iterable[Cell], data_dir: str | None) -> No
     """
     require("keras", extra="study")
     cells = list(cells)
-    for name in dict.fromkeys(cell.dataset for cell in cells):
-        _try(f"data set {name!r}", _find_data, study.dataset_source(name), data_dir)
+    datasets = {cell.dataset: study.plan(cell).dataset for cell in cells}
+    for name, source in datasets.items():
+        _try(f"data set {name!r}", _find_data, source, data_dir)
     wanted = {cell.network for cell in cells if cell.kind != "patterns"}
     for network in study.networks:
         if network.name in wanted:

@@ -17,7 +17,6 @@ from ann2neo.training.conditions import GENERALIZING
 from ann2neo.training.training_loop import count_trained_on
 
 if TYPE_CHECKING:
-    from ann2neo.study.config.settings import PatternNetwork
     from ann2neo.training.datasets import Dataset
 
 MOMENTUM = 0.9
@@ -30,8 +29,8 @@ def run(work: Work) -> list[dict[str, Any]]:
 
     from ann2neo.training.training_run import train
 
-    study, cell = work.study, work.cell
-    network, blocks = study.pattern_network(cell)
+    study, cell = work.plan.study, work.plan.cell
+    network, blocks = work.plan.network, work.plan.blocks
     data = load_data(work)
     # The networks of a seed see the same samples in the same order: they are compared seed by seed.
     rng = make_rng(cell.seed, "patterns", cell.dataset)
@@ -39,7 +38,7 @@ def run(work: Work) -> list[dict[str, Any]]:
     n_batches = math.ceil(n_train / study.training.batch_size)
     n_steps = n_batches * study.patterns.epochs
     rate = _rate(network.schedule, network.learning_rate or study.training.learning_rate, n_steps)
-    untrained = _build_network(work, network, blocks, data)
+    untrained = _build_network(work, data)
     with tempfile.TemporaryDirectory(dir=work.folder) as folder:
         snapshots = Path(folder) / "snapshots"
         callback = _callback(work, data, snapshots, n_train, n_batches, rng)
@@ -62,17 +61,17 @@ def run(work: Work) -> list[dict[str, Any]]:
     return []
 
 
-def _build_network(work: Work, network: PatternNetwork, blocks: int, data: Dataset) -> Any:
+def _build_network(work: Work, data: Dataset) -> Any:
     from ann2neo.networks.builders import build
 
-    cell = work.cell
+    cell, network = work.plan.cell, work.plan.network
     return build(
         network.network,
         network.width,
         input_shape=data.input_shape,
         n_classes=data.n_classes,
         rng=make_rng(cell.seed, "weights", "patterns", cell.width, cell.dataset),
-        **network.options(blocks),
+        **network.options(work.plan.blocks),
     )
 
 
@@ -83,7 +82,7 @@ def _callback(
     from ann2neo.monitoring.callbacks.keras_callback import MonitorCallback
     from ann2neo.monitoring.patterns.pattern_monitor import PatternMonitor
 
-    wanted = work.study.patterns
+    wanted = work.plan.study.patterns
     if n_train < wanted.n_probe:
         raise ValueError(
             f"n_probe must be at most {n_train}, the samples trained on, got {wanted.n_probe}"

@@ -33,21 +33,22 @@ QUANTITIES = ("mean Fano factor", "SD of Fano factors", "pattern entropy", "sync
 
 def run(work: Work) -> list[dict[str, Any]]:
     """Write ``process.csv``, a row per split, order and model, and ``simulated.csv``."""
+    study, cell = work.plan.study, work.plan.cell
     data = load_data(work)
     network = build_network(work, data)
     if work.start is None:
         raise ValueError("a process cell starts from the weights of a trained network, got none")
     load_weights(network, work.start / "weights.npz")
-    wanted = work.study.process
+    wanted = study.process
     models, simulated = [], []
-    for split in work.study.splits:
+    for split in study.splits:
         for order in wanted.orders:
             place = {"split": split, "order": order}
-            rng = make_rng(work.cell.seed, "process", *work.cell.place().values(), split, order)
+            rng = make_rng(cell.seed, "process", *cell.place().values(), split, order)
             raster = _record(work, network, data, split, order, rng)
             found = compare_processes(raster, wanted.models)
             models += [{**place, **row} for row in _describe_models(raster, found, work, rng)]
-            rows = compare_populations(raster, found, work.study.window, wanted.n_simulations, rng)
+            rows = compare_populations(raster, found, study.window, wanted.n_simulations, rng)
             simulated += [{**place, **row} for row in rows]
     pd.DataFrame(models).to_csv(work.folder / "process.csv", index=False)
     pd.DataFrame(simulated).to_csv(work.folder / "simulated.csv", index=False)
@@ -58,14 +59,14 @@ def _record(
     work: Work, network: Any, data: Dataset, split: str, order: str, rng: np.random.Generator
 ) -> SpikeRaster:
     samples, labels = getattr(data, f"x_{split}"), getattr(data, f"y_{split}")
-    n_samples = min(work.study.process.n_samples, len(samples))
+    n_samples = min(work.plan.study.process.n_samples, len(samples))
     # Whole windows of the Fano factor.
-    n_samples -= n_samples % work.study.window
+    n_samples -= n_samples % work.plan.study.window
     shown = np.arange(n_samples) if order == "data set" else rng.permutation(len(samples))[:n_samples]
     return record(
         network,
         samples[shown],
-        layers=work.study.network(work.cell.network).layer,
+        layers=work.plan.network.layer,
         labels=labels[shown],
         progress=False,
     )
@@ -79,9 +80,10 @@ def _describe_models(
     base = found.fits["bernoulli"].cv_bits
     table = found.to_frame()
     n_units = int(changes.sum())
+    window = work.plan.study.window
     for name, fit in found.fits.items():
         test = rescaling_test(fit, raster, rng=rng)
-        fano = fano_test(raster, work.study.window, null="bernoulli") if name == "bernoulli" else None
+        fano = fano_test(raster, window, null="bernoulli") if name == "bernoulli" else None
         yield {
             "model": name,
             "n_units": n_units,
@@ -90,7 +92,7 @@ def _describe_models(
             "rejected": find_rejected_fraction(test.pvalue),
             "fano_rejected": np.nan if fano is None else find_rejected_fraction(fano.pvalue),
         }
-    fano = fano_test(raster, work.study.window, null="poisson")
+    fano = fano_test(raster, window, null="poisson")
     yield {
         "model": "poisson",
         "n_units": n_units,

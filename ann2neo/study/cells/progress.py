@@ -86,14 +86,15 @@ def _length(study: Study, cell: Cell) -> float:
 
     A pass takes about as long as the observed layer is wide; of residual networks, as there are blocks.
     """
+    plan = study.plan(cell)
     if cell.kind == "patterns" and study.patterns is not None:
-        return (study.patterns.epochs + 2) * cell.width * study.pattern_network(cell)[1]
+        return (study.patterns.epochs + 2) * cell.width * plan.blocks
     passes = 0
     if cell.kind == "process":
         # Of a perceptron about as long as a few passes.
         return 5 * cell.width
-    if cell.kind == "condition":
-        passes = study.condition_of(cell).stop.epochs
+    if plan.condition is not None:
+        passes = plan.condition.stop.epochs
     elif study.switch is not None:
         passes = study.switch.epochs_true + study.switch.epochs_random
     return (passes + 2) * cell.width

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -156,7 +156,7 @@ def _find_ended(study: Study, out: Path) -> dict[Cell, State]:
 def _check_settings(study: Study, out: Path, ended: dict[Cell, State]) -> None:
     """Refuse a folder whose cells were run in another way, before anything is changed in it."""
     for cell, state in ended.items():
-        settings = study.settings(cell)
+        settings = study.plan(cell).list_settings()
         for key in {**settings, **state.settings}:
             there, wanted = state.settings.get(key), settings.get(key)
             if there != wanted:
@@ -164,15 +164,6 @@ def _check_settings(study: Study, out: Path, ended: dict[Cell, State]) -> None:
                     f"out must be new or made by the same study, but {cell.key} in {out} was run with "
                     f"{key} = {there}, not {wanted}"
                 )
-
-
-def start_of(study: Study, cell: Cell) -> Cell | None:
-    """The cell whose weights a cell starts from."""
-    if cell.kind == "process":
-        return replace(cell, kind="condition")
-    if cell.kind == "condition" and study.condition(cell.condition).start == "generalizing":
-        return cell.to_generalizing()
-    return None
 
 
 class _Run:
@@ -186,13 +177,14 @@ class _Run:
 
     def all(self, todo: list[Cell], workers: int) -> None:
         waiting, running = list(todo), dict[Future[State], Cell]()
+        starts = {cell: self._study.plan(cell).start for cell in todo}
         for number in range(workers):
             self._free.put(number)
         with ThreadPoolExecutor(workers) as pool:
             try:
                 while waiting or running:
                     undone = {*waiting, *running.values()}
-                    ready = [cell for cell in waiting if start_of(self._study, cell) not in undone]
+                    ready = [cell for cell in waiting if starts[cell] not in undone]
                     for cell in ready[: workers - len(running)]:
                         waiting.remove(cell)
                         running[pool.submit(self._run_cell, cell)] = cell
@@ -213,7 +205,7 @@ class _Run:
         """Run a cell in worker `number`; gives the folder it wrote."""
         folder = self._out / "cells" / f".{cell.key}.{os.getpid()}"
         folder.mkdir()
-        start = start_of(self._study, cell)
+        start = self._study.plan(cell).start
         start_folder = None if start is None else locate_cell(start, self._out)
         if start is not None and start_folder is not None:
             state = cell_files.read_state(start_folder)
@@ -244,7 +236,7 @@ class _Run:
         }
 
     def _fail(self, cell: Cell, folder: Path, error: str) -> None:
-        State("failed", error, settings=self._study.settings(cell)).save(folder)
+        State("failed", error, settings=self._study.plan(cell).list_settings()).save(folder)
 
     def _put_in_place(self, cell: Cell, folder: Path) -> State:
         # Only the process that has the lock renames: a worker it leaves behind cannot.

@@ -18,7 +18,7 @@ def run(work: Work) -> list[dict[str, Any]]:
     from ann2neo.monitoring.callbacks.keras_callback import MonitorCallback
     from ann2neo.training.training_run import train
 
-    study, cell = work.study, work.cell
+    study, cell = work.plan.study, work.plan.cell
     switch = study.switch
     data = load_data(work)
     rng = make_rng(cell.seed, "switch", *cell.place().values())
@@ -33,7 +33,7 @@ def run(work: Work) -> list[dict[str, Any]]:
         for split, samples in (("train", data.x_train), ("test", data.x_test))
     }
     monitor = MonitorCallback(
-        ActivityMonitor(probes, layers=study.network(cell.network).layer), every=switch.every
+        ActivityMonitor(probes, layers=work.plan.network.layer), every=switch.every
     )
     trained = build_network(work, data)
     for condition in (

@@ -184,8 +184,7 @@ def run_job(
     from ann2neo.training.training_loop import DivergedError
 
     work = Work(
-        Study.from_text(study),
-        Cell(**cell),
+        Study.from_text(study).plan(Cell(**cell)),
         Path(folder),
         None if start is None else Path(start),
         data_dir,
@@ -203,7 +202,7 @@ def run_job(
     except Exception as raised:
         status, error = "failed", _one_line(raised)
     seconds = round(time.perf_counter() - began, 3)
-    settings = work.study.settings(work.cell)
+    settings = work.plan.list_settings()
     State(status, error, seconds, rows, settings, list_versions()).save(work.folder)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from ann2neo.study.config.builtin import builtin_studies, builtin_text
 from ann2neo.study.config.cell import Cell
+from ann2neo.study.config.plan import CellPlan, find_condition, plan_cell
 from ann2neo.study.config.process_settings import ProcessSettings
 from ann2neo.study.config.setting_checks import check_flag, check_int, check_list, check_word
 from ann2neo.study.config.settings import (
@@ -25,13 +24,12 @@ from ann2neo.study.config.settings import (
 )
 from ann2neo.study.config.sources import (
     describe_condition,
-    is_function,
     name_conditions,
     read_condition,
     short_name,
 )
 from ann2neo.study.config.toml_tables import from_table, from_tables, list_values, write_values
-from ann2neo.training.conditions import CONDITIONS, Condition, StoppingRule
+from ann2neo.training.conditions import CONDITIONS, Condition
 
 _TABLES = {
     "training": Training,
@@ -193,7 +191,7 @@ class Study:
                 wanted = ", ".join(f"{value!r}" for value in rule.subject if value is not None)
                 raise ValueError(f"stop must be for cells of the study, got a rule for {wanted}")
         for cell in cells:
-            self.condition_of(cell)
+            find_condition(self, cell)
 
     def cells(self) -> list[Cell]:
         """What is to be run, in the order of the results."""
@@ -229,68 +227,9 @@ class Study:
         own = {one.name: one for one in self.conditions if isinstance(one, Condition)}
         return own[name] if name in own else CONDITIONS[name]
 
-    def network(self, name: str) -> Network:
-        """The networks of a name."""
-        return next(network for network in self.networks if network.name == name)
-
-    def dataset_source(self, name: str) -> str:
-        """Where the data set of a name comes from: its name, or ``module:function``."""
-        return next(source for source in self.datasets if short_name(source) == name)
-
-    def pattern_network(self, cell: Cell) -> tuple[PatternNetwork, int]:
-        """What the network of a cell is, and its blocks a stage."""
-        name, _, blocks = cell.network.rpartition("_")
-        found = {network.name: network for network in self.pattern_networks}
-        return found[name], int(blocks)
-
-    def condition_of(self, cell: Cell) -> Condition:
-        """A cell's condition with the stopping rule that holds for it."""
-        condition = self.condition(cell.condition)
-        rules = [rule for rule in self.stop if rule.is_for(cell)]
-        if not rules:
-            return condition
-        rule = max(rules, key=lambda rule: rule.specificity)
-        accuracy = rule.accuracy
-        if accuracy == "published":
-            from ann2neo.study.analysis.published import find_published_accuracy
-
-            accuracy = find_published_accuracy(cell)
-        return dataclasses.replace(condition, stop=StoppingRule(rule.epochs, accuracy, rule.plateau))
-
-    def settings(self, cell: Cell) -> dict[str, Any]:
-        """All of the study that a cell's results depend on, JSON-able."""
-        said: dict[str, Any] = {
-            "training": dataclasses.asdict(self.training),
-            "subset": None if self.subset is None else dataclasses.asdict(self.subset),
-        }
-        if cell.kind in ("condition", "process"):
-            stop = dataclasses.asdict(self.condition_of(cell).stop)
-            said |= {"stop": stop, "order": self.order, "window": self.window}
-            said["splits"] = list(self.splits)
-            own = [one for one in self.conditions if isinstance(one, Condition)]
-            if cell.condition in name_conditions(own):
-                said["condition"] = describe_condition(self.condition(cell.condition))
-            if self.condition(cell.condition).start == "generalizing":
-                start = self.condition_of(cell.to_generalizing())
-                said["stop of Generalizing"] = dataclasses.asdict(start.stop)
-        if cell.kind != "patterns" and (built := self.network(cell.network).describe_build()):
-            said["network"] = built
-        if is_function(self.dataset_source(cell.dataset)):
-            said["dataset"] = self.dataset_source(cell.dataset)
-        if cell.kind == "process" and self.process is not None:
-            said["process"] = {
-                key: list(value) if isinstance(value, tuple) else value
-                for key, value in dataclasses.asdict(self.process).items()
-            }
-            # The orders are its own.
-            del said["order"]
-        if cell.kind == "switch" and self.switch is not None:
-            said["switch"] = dataclasses.asdict(self.switch)
-        if cell.kind == "patterns" and self.patterns is not None:
-            network, blocks = self.pattern_network(cell)
-            said["patterns"] = dataclasses.asdict(self.patterns)
-            said["network"] = {**dataclasses.asdict(network), "blocks": blocks}
-        return said
+    def plan(self, cell: Cell) -> CellPlan:
+        """All that the study says of one of its cells."""
+        return plan_cell(self, cell)
 
     @classmethod
     def from_toml(cls, source: str | Path) -> Study:

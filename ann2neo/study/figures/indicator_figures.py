@@ -64,7 +64,8 @@ def draw_figure4(results: Results) -> Figure | None:
         None without generalizing and memorizing networks.
     """
     frame = select_split(select_measured(results))
-    frame = frame[frame["condition"].isin(["Generalizing", *find_memorizing(results)])]
+    memorizing = find_memorizing(results)
+    frame = frame[frame["condition"].isin(["Generalizing", *memorizing])]
     if not len(frame):
         return None
     figure, axes = _panels(2, 2, (9.0, 7.4))
@@ -72,13 +73,12 @@ def draw_figure4(results: Results) -> Figure | None:
     for axis, (quantity, label) in zip(axes.flat, LABELS.items(), strict=True):
         for place, width in enumerate(widths):
             chosen = frame[(frame["width"] == width) & frame[quantity].notna()]
-            is_memorizing = chosen["condition"] != "Generalizing"
+            is_memorizing = chosen["condition"].isin(memorizing)
             _cloud(axis, chosen[~is_memorizing], quantity, place - 0.06, -1, COLORS["Generalizing"])
             _cloud(axis, chosen[is_memorizing], quantity, place + 0.06, 1, MEMORIZING_COLOR)
         axis.set(xlabel="width of the observed layer", ylabel=label, xlim=(-0.6, len(widths) - 0.4))
         axis.set_xticks(range(len(widths)), [str(width) for width in widths])
-    memorizing = set(frame["condition"]) - {"Generalizing"}
-    _legend(figure, frame, *([_pool()] if memorizing else []))
+    _legend(figure, frame, *([_pool()] if set(frame["condition"]) & set(memorizing) else []))
     return figure
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ann2neo.spikes.representation.html import Markup, element
 from ann2neo.study.analysis.number_format import format_interval, format_number
-from ann2neo.study.analysis.paper_order import full_name
+from ann2neo.study.analysis.paper_order import find_memorizing, full_name
 from ann2neo.study.analysis.process_findings import (
     SHOWN,
     judge_poisson,
@@ -62,7 +62,8 @@ def write_processes(results: Results) -> Markup:
     found = summarize_models(results.processes)
     parts += [element("h3", "Which model"), _model_table(found)]
     parts += [element("h3", "Poisson"), element("p", _POISSON)]
-    parts.append(element("ul", *(element("li", text) for text in judge_poisson(found))))
+    said = judge_poisson(found, find_memorizing(results))
+    parts.append(element("ul", *(element("li", text) for text in said)))
     parts += [element("h3", "Populations"), _population_table(summarize_populations(results.simulated))]
     return Markup("".join(parts))
 

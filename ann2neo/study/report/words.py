@@ -6,22 +6,16 @@ from typing import TYPE_CHECKING
 
 from ann2neo.spikes.representation.html import Markup, element
 from ann2neo.study.analysis.hypotheses import Hypothesis
-from ann2neo.training.conditions import Condition
+from ann2neo.study.analysis.paper_order import list_conditions
 
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
+    from ann2neo.training.conditions import Condition
 
 _ENOUGH = 6
 _DECIDES = "paper-full"
 """The study of the package that has as many."""
 
-_CONDITIONS = {
-    "Random": "untrained: the weights as they were drawn",
-    "Generalizing": "trained on the true labels",
-    "MemRetrainLast": "trained on the true labels, then its last two layers on random ones",
-    "MemRetrainAll": "trained on the true labels, then all of it on random ones",
-    "MemRandomLast": "untrained but for its last two layers, which were trained on random labels",
-}
 _TERMS = {
     "firing rate": "fraction of the samples at which a unit is active (activation above the threshold)",
     "MFR": "mean of the firing rates of a layer's units, in spikes per sample",
@@ -62,10 +56,7 @@ def summarize_verdicts(judged: list[Hypothesis]) -> Markup:
 
 def write_glossary(results: Results) -> Markup:
     """The conditions of the study and the terms of the page, folded away."""
-    conditions = dict(_CONDITIONS)
-    for one in results.study.conditions if results.study is not None else ():
-        if isinstance(one, Condition):
-            conditions[one.name] = _describe(one)
+    conditions = {name: _describe(one) for name, one in list_conditions(results).items()}
     shown = set(results.indicators["condition"])
     listed = {name: text for name, text in conditions.items() if name in shown or not shown}
     items = [
@@ -77,7 +68,9 @@ def write_glossary(results: Results) -> Markup:
 
 
 def _describe(condition: Condition) -> str:
-    start = "untrained" if condition.start == "initial" else "trained on the true labels first"
+    start = "as it was drawn" if condition.start == "initial" else "trained on true labels"
+    if not condition.stop.epochs:
+        return f"the network {start}"
     what = condition.trainable
     if what == "all":
         trained = "all of it"
@@ -85,7 +78,7 @@ def _describe(condition: Condition) -> str:
         trained = f"its last {what} layer(s)"
     else:
         trained = f"its layer(s) {', '.join(what)}"
-    return f"{start}; then {trained} trained on {condition.labels} labels"
+    return f"the network {start}, then {trained} trained on {condition.labels} labels"
 
 
 def _join(texts: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from scipy import stats
 from ann2neo.study.analysis.paper_order import CONDITIONS
 from ann2neo.study.analysis.paper_tables import tabulate
 from ann2neo.study.cells.result_tables import Results
+from ann2neo.training.conditions import Condition, StoppingRule
 from tests.study.made_results import make_results, usual
 
 PLACE = ("cnn", 128, "mnist", "test")
@@ -123,7 +125,7 @@ def test_ks_between_conditions(shown):
 
 
 def test_conditions_over_networks():
-    results = made(networks=("cnn",), widths=(128,), seeds=range(6))
+    results = make_results(networks=("cnn",), widths=(128,), seeds=range(6))
     means = results.indicators.pivot_table(
         index="seed", columns=["split", "condition"], values="firing_rate"
     )["test"]
@@ -139,7 +141,7 @@ def test_conditions_over_networks():
 
 
 def test_one_network_compares_nothing():
-    found = tabulate(made(networks=("cnn",), widths=(128,), seeds=(0,)))["networks"]
+    found = tabulate(make_results(networks=("cnn",), widths=(128,), seeds=(0,)))["networks"]
     of_pair = found.loc[PLACE, "Generalizing–Random"]
     assert of_pair["n"] == 1
     assert np.isfinite(of_pair["difference"])
@@ -180,3 +182,20 @@ def test_a_table_alone_is_enough(tmp_path):
 def test_no_rows_at_all():
     empty = replace(usual(), indicators=usual().indicators.iloc[:0], units=usual().units.iloc[:0])
     assert all(frame.empty for frame in tabulate(empty).values())
+
+
+def test_a_condition_of_ones_own_stands_in_the_tables_of_tests():
+    made = make_results(networks=("mlp",), widths=(64,), seeds=(0,))
+    own = Condition("Relabelled", "initial", "random", "all", StoppingRule(3))
+    renamed = {
+        name: getattr(made, name).replace({"condition": {"MemRandomLast": "Relabelled"}})
+        for name in ("indicators", "units")
+    }
+    shown = tabulate(replace(made, study=SimpleNamespace(conditions=("Random", own)), **renamed))
+    pairs = list(dict.fromkeys(shown["ks"].columns.get_level_values("pair")))
+    assert [pair for pair in pairs if "Relabelled" in pair] == [
+        "Generalizing–Relabelled",
+        "Random–Relabelled",
+    ]
+    splits = list(dict.fromkeys(shown["ks_splits"].columns.get_level_values("condition")))
+    assert splits == ["Generalizing", "MemRetrainLast", "MemRetrainAll", "Random", "Relabelled"]

@@ -51,7 +51,7 @@ def test_the_class_describes_nearly_all_units(found):
 
 
 def test_poisson_tells_rates_and_bernoulli_fits_all(found):
-    said = judge_poisson(found)
+    said = judge_poisson(found, MEMORIZING)
     assert said[0].count("fewer in memorizing networks") == 3
     assert all(text.count("undecided") == 3 for text in said[1:])
     rejected = found[(found["model"] == "bernoulli") & (found["compared_with"] == "")]

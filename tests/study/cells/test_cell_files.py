@@ -33,7 +33,7 @@ def run_cell(cell, folder, *, study=STUDY, start=None):
     folder.mkdir(exist_ok=True)
     module, name = cell_files.KINDS[cell.kind].split(":")
     function = getattr(__import__(module, fromlist=[name]), name)
-    return function(Work(study, cell, folder, start))
+    return function(Work(study.plan(cell), folder, start))
 
 
 def cell_of(condition):

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ann2neo.study import Study, judge_hypotheses, run
+from ann2neo.study import Study, judge_hypotheses, run, tabulate
 from ann2neo.study.analysis.paper_order import find_memorizing
+from ann2neo.study.report.words import write_glossary
 
 pytest.importorskip("keras", reason="the tensorflow extra is not installed")
 HERE = Path(__file__).parent
@@ -53,6 +54,9 @@ def test_own_data_networks_and_conditions_run(tmp_path):
     # A condition of one's own counts as memorizing by what it is.
     assert "Relabelled" in find_memorizing(results)
     assert judge_hypotheses(results)[0].numbers["n"].tolist()[0] == 1
+    shown = tabulate(results)
+    assert set(shown["ks"].columns.get_level_values("pair")) == {"Generalizing–Relabelled"}
+    assert "<dt>Relabelled</dt>" in write_glossary(results)
 
 
 DENSENET = TOML.replace(

@@ -74,14 +74,14 @@ def test_results_are_read_back_as_they_were(results):
 
 def test_a_cell_is_the_same_when_run_again(results, tmp_path):
     cell = STUDY.cells()[0]
-    assert run_cell(Work(STUDY, cell, tmp_path)) == []
+    assert run_cell(Work(STUDY.plan(cell), tmp_path)) == []
     again = (tmp_path / "patterns.csv").read_bytes()
     assert again == (results[1] / "cells" / cell.key / "patterns.csv").read_bytes()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["history.csv", "patterns.csv"]
 
 
 def test_small_images_are_means_of_squares():
-    work = Work(STUDY, STUDY.cells()[0], None)
+    work = Work(STUDY.plan(STUDY.cells()[0]), None)
     whole = dataclasses.replace(STUDY, subset=Subset(107, 40))
     small, large = load_data(work), load_data(dataclasses.replace(work, study=whole))
     expected = [[large.x_train[:, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].mean((1, 2)) for j in range(4)]
@@ -94,7 +94,7 @@ def test_small_images_are_means_of_squares():
 def test_more_probe_samples_than_are_trained_on_is_refused(tmp_path):
     study = dataclasses.replace(STUDY, patterns=Patterns(1, n_probe=97))
     with pytest.raises(ValueError, match="n_probe must be at most 96, the samples trained on, got 97"):
-        run_cell(Work(study, study.cells()[0], tmp_path))
+        run_cell(Work(study.plan(study.cells()[0]), tmp_path))
 
 
 @pytest.mark.parametrize(

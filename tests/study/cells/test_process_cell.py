@@ -8,6 +8,7 @@ import pytest
 
 import ann2neo as a2n
 from ann2neo.study import Results, Study, write_report
+from ann2neo.study.analysis.paper_order import find_memorizing
 from ann2neo.study.analysis.process_findings import (
     judge_poisson,
     summarize_models,
@@ -22,7 +23,6 @@ from ann2neo.study.cells.process_cell import (
     poisson_gain,
     run,
 )
-from ann2neo.study.cells.run import start_of
 from ann2neo.study.config.cell import locate_cell
 from ann2neo.study.config.process_settings import ProcessSettings
 from ann2neo.study.config.settings import Network, Subset
@@ -52,10 +52,10 @@ def out(tmp_path_factory):
     for cell in STUDY.cells():
         folder = locate_cell(cell, out)
         folder.mkdir(parents=True)
-        start = start_of(STUDY, cell)
-        work = Work(STUDY, cell, folder, None if start is None else locate_cell(start, out))
+        plan = STUDY.plan(cell)
+        work = Work(plan, folder, None if plan.start is None else locate_cell(plan.start, out))
         rows = (run if cell.kind == "process" else condition_cell.run)(work)
-        State("ok", rows=rows, settings=STUDY.settings(cell)).save(folder)
+        State("ok", rows=rows, settings=plan.list_settings()).save(folder)
     return out
 
 
@@ -65,8 +65,8 @@ def test_a_process_cell_for_each_condition_cell():
     ]
     assert Study.from_text(STUDY.to_toml()) == STUDY
     other = dataclasses.replace(STUDY, process=ProcessSettings(n_simulations=5))
-    assert other.settings(STUDY.cells()[2]) != STUDY.settings(STUDY.cells()[2])
-    assert other.settings(STUDY.cells()[0]) == STUDY.settings(STUDY.cells()[0])
+    assert other.plan(STUDY.cells()[2]).list_settings() != STUDY.plan(STUDY.cells()[2]).list_settings()
+    assert other.plan(STUDY.cells()[0]).list_settings() == STUDY.plan(STUDY.cells()[0]).list_settings()
 
 
 def test_models_and_populations_of_each_split_and_order(out):
@@ -99,7 +99,8 @@ def test_findings_pictures_and_report(out, tmp_path):
     np.testing.assert_allclose(rows["value"], -0.1)
     assert set(rows["condition"]) == {"MemRetrainLast", "MemRandomLast"}
     assert (found["n"] == 2).sum() > 0
-    assert any("undecided" in text for text in judge_poisson(found))
+    assert any("undecided" in text for text in judge_poisson(found, find_memorizing(results)))
+    assert judge_poisson(found, ["Other"]) == []
     means = summarize_populations(results.simulated)
     assert (means["n"] == 2).all()
     assert means["n_inside"].between(0, 2).all()

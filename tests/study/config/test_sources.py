@@ -77,10 +77,13 @@ def test_it_means_what_it_says(study):
     )
     assert study.conditions == ("Generalizing", expected)
     assert expected.memorizes
-    assert study.network("thawed").options == {"weights": "none"}
-    assert study.network("mine").options == {"depth": 3}
-    assert study.dataset_source("birds") == "my_lab.data:birds"
-    stops = {cell.key: study.condition_of(cell).stop.epochs for cell in study.cells()}
+    plans = {cell.key: study.plan(cell) for cell in study.cells()}
+    assert plans["condition-thawed-4-digits-Generalizing-0"].network.options == {"weights": "none"}
+    mine = plans["condition-mine-2-birds-Relabelled-0"]
+    assert mine.network.options == {"depth": 3}
+    assert mine.dataset == "my_lab.data:birds"
+    assert mine.start.key == "condition-mine-2-birds-Generalizing-0"
+    stops = {key: plan.condition.stop.epochs for key, plan in plans.items()}
     assert stops["condition-mine-2-birds-Relabelled-0"] == 3
     assert stops["condition-mine-2-digits-Relabelled-0"] == 7
 
@@ -90,7 +93,7 @@ def test_toml_round_trips(study):
 
 
 def test_cells_depend_on_what_makes_them_others(study):
-    said = {cell.key: study.settings(cell) for cell in study.cells()}
+    said = {cell.key: study.plan(cell).list_settings() for cell in study.cells()}
     usual = said["condition-mlp-8-digits-Generalizing-0"]
     assert {"network", "dataset", "condition"}.isdisjoint(usual)  # as cells of older studies
     mine = said["condition-mine-2-birds-Relabelled-0"]

@@ -75,7 +75,7 @@ def test_the_most_specific_stop_holds():
     both = Study.from_text(TOML.replace('["digits"]', '["digits", "mnist"]'))
     study = dataclasses.replace(both, stop=rules)
     epochs = {
-        (cell.network, cell.width, cell.condition): study.condition_of(cell).stop
+        (cell.network, cell.width, cell.condition): study.plan(cell).condition.stop
         for cell in study.cells()
         if cell.dataset == "digits"
     }
@@ -83,16 +83,15 @@ def test_the_most_specific_stop_holds():
     assert epochs["mlp", 8, "Generalizing"] == StoppingRule(2)
     assert epochs["mlp", 16, "Generalizing"] == StoppingRule(4, 0.5, 5)
     assert epochs["mlp", 8, "MemRetrainLast"] == CONDITIONS["MemRetrainLast"].stop
-    assert study.condition_of(
-        Cell("condition", "cnn", 8, "digits", "Generalizing", 0)
-    ).stop == StoppingRule(3)
+    cnn = study.plan(Cell("condition", "cnn", 8, "digits", "Generalizing", 0))
+    assert cnn.condition.stop == StoppingRule(3)
 
 
 def test_published_accuracy_is_that_of_the_papers_table():
     study = Study.from_toml("paper-full")
     # Table 1: 31.11 and 100 percent; what rounds to 100.00 is enough.
     stops = {
-        (cell.network, cell.width, cell.dataset, cell.condition): study.condition_of(cell).stop
+        (cell.network, cell.width, cell.dataset, cell.condition): study.plan(cell).condition.stop
         for cell in study.cells()
         if cell.kind == "condition"
     }
@@ -124,7 +123,8 @@ def test_networks_whose_patterns_are_followed_are_cells_of_their_own():
     assert [cell.key for cell in study.cells()] == [
         f"patterns-no_shortcuts_{blocks}-4-digits-{seed}" for blocks in (1, 2) for seed in (0, 3)
     ]
-    network, blocks = study.pattern_network(study.cells()[-1])
+    plan = study.plan(study.cells()[-1])
+    network, blocks = plan.network, plan.blocks
     assert (network.name, blocks) == ("no_shortcuts", 2)
     assert network.options(2)["shortcuts"] is False
     both = Study.from_text(TOML + PATTERNS[PATTERNS.index("[[") :])
@@ -134,9 +134,9 @@ def test_networks_whose_patterns_are_followed_are_cells_of_their_own():
 def test_a_cell_depends_on_its_own_network_alone():
     one = Study.from_text(PATTERNS)
     other = Study.from_text(PATTERNS.replace("[1, 2]", "[1, 2, 3]"))
-    assert one.settings(one.cells()[0]) == other.settings(other.cells()[0])
+    assert one.plan(one.cells()[0]).list_settings() == other.plan(other.cells()[0]).list_settings()
     slower = Study.from_text(PATTERNS.replace("width = 4", "width = 4\nlearning_rate = 0.01"))
-    assert one.settings(one.cells()[0]) != slower.settings(slower.cells()[0])
+    assert one.plan(one.cells()[0]).list_settings() != slower.plan(slower.cells()[0]).list_settings()
 
 
 @settings(deadline=None)

@@ -45,4 +45,8 @@ def test_the_study_it_names_has_enough_networks():
 def test_glossary_names_the_conditions_of_the_study():
     said = write_glossary(make_results(networks=("mlp",), widths=(4,), seeds=(0,)))
     assert "<dt>MemRetrainLast</dt>" in said
+    assert (
+        "the network trained on true labels, then its last 2 layer(s) trained on random labels" in said
+    )
+    assert "<dd>the network as it was drawn</dd>" in said
     assert "<dt>Fano factor</dt>" in said
