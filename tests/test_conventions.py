@@ -165,7 +165,7 @@ def test_every_test_returns_a_test_result():
         assert inspect.signature(found).return_annotation == "TestResult", name
 
 
-NOT_FOR_USERS = {"LazyTable", "_Part"}
+NOT_FOR_USERS = {"LazyTable", "StoredPart"}
 """How a store on disk hands over what is read when asked for."""
 
 

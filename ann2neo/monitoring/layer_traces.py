@@ -11,7 +11,8 @@ from ann2neo.recording.observation import Site
 from ann2neo.recording.thresholds import evaluate
 from ann2neo.spikes import kernels
 from ann2neo.spikes.packing import pack
-from ann2neo.spikes.raster import SpikeRaster, default_samples
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.raster_tables import default_samples
 from ann2neo.spikes.words import freeze, n_words
 from ann2neo.statistics.fano import fano_from_sums
 

@@ -69,9 +69,9 @@ def concat(
 def _over_layers(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) -> SpikeRaster:
     first = rasters[0]
     for raster in rasters[1:]:
-        if not raster_tables.same(raster._samples, first._samples):
+        if not raster_tables.same(raster._sample_table.table, first._sample_table.table):
             raise ValueError("over='layers' needs the same samples table in every raster")
-    units = raster_tables.stack_tables([raster._units for raster in rasters], name="units")
+    units = raster_tables.stack_tables([raster._unit_table.table for raster in rasters], name="units")
     twice = units.duplicated(["layer", "unit_index"])
     if twice.any():
         unit = units[twice].iloc[0]
@@ -81,7 +81,7 @@ def _over_layers(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) -> 
         freeze(words),
         first.n_samples,
         units,
-        first._samples,
+        first._sample_table.table,
         sampling_period=first.sampling_period,
         annotations=annotations,
     )
@@ -90,7 +90,7 @@ def _over_layers(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) -> 
 def _over_samples(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) -> SpikeRaster:
     first = rasters[0]
     for raster in rasters[1:]:
-        if not raster_tables.same(raster._units, first._units):
+        if not raster_tables.same(raster._unit_table.table, first._unit_table.table):
             raise ValueError("over='samples' needs the same units table in every raster")
     n_samples = sum(raster.n_samples for raster in rasters)
     words = np.zeros((first.n_units, n_words(n_samples)), np.uint64)
@@ -101,8 +101,8 @@ def _over_samples(rasters: list[SpikeRaster], annotations: Mapping[str, Any]) ->
     return SpikeRaster(
         freeze(words),
         n_samples,
-        first._units,
-        raster_tables.stack_tables([raster._samples for raster in rasters], name="samples"),
+        first._unit_table.table,
+        raster_tables.stack_tables([raster._sample_table.table for raster in rasters], name="samples"),
         sampling_period=first.sampling_period,
         annotations=annotations,
     )

@@ -13,10 +13,9 @@ import pandas as pd
 
 from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import as_bits, as_indices, check_count, check_period
-from ann2neo.spikes.progress import track
 from ann2neo.spikes.raster_tables import LazyTable
 from ann2neo.spikes.typing import Bits, Ints, TimeLike, Words
-from ann2neo.spikes.words import WORD, freeze, is_frozen, n_words
+from ann2neo.spikes.words import check_words, freeze, is_frozen, n_words
 
 
 class SpikeRaster:
@@ -69,14 +68,7 @@ class SpikeRaster:
     array([2, 1])
     """
 
-    __slots__ = (
-        "_annotations",
-        "_n_samples",
-        "_sample_table",
-        "_sampling_period",
-        "_unit_table",
-        "_words",
-    )
+    __slots__ = ("_annotations", "_n_samples", "_period", "_sample_table", "_unit_table", "_words")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(
@@ -91,19 +83,19 @@ class SpikeRaster:
     ) -> None:
         n_samples = check_count(n_samples, "n_samples")
         words = np.asarray(words)
-        _check_words(words, n_samples)
+        check_words(words, n_samples)
         if not is_frozen(words):
             words = freeze(np.array(words, order="C"))
         if units is None:
-            units = default_units(len(words))
+            units = raster_tables.default_units(len(words))
         if samples is None:
-            samples = default_samples(n_samples)
+            samples = raster_tables.default_samples(n_samples)
         # A view: unlike the array itself, it cannot be made writeable again.
         self._words = words.view()
         self._n_samples = n_samples
-        self._unit_table = _as_lazy(units, "units", len(words), raster_tables.UNITS)
-        self._sample_table = _as_lazy(samples, "samples", n_samples, raster_tables.SAMPLES)
-        self._sampling_period = check_period(sampling_period)
+        self._unit_table = raster_tables.as_lazy(units, "units", len(words), raster_tables.UNITS)
+        self._sample_table = raster_tables.as_lazy(samples, "samples", n_samples, raster_tables.SAMPLES)
+        self._period = check_period(sampling_period)
         self._annotations = raster_tables.check_annotations(annotations)
 
     @property
@@ -122,27 +114,19 @@ class SpikeRaster:
         return len(self._words)
 
     @property
-    def _units(self) -> pd.DataFrame:
-        return self._unit_table.table
-
-    @property
-    def _samples(self) -> pd.DataFrame:
-        return self._sample_table.table
-
-    @property
     def units(self) -> pd.DataFrame:
         """A row per unit. A copy: changing it does not change the raster."""
-        return raster_tables.copy_table(self._units)
+        return raster_tables.copy_table(self._unit_table.table)
 
     @property
     def samples(self) -> pd.DataFrame:
         """A row per sample. A copy: changing it does not change the raster."""
-        return raster_tables.copy_table(self._samples)
+        return raster_tables.copy_table(self._sample_table.table)
 
     @property
     def sampling_period(self) -> float:
         """Seconds per sample."""
-        return self._sampling_period
+        return self._period
 
     @property
     def annotations(self) -> Mapping[str, Any]:
@@ -152,7 +136,7 @@ class SpikeRaster:
     @property
     def layers(self) -> list[str]:
         """Names of the layers, in the order of their first unit."""
-        return raster_tables.encode_layers(self._units)[1]
+        return raster_tables.encode_layers(self._unit_table.table)[1]
 
     @property
     def spike_counts(self) -> Ints:
@@ -254,7 +238,7 @@ class SpikeRaster:
         array([[0, 0, 1],
                [1, 0, 0]])
         """
-        chosen = self._units_of_layers(layer)
+        chosen = raster_tables.find_units(self._unit_table.table, layer)
         if units is not None:
             chosen = chosen[as_indices(units, chosen.size, "units")]
         words = self._words if chosen.size == self.n_units and units is None else self._words[chosen]
@@ -264,7 +248,7 @@ class SpikeRaster:
             order = as_indices(samples, self.n_samples, "samples")
             n_samples = order.size
             sample_table = raster_tables.take_rows(self._sample_table, order)
-            annotations = raster_tables.shift_start(annotations, order, self._sampling_period)
+            annotations = raster_tables.shift_start(annotations, order, self._period)
             gathered = np.empty((len(words), n_words(n_samples)), np.uint64)
             kernels.gather(words, order, gathered)
             words = gathered
@@ -273,15 +257,9 @@ class SpikeRaster:
             n_samples,
             raster_tables.take_rows(self._unit_table, chosen),
             sample_table,
-            sampling_period=self._sampling_period,
+            sampling_period=self._period,
             annotations=annotations,
         )
-
-    def _units_of_layers(self, layer: str | Sequence[str] | None) -> Ints:
-        if layer is None:
-            return np.arange(self.n_units)
-        codes, known = raster_tables.encode_layers(self._units)
-        return np.flatnonzero(np.isin(codes, raster_tables.find_layers(layer, known)))
 
     def chunks(self) -> Iterator[SpikeRaster]:
         """The raster itself, once; one on disk (`open_raster`) comes in pieces."""
@@ -294,7 +272,7 @@ class SpikeRaster:
             self._n_samples,
             self._unit_table,
             self._sample_table,
-            sampling_period=self._sampling_period,
+            sampling_period=self._period,
             annotations={**self._annotations, **annotations},
         )
 
@@ -332,15 +310,9 @@ class SpikeRaster:
         ...     a2n.SpikeRaster.load(path) == raster
         True
         """
-        from ann2neo.spikes.files.store import StoreWriter
+        from ann2neo.spikes.files import store
 
-        with StoreWriter(path, self.n_units, overwrite=overwrite) as writer:
-            for start in track(range(0, self._words.shape[1], writer.block), "write", progress=progress):
-                writer.write(self._words[:, start : start + writer.block])
-            writer.finish(
-                self._n_samples, self._units, self._samples, self._sampling_period, self._annotations
-            )
-        return writer.path
+        return store.save(self, path, overwrite=overwrite, progress=progress)
 
     @classmethod
     def load(cls, path: str | Path, *, start: int = 0, stop: int | None = None) -> SpikeRaster:
@@ -401,30 +373,17 @@ class SpikeRaster:
             return NotImplemented
         return (
             self._n_samples == other._n_samples
-            and self._sampling_period == other._sampling_period
+            and self._period == other._period
             and dict(self._annotations) == dict(other._annotations)
             and np.array_equal(self._words, other._words)
-            and raster_tables.same(self._units, other._units)
-            and raster_tables.same(self._samples, other._samples)
+            and raster_tables.same(self._unit_table.table, other._unit_table.table)
+            and raster_tables.same(self._sample_table.table, other._sample_table.table)
         )
 
     def __repr__(self) -> str:
-        counts = self.spike_counts
-        rates = counts / self.n_samples
-        sizes = self._units["layer"].value_counts(sort=False)
-        lines = [
-            f"SpikeRaster: {self.n_units:,} units × {self.n_samples:,} samples of "
-            f"{self.sampling_period * 1000:g} ms ({self._words.nbytes / 1000:,.0f} kB)",
-            "  layers: " + _shorten([f"{name} ({size:,})" for name, size in sizes.items()]),
-            "  samples: " + ", ".join(self._samples.columns),
-            f"  firing rate: {rates.mean():.3g} spikes per sample on average, "
-            f"{rates.min():.3g} to {rates.max():.3g}; {np.sum(counts == 0):,} silent, "
-            f"{np.sum(counts == self.n_samples):,} always on",
-        ]
-        said = [f"{k}={v!r:.40}" for k, v in self._annotations.items() if k != "weights_hash"]
-        if said:
-            lines.append("  " + _shorten(said))
-        return "\n".join(lines)
+        from ann2neo.spikes.representation import raster_text
+
+        return raster_text.render(self)
 
     def _repr_html_(self) -> str:
         from ann2neo.spikes.representation import raster_html
@@ -432,59 +391,10 @@ class SpikeRaster:
         return raster_html.render(self)
 
     def __reduce__(self) -> Any:
-        state = (self._words, self._n_samples, self._units, self._samples)
-        return _rebuild, (*state, self._sampling_period, dict(self._annotations))
+        options = {"sampling_period": self._period, "annotations": dict(self._annotations)}
+        tables = self._unit_table.table, self._sample_table.table
+        return _rebuild, (options, self._words, self._n_samples, *tables)
 
 
-def default_units(n_units: int, layer: str = "units") -> pd.DataFrame:
-    """A unit table of one layer without coordinates."""
-    return pd.DataFrame({"layer": [layer] * n_units, "unit_index": np.arange(n_units)})
-
-
-def default_samples(n_samples: int) -> pd.DataFrame:
-    """A sample table in data-set order."""
-    return pd.DataFrame({"sample_index": np.arange(n_samples)})
-
-
-def _as_lazy(
-    table: pd.DataFrame | LazyTable, name: str, n_rows: int, required: Mapping[str, str]
-) -> LazyTable:
-    if isinstance(table, LazyTable):
-        return table
-    normal = raster_tables.normalize_table(table, name=name, n_rows=n_rows, required=required)
-    return LazyTable(lambda: normal)
-
-
-def _check_words(words: Words, n_samples: int) -> None:
-    expected = n_words(n_samples)
-    if words.dtype != np.uint64 or words.ndim != 2 or len(words) < 1 or words.shape[1] != expected:
-        raise ValueError(
-            f"words must be uint64 of shape (n_units ≥ 1, {expected}) for {n_samples} samples, "
-            f"got {words.dtype} of shape {words.shape}"
-        )
-    tail = n_samples % WORD
-    if tail and np.any(words[:, -1] >> np.uint64(tail)):
-        raise ValueError(f"words has bits set beyond n_samples = {n_samples}")
-
-
-def _shorten(items: list[str], limit: int = 6) -> str:
-    shown = ", ".join(items[:limit])
-    return shown if len(items) <= limit else f"{shown}, … ({len(items) - limit} more)"
-
-
-def _rebuild(
-    words: Words,
-    n_samples: int,
-    units: pd.DataFrame,
-    samples: pd.DataFrame,
-    sampling_period: float,
-    annotations: dict[str, Any],
-) -> SpikeRaster:
-    return SpikeRaster(
-        freeze(words),
-        n_samples,
-        units,
-        samples,
-        sampling_period=sampling_period,
-        annotations=annotations,
-    )
+def _rebuild(options: dict[str, Any], words: Words, *about: Any) -> SpikeRaster:
+    return SpikeRaster(freeze(words), *about, **options)

@@ -70,6 +70,26 @@ class LazyTable:
         return self._digest
 
 
+def default_units(n_units: int, layer: str = "units") -> pd.DataFrame:
+    """A unit table of one layer without coordinates."""
+    return pd.DataFrame({"layer": [layer] * n_units, "unit_index": np.arange(n_units)})
+
+
+def default_samples(n_samples: int) -> pd.DataFrame:
+    """A sample table in data-set order."""
+    return pd.DataFrame({"sample_index": np.arange(n_samples)})
+
+
+def as_lazy(
+    table: pd.DataFrame | LazyTable, name: str, n_rows: int, required: Mapping[str, str]
+) -> LazyTable:
+    """A table given to a raster, checked, as a raster keeps it."""
+    if isinstance(table, LazyTable):
+        return table
+    normal = normalize_table(table, name=name, n_rows=n_rows, required=required)
+    return LazyTable(lambda: normal)
+
+
 def take_rows(source: LazyTable, rows: npt.NDArray[np.int64]) -> LazyTable:
     """Some rows of a table, taken when somebody looks at them."""
     return LazyTable(lambda: source.table.iloc[rows].reset_index(drop=True))
@@ -151,6 +171,14 @@ def find_layers(layer: str | Sequence[str], known: Sequence[str]) -> list[int]:
     if not found or -1 in found:
         raise ValueError(f"layer must be one of {list(known)}, got {layer!r:.200}")
     return found
+
+
+def find_units(units: pd.DataFrame, layer: str | Sequence[str] | None) -> npt.NDArray[np.int64]:
+    """Rows of the units of some layers, of all if None."""
+    if layer is None:
+        return np.arange(len(units))
+    codes, known = encode_layers(units)
+    return np.flatnonzero(np.isin(codes, find_layers(layer, known)))
 
 
 def same(a: pd.DataFrame, b: pd.DataFrame) -> bool:

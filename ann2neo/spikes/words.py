@@ -32,3 +32,16 @@ def is_frozen(words: npt.NDArray[np.uint64]) -> bool:
         and not owner.flags.writeable
         and not words.flags.writeable
     )
+
+
+def check_words(words: npt.NDArray[np.uint64], n_samples: int) -> None:
+    """Refuse what no raster of `n_samples` samples consists of."""
+    expected = n_words(n_samples)
+    if words.dtype != np.uint64 or words.ndim != 2 or len(words) < 1 or words.shape[1] != expected:
+        raise ValueError(
+            f"words must be uint64 of shape (n_units ≥ 1, {expected}) for {n_samples} samples, "
+            f"got {words.dtype} of shape {words.shape}"
+        )
+    tail = n_samples % WORD
+    if tail and np.any(words[:, -1] >> np.uint64(tail)):
+        raise ValueError(f"words has bits set beyond n_samples = {n_samples}")

@@ -14,8 +14,8 @@ from ann2neo.exchange.grid import OFF_GRID
 from ann2neo.exchange.neo.segment_metadata import read_about, warn_of_the_rest
 from ann2neo.exchange.neo.train_metadata import neo_keys, read_stored_units
 from ann2neo.exchange.neo.trains import Binning, from_trains, milliseconds
-from ann2neo.spikes.raster import SpikeRaster, default_samples
-from ann2neo.spikes.raster_tables import T_START
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.raster_tables import T_START, default_samples
 
 SAMPLES = "samples"
 """Name of the Epoch that holds the sample table."""

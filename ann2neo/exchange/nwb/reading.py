@@ -30,7 +30,8 @@ from ann2neo.spikes.argument_checks import check_period
 from ann2neo.spikes.files.file_kinds import name_kind
 from ann2neo.spikes.files.hdf5_checks import find_dataset
 from ann2neo.spikes.files.paths import find_path
-from ann2neo.spikes.raster import SpikeRaster, default_samples
+from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.raster_tables import default_samples
 from ann2neo.spikes.words import freeze, n_words
 
 _IF_OUTSIDE = "the file was changed since, or its times do not start at 0 s"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ann2neo.spikes.files.paths import as_path
-from ann2neo.spikes.files.stored_raster import PART_NAME
+from ann2neo.spikes.files.stored_parts import PART_NAME
 from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.typing import PathLikeStr
 

@@ -12,7 +12,7 @@ import torch
 from ann2neo.recording.samples.inputs import list_arrays
 from ann2neo.recording.torch.calls import Calls, Key
 from ann2neo.recording.torch.inputs import describe_inputs
-from ann2neo.recording.torch.layers import Tap
+from ann2neo.recording.torch.layers.places import Tap
 from ann2neo.recording.torch.weights import name_network
 
 

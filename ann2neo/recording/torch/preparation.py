@@ -10,7 +10,7 @@ from ann2neo.recording.layer_selection import Choice, choose, list_labels
 from ann2neo.recording.observation import Site
 from ann2neo.recording.places import Place
 from ann2neo.recording.torch.calls import unwrap
-from ann2neo.recording.torch.layers import Tap
+from ann2neo.recording.torch.layers.places import Tap
 from ann2neo.recording.torch.rows import Arrangement, Shown, find_arrangement
 from ann2neo.recording.torch.trial import Trials
 from ann2neo.recording.torch.weights import name_network

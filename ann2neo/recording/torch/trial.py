@@ -14,7 +14,7 @@ from ann2neo.recording.torch.calls import Calls, Trial, unwrap
 from ann2neo.recording.torch.channels import Channels
 from ann2neo.recording.torch.inputs import describe_inputs, find_distinct, place_inputs
 from ann2neo.recording.torch.keeper import Keeper, TraceKeeper, run
-from ann2neo.recording.torch.layers import Tap, find_places
+from ann2neo.recording.torch.layers.places import Tap, find_places
 from ann2neo.recording.torch.noise import Chance
 from ann2neo.recording.torch.restoration import Snapshot
 from ann2neo.recording.torch.rows import Shown, agree

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -34,8 +34,12 @@ from ann2neo.spikes.files.zarr_arrays import (
     write_table,
 )
 from ann2neo.spikes.packing import buffer_words
+from ann2neo.spikes.progress import track
 from ann2neo.spikes.typing import Words
 from ann2neo.spikes.words import WORD, n_words
+
+if TYPE_CHECKING:
+    from ann2neo.spikes.raster import SpikeRaster
 
 FORMAT = "ann2neo.SpikeRaster"
 CODEC = "zstd"
@@ -48,6 +52,18 @@ _MOST_TIMES = 20
 _OWN_FILES = re.compile(r"\.z(array|attrs|group|metadata)|zarr\.json|\d+(\.\d+)*|\.DS_Store")
 
 _T = TypeVar("_T")
+
+
+def save(raster: SpikeRaster, path: str | Path, *, overwrite: bool, progress: bool) -> Path:
+    """See `SpikeRaster.save`."""
+    words = raster.words
+    with StoreWriter(path, raster.n_units, overwrite=overwrite) as writer:
+        for start in track(range(0, words.shape[1], writer.block), "write", progress=progress):
+            writer.write(words[:, start : start + writer.block])
+        writer.finish(
+            raster.n_samples, raster.units, raster.samples, raster.sampling_period, raster.annotations
+        )
+    return writer.path
 
 
 def load(path: str | Path, make: Callable[..., _T], *, start: int = 0, stop: int | None = None) -> _T:

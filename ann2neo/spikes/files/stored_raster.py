@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,31 +13,12 @@ import pandas as pd
 from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import as_indices, check_count
 from ann2neo.spikes.files.paths import find_path
-from ann2neo.spikes.files.store import name_damage, open_raster_store, read_attributes, read_words
-from ann2neo.spikes.files.zarr_arrays import Identity, identify_store
+from ann2neo.spikes.files.store import name_damage, open_raster_store, read_words
+from ann2neo.spikes.files.stored_parts import PART_NAME, StoredPart, check_same_recording, open_part
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.raster_tables import LazyTable
 from ann2neo.spikes.typing import Ints, PathLikeStr, Words
-from ann2neo.spikes.words import WORD, freeze, n_words
-
-PART_NAME = "part-{:05d}.zarr"
-"""Name of a part of a recording that was made in parts, see `record_part`."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A store: where it is, and what has to be known to read from it."""
-
-    path: Path
-    n_samples: int
-    n_units: int
-    chunk: int
-    sampling_period: float
-    annotations: Mapping[str, Any]
-    columns: Sequence[str]
-    about_units: Sequence[Any]
-    layers: Sequence[str]
-    identity: Identity | None
+from ann2neo.spikes.words import freeze, n_words
 
 
 class StoredRaster:
@@ -62,7 +41,7 @@ class StoredRaster:
     """
 
     def __init__(
-        self, parts: Sequence[_Part], chosen: Ints | None = None, order: range | Ints | None = None
+        self, parts: Sequence[StoredPart], chosen: Ints | None = None, order: range | Ints | None = None
     ) -> None:
         self._parts = tuple(parts)
         self._chosen = chosen
@@ -231,7 +210,7 @@ class StoredRaster:
             start = min(stop, n_samples, n_samples if most is None else start + most)
             yield start
 
-    def _find(self, sample: int) -> tuple[_Part, int]:
+    def _find(self, sample: int) -> tuple[StoredPart, int]:
         """The part that holds a sample, and its place in there."""
         number = int(np.searchsorted(self._starts, sample, side="right")) - 1
         return self._parts[number], sample - self._starts[number]
@@ -362,48 +341,11 @@ def open_raster(path: PathLikeStr) -> StoredRaster:
     found = find_path(path, "raster", folder=True)
     names = sorted(part.name for part in found.glob("part-*.zarr")) if found.is_dir() else []
     if not names or (found / ".zattrs").exists():
-        return StoredRaster([_open_part(found)])
+        return StoredRaster([open_part(found)])
     for number, name in enumerate(names):
         if name != PART_NAME.format(number):
             raise FileNotFoundError(f"{found} lacks {PART_NAME.format(number)}; it has {names[-1]}")
-    parts = [_open_part(found / name) for name in names]
+    parts = [open_part(found / name) for name in names]
     for part in parts[1:]:
         check_same_recording(parts[0], part)
     return StoredRaster(parts)
-
-
-def check_same_recording(first: _Part, part: _Part) -> None:
-    """Refuse parts of different recordings."""
-    if (part.about_units, part.n_units) != (first.about_units, first.n_units):
-        raise ValueError(f"{part.path} has other units than {first.path}")
-    if part.sampling_period != first.sampling_period:
-        raise ValueError(f"{part.path} has another sampling_period than {first.path}")
-    for key in {**first.annotations, **part.annotations}:
-        if first.annotations.get(key) != part.annotations.get(key):
-            raise ValueError(
-                f"{part.path} and {first.path} differ in annotations[{key!r}]: "
-                f"{part.annotations.get(key)!r:.80} and {first.annotations.get(key)!r:.80}"
-            )
-
-
-def _open_part(path: Path) -> _Part:
-    with open_raster_store(path) as stored:
-        attributes = read_attributes(path, stored)
-        with name_damage(path):
-            shape, chunks, *_ = stored.describe("words")
-            columns = stored.attributes("units")["columns"]
-            about = [stored.describe(f"units/{number}") for number in range(len(columns))]
-            layers = about[columns.index("layer")][-1]["categories"]
-            part = _Part(
-                path,
-                attributes["n_samples"],
-                int(shape[0]),
-                int(chunks[-1]) * WORD,
-                attributes["sampling_period"],
-                attributes["annotations"],
-                columns,
-                [columns, *about],
-                [str(name) for name in layers],
-                identify_store(path),
-            )
-    return part

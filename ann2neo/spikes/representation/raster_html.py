@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ann2neo.spikes.representation.html import Markup, element, plain_table
+from ann2neo.spikes.representation.raster_text import describe_size
 
 if TYPE_CHECKING:
     from ann2neo.spikes.raster import SpikeRaster
@@ -19,13 +20,9 @@ _INK = "#0072b2"
 
 def render(raster: SpikeRaster) -> str:
     """A raster as HTML that needs nothing else; all names are escaped."""
-    title = (
-        f"SpikeRaster: {raster.n_units:,} units × {raster.n_samples:,} samples of "
-        f"{raster.sampling_period * 1000:g} ms ({raster.words.nbytes / 1000:,.0f} kB)"
-    )
     annotations = [[name, f"{value!s:.80}"] for name, value in raster.annotations.items()]
     parts = [
-        element("p", element("strong", title)),
+        element("p", element("strong", describe_size(raster))),
         _layer_table(raster),
         _draw(raster),
         element("p", "Columns of the samples: ", ", ".join(raster.samples.columns), "."),

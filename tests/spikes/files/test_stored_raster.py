@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import ann2neo as a2n
 from ann2neo import SpikeRaster, StoredRaster, open_raster
 from ann2neo.spikes import packing
-from ann2neo.spikes.files.stored_raster import PART_NAME
+from ann2neo.spikes.files.stored_parts import PART_NAME
 from ann2neo.spikes.words import WORD
 
 N_UNITS, N_SAMPLES = 6, 700

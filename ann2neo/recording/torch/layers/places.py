@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,33 +11,15 @@ from typing import Any
 import torch
 
 from ann2neo.recording.places import Place
-from ann2neo.recording.torch.calls import Call, Key, Seen, Trial, holds_weights, is_activation, is_plain
-from ann2neo.recording.torch.dataflow import Dataflow, Step
+from ann2neo.recording.torch.calls import Call, Key, Seen, Trial, holds_weights
+from ann2neo.recording.torch.dataflow import Dataflow
+from ann2neo.recording.torch.layers.kinds import is_lookup, is_normalization, name_activation
+from ann2neo.recording.torch.layers.sums import Sums
 from ann2neo.recording.torch.operations import (
     COMPARISONS,
-    CONTRACTIONS,
     FUNCTIONS,
-    NONLINEAR,
-    NORMALIZATIONS,
-    PASSING,
-    REDUCTIONS,
 )
 from ann2neo.recording.torch.rows import Arrangement, list_arrangements
-
-# Names that sites know the range of; functions with parameters that move it are left out.
-_RANGES = {
-    "hardsigmoid": "hard_sigmoid",
-    **{
-        name: name
-        for name in ("relu", "relu6", "selu", "sigmoid", "softmax", "softplus", "softsign", "tanh")
-    },
-}
-_NORMS = (
-    torch.nn.modules.batchnorm._NormBase,
-    *(torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.LocalResponseNorm),
-    *((torch.nn.RMSNorm,) if hasattr(torch.nn, "RMSNorm") else ()),
-)
-_LOOKUPS = frozenset(["embedding", "embedding_renorm"])
 
 
 @dataclass(frozen=True)
@@ -82,15 +64,11 @@ class _Finder:
         self._taken = {call.given[0].value for call in active if call.given} - {None}
         self._made = {seen.value for call in active if call.module is None for seen in call.made}
         self._made -= {None}
-        self._active = {seen.value for call in active for seen in call.made}
-        self._products: dict[int, set[int]] = defaultdict(set)
-        for number, step in enumerate(self._flow.steps):
-            if step.is_contraction:
-                self._products[step.module].add(number)
+        self._sums = Sums(self._flow, {seen.value for call in active for seen in call.made})
         self._summed: set[int] = set()
         for call in self._calls:
             if call.module is not None:
-                self._summed |= self._find_accounted(call)
+                self._summed |= self._sums.find_accounted(call)
 
     def find(self) -> list[tuple[Place, Tap]]:
         found = []
@@ -237,11 +215,11 @@ class _Finder:
         return self._find_weightless_reason(call, seen)
 
     def _find_weightless_reason(self, call: Call, seen: Seen) -> str:
-        steps = self._list_steps(call)
+        steps = self._sums.list_steps(call)
         direct = [step for step in steps if step.module == call.number]
         weighted = [step for step in direct if step.weights]
         if not weighted and not holds_weights(call.module):
-            if self._is_affine(call, seen, steps):
+            if self._sums.is_affine(call, seen):
                 return ""
             return "no weights of its own, nor an activation function"
         if is_lookup(call.module, weighted):
@@ -251,73 +229,9 @@ class _Finder:
         if call.n_inner == 0:
             return ""
         value = seen.value
-        if value is not None and value in self._sums_of(call):
+        if value is not None and value in self._sums.find_sums(call):
             return ""
         return "what is inside stands for it"
-
-    def _list_steps(self, call: Call) -> list[Step]:
-        """What was computed while a module ran."""
-        last = max((seen.value for seen in call.made if seen.value is not None), default=-1)
-        return self._flow.steps[call.first : last + 1]
-
-    def _sums_of(self, call: Call) -> set[int]:
-        """Outputs of a module that are sums of its own products with weights, and of nothing else."""
-        found = set()
-        for seen in call.made:
-            terms = self._find_terms(call, seen.value)
-            if terms is not None and any(self._flow.steps[t].module == call.number for t in terms):
-                found.add(seen.value)
-        return {value for value in found if value is not None}
-
-    def _find_terms(self, call: Call, value: int | None) -> set[int] | None:
-        """Sums with weights that a value is linear in, inside a call; None if it is not that alone."""
-        if value is None or value < call.first:
-            return None
-        terms = set()
-        for number in self._flow.walk_back([value], stop=lambda s: s.is_contraction or not s.is_linear):
-            step = self._flow.steps[number]
-            if number < call.first or number in self._active:
-                return None
-            if step.is_contraction:
-                terms.add(number)
-            elif not step.is_linear:
-                return None
-        return terms or None
-
-    def _find_accounted(self, call: Call) -> set[int]:
-        """Sums with weights that an output of their own module stands for."""
-        if call.n_inner == 0:
-            return self._products[call.number]
-        found: set[int] = set()
-        for seen in call.made:
-            terms = self._find_terms(call, seen.value) or set()
-            found |= {t for t in terms if self._flow.steps[t].module == call.number}
-        return found
-
-    def _is_affine(self, call: Call, seen: Seen, steps: list[Step]) -> bool:
-        """Whether a module of several layers is one: a sum of products with weights all the way through,
-        as a low-rank adapter and what it adapts, and not just what one of them returned."""
-        value = seen.value
-        terms = self._find_terms(call, value)
-        if value is None or terms is None:
-            return False
-        if self._passes_on(value, terms):
-            return False
-        for number in self._flow.walk_back([value], first=call.first):
-            step = self._flow.steps[number]
-            if number in self._active or not step.is_linear:
-                return False
-        return True
-
-    def _passes_on(self, value: int, terms: set[int]) -> bool:
-        """Whether a value is one of the terms, or that as it lies elsewhere."""
-        if len(terms) > 1:
-            return False
-        for number in self._flow.walk_back([value], stop=lambda step: step.is_contraction):
-            step = self._flow.steps[number]
-            if not step.is_contraction and (step.name not in PASSING or step.weights):
-                return False
-        return True
 
     def _find_spikes(self) -> dict[int | None, Call]:
         """Value → the module of spiking units that made it: of several that return it, the outermost
@@ -335,25 +249,8 @@ class _Finder:
         return found
 
     def _name_activation(self, call: Call) -> str:
-        """Name of the function that makes what a call returns; "linear" for none."""
-        if call.module is None:
-            if call.name in FUNCTIONS:
-                return _RANGES.get(call.name, f"torch {call.name}")
-            return "relu" if call.is_rectified else "linear"
-        if is_activation(call.module):
-            return _name_activation_module(call.module)
-        if call.made and self._spikes.get(call.made[0].value) is call:
-            return "spikes"
-        if call.n_inner or isinstance(call.module, torch.nn.RNNBase):
-            return "linear"
-        direct = set(call.functions)
-        if not is_plain(call.module) or call.functions == ():
-            return "linear"
-        if direct & (REDUCTIONS | NORMALIZATIONS | CONTRACTIONS) or any("pool" in n for n in direct):
-            return "own function" if direct & FUNCTIONS else "linear"
-        if type(call.module).__module__.startswith("torch."):
-            return "linear"
-        return "own function" if direct & NONLINEAR else "linear"
+        spikes = bool(call.made) and self._spikes.get(call.made[0].value) is call
+        return name_activation(call, spikes=spikes)
 
     def _name_further(self, call: Call, seen: Seen) -> str:
         first = self._name_activation(call)
@@ -364,35 +261,6 @@ class _Finder:
             if first == "spikes"
             else first
         )
-
-
-def is_lookup(module: Any, weighted: list[Step]) -> bool:
-    """Whether a module's weights are looked up and not multiplied with anything."""
-    if isinstance(module, (torch.nn.Embedding, torch.nn.EmbeddingBag)):
-        return True
-    return bool(weighted) and all(step.name in _LOOKUPS for step in weighted)
-
-
-def is_normalization(module: Any, direct: list[Step]) -> bool:
-    """Whether a module normalizes: by its class, or by what it does if its name says so."""
-    if isinstance(module, _NORMS):
-        return True
-    if any(step.is_contraction and step.name != "opaque layer" for step in direct):
-        return False
-    names = {step.name for step in direct}
-    if names & NORMALIZATIONS:
-        return True
-    return "Norm" in type(module).__name__ and bool(names & REDUCTIONS or "opaque layer" in names)
-
-
-def _name_activation_module(module: Any) -> str:
-    """The name of torch's class, also of classes derived from it."""
-    for kind in type(module).__mro__:
-        if kind.__module__ == "torch.nn.modules.activation":
-            name = kind.__name__.lower()
-            return _RANGES.get(name, f"torch {name}")
-    name = type(module).__name__.lower().removesuffix("activation")
-    return f"torch {name}"
 
 
 def _find_output_stage(flow: Dataflow, ends: Sequence[int]) -> set[int]:
