@@ -56,6 +56,13 @@ def test_what_it_points_to_is_there():
         assert target.startswith("https://") or (root / target).exists(), target
 
 
+def test_it_shows_all_rooms():
+    package = Path(__file__).parents[1] / "ann2neo"
+    rooms = {file.parent.name for file in package.glob("*/__init__.py")}
+    assert {"spikes", "plotting", "study"} <= rooms
+    assert [room for room in sorted(rooms) if f"`ann2neo/{room}/`" not in README] == []
+
+
 def test_it_lists_all_tutorials():
     files = sorted((Path(__file__).parents[1] / "tutorials").glob("*.py"))
     assert re.findall(r"^\d+\. `tutorials/([^`]+)`", README, re.MULTILINE) == [

@@ -31,7 +31,8 @@ def build(
 
     Parameters
     ----------
-    name : {"mlp", "cnn", "densenet121", "resnet", "pyramidnet"}
+    name : str
+        A key of `NETWORKS`.
     width : int
         Units of the hidden layer; of residual networks, channels of the first convolution.
     input_shape : tuple of int

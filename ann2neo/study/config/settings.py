@@ -59,9 +59,8 @@ class Network:
     datasets, conditions : tuple of str, optional
         Names of those of the study's that these networks go through; default all.
     builder : str, optional
-        ``"mlp"``, ``"cnn"``, ``"densenet121"``, ``"resnet"`` or ``"pyramidnet"`` (see
-        `ann2neo.training.build`), or ``"module:function"``, called as these are: with the width,
-        ``input_shape``, ``n_classes`` and ``rng``, it returns a Keras model. Default: `name`.
+        A key of `ann2neo.training.NETWORKS`, or ``"module:function"``, called as these are: with the
+        width, ``input_shape``, ``n_classes`` and ``rng``, it returns a Keras model. Default: `name`.
     layer : str
         Name of the layer that is observed.
     options : mapping
