@@ -16,7 +16,7 @@ from ann2neo.training.training_loop import DivergedError
 
 
 def run(work):
-    cell = work.cell
+    cell = work.plan.cell
     print("a library's chatter")
     with ProgressBar(100, "passes", progress=True) as bar:
         bar.update(40)
@@ -33,4 +33,4 @@ def run(work):
     start = float((work.start / "value.txt").read_text()) if work.start else 0.0
     (work.folder / "value.txt").write_text(str(value))
     (work.folder / "units.csv").write_text(f"split,unit_index,firing_rate,fanofactor\ntest,0,{value},\n")
-    return [{"split": split, "firing_rate": value, "isi_cv": start} for split in work.study.splits]
+    return [{"split": split, "firing_rate": value, "isi_cv": start} for split in work.plan.study.splits]

@@ -82,8 +82,8 @@ def test_a_cell_is_the_same_when_run_again(results, tmp_path):
 
 def test_small_images_are_means_of_squares():
     work = Work(STUDY.plan(STUDY.cells()[0]), None)
-    whole = dataclasses.replace(STUDY, subset=Subset(107, 40))
-    small, large = load_data(work), load_data(dataclasses.replace(work, study=whole))
+    whole = dataclasses.replace(STUDY, subset=Subset(107, 40)).plan(STUDY.cells()[0])
+    small, large = load_data(work), load_data(dataclasses.replace(work, plan=whole))
     expected = [[large.x_train[:, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].mean((1, 2)) for j in range(4)]
                 for i in range(4)]  # fmt: skip
     np.testing.assert_allclose(small.x_train, np.moveaxis(expected, 2, 0), rtol=1e-6)
