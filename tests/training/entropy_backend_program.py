@@ -12,4 +12,4 @@ if __name__ == "__main__":
     tests.test_value_is_the_entropy(65)
     tests.test_a_layer_adds_strength_times_entropy()
     tests.test_gradient_is_the_one_of_the_notes(3)
-    assert tests.trained_entropy(0.1, 0) < 1
+    assert tests.train_entropy(0.1, 0) < 1
