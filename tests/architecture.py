@@ -48,6 +48,7 @@ LOADERS = {
 }
 """Files that may import a module named in a variable: it stands in a table, or a user gave it."""
 MOST_MODULES = 16
+MOST_LINES = 420
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,9 @@ def find_violations(root: Path) -> list[str]:
         if floor_of(room_of(where)) is None:
             found.append(f"{where} is in no room of tests/architecture.py")
             continue
+        n_lines = len(file.read_text(encoding="utf-8").splitlines())
+        if n_lines > MOST_LINES:
+            found.append(f"{where} has {n_lines} lines: split it along its topics")
         for imported in read_imports(file):
             found += _check_import(where, imported)
         found += _check_tables(where, file)

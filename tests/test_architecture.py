@@ -44,6 +44,7 @@ def test_the_house_keeps_its_rules():
         ("attic.py", "", "attic.py is in no room"),
         ("attic/box.py", "", "attic/box.py is in no room"),
         ("spikes/lagged.py", "from .kernels import drop", "relative import"),
+        ("spikes/lagged.py", "\n" * 420, "lines: split it"),
     ],
 )
 def test_a_violation_is_seen(tmp_path, file, line, said):

@@ -28,7 +28,7 @@ from ann2neo.recording.torch.calls import (
 )
 from ann2neo.recording.torch.inputs import check_finite, place_inputs
 from ann2neo.recording.torch.keeper import Keeper, run
-from ann2neo.recording.torch.layers import Tap
+from ann2neo.recording.torch.layers.places import Tap
 from ann2neo.recording.torch.noise import Chance
 from ann2neo.recording.torch.noise import seed_noise as seed_noise
 from ann2neo.recording.torch.noise import switch_on_noise as switch_on_noise

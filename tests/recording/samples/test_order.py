@@ -215,7 +215,9 @@ WARNED = {
         "several sources",
     ),
     "sources in groups": (
-        lambda: slice_bits().group_by_window(lambda x: tf.cast(x[0], tf.int64), lambda _, w: w.batch(4), 4),
+        lambda: slice_bits().group_by_window(
+            lambda x: tf.cast(x[0], tf.int64), lambda _, w: w.batch(4), 4
+        ),
         "in groups",
     ),
     "rows drawn out of sight": (
