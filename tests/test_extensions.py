@@ -70,8 +70,8 @@ def test_a_statistic(raster):
 
 def test_a_surrogate_method(monkeypatch, raster):
     @describe_method("nobody ever fires", preserves="nothing", destroys="all spikes")
-    def silence(raster, state):
-        return lambda: np.zeros_like(raster.words)
+    def silence(raster):
+        return lambda state: np.zeros_like(raster.words)
 
     monkeypatch.setitem(METHODS, "silence", silence)
     options = {"n_surrogates": 199, "rng": np.random.default_rng(0)}
