@@ -131,7 +131,7 @@ def from_xarray(array: Any, *, sampling_period: TimeLike | None = None) -> Spike
         said = array.attrs.get("sampling_period", 0.001)
         period = check_period(said if sampling_period is None else sampling_period)
         units, samples = tables(array)
-        annotations = raster_annotations(_said(array), "the array says")
+        annotations = raster_annotations(_list_annotations(array), "the array says")
     else:
         period = find_period(sampling_period, kept["sampling_period"], "array")
         units, samples = (_read_table(array, kept[name]) for name in ("units", "samples"))
@@ -339,7 +339,7 @@ def tables(array: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
 
 
-def _said(array: Any) -> Iterator[tuple[Any, Any]]:
+def _list_annotations(array: Any) -> Iterator[tuple[Any, Any]]:
     for key, value in array.attrs.items():
         if key not in ("sampling_period", _CHECKSUM):
             yield key, value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value

@@ -148,7 +148,7 @@ class Spent:
             setattr(module, name, function)
 
     def _watch(self, function: Callable[..., object]) -> Callable[..., object]:
-        def watched(*arguments: object, **options: object) -> object:
+        def watch(*arguments: object, **options: object) -> object:
             self._depth += 1
             start = time.process_time()
             try:
@@ -158,7 +158,7 @@ class Spent:
                 if not self._depth:
                     self.seconds += time.process_time() - start
 
-        return watched
+        return watch
 
 
 def checksums(raster: a2n.SpikeRaster, folder: Path) -> list[str]:

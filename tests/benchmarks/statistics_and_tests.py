@@ -138,12 +138,12 @@ def permutations(rng: np.random.Generator, n_measured: int = 200) -> list[Compar
             for _ in range(N_UNITS):
                 sequential_counts(np.inf, k, n, 10, 20, 1000, state)
 
-        def shuffled(k: int = n_spikes, n: int = n_samples) -> None:
+        def shuffle(k: int = n_spikes, n: int = n_samples) -> None:
             for _ in range(n_measured):
                 train = rng.permuted(np.arange(n) < k) - k / n
                 [train[lag:] @ train[:-lag] for lag in range(1, 11)]
 
-        baseline, mine = medians(shuffled, ours, repeats=3, clock=time.process_time)
+        baseline, mine = medians(shuffle, ours, repeats=3, clock=time.process_time)
         label = f"NumPy rng.permuted, {n_measured} × {1000 // n_measured} × {N_UNITS}"
         seconds = baseline * 1000 / n_measured * N_UNITS
         name = f"1,000 permutations, {n_samples:,} samples, rate {rate}"

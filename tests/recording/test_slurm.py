@@ -31,7 +31,7 @@ def slurm(tmp_path_factory):
         yield {**environment, "PATH": path, "PYTHONPATH": str(ROOT)}
 
 
-def expected():
+def record_whole():
     samples, labels = made.samples(0, made.N_SAMPLES), made.labels(0, made.N_SAMPLES)
     return a2n.record(made.network(), samples, labels=labels, progress=False)
 
@@ -56,7 +56,7 @@ def test_a_job_array_makes_the_recording_and_a_killed_task_is_made_again(slurm, 
     wait_for_jobs(slurm)
     logs = "\n".join(file.read_text() for file in tmp_path.glob("slurm-*.out"))
     assert (tmp_path / "a.zarr").exists(), logs
-    assert a2n.SpikeRaster.load(tmp_path / "a.zarr") == expected()
+    assert a2n.SpikeRaster.load(tmp_path / "a.zarr") == record_whole()
 
 
 def test_workers_of_dask_are_jobs(slurm, tmp_path, monkeypatch):
@@ -93,4 +93,4 @@ def test_workers_of_dask_are_jobs(slurm, tmp_path, monkeypatch):
         assert ask(["squeue", "-h", "-o", "%j"], slurm).splitlines()[0] == "dask-worker"
         a2n.record_parts(plan, workers=client, progress=False)
     wait_for_jobs(slurm)
-    assert a2n.SpikeRaster.load(a2n.finish_recording(plan)) == expected()
+    assert a2n.SpikeRaster.load(a2n.finish_recording(plan)) == record_whole()

@@ -136,7 +136,7 @@ def extract_neo_attrs(call, recording):
     assert call(recording.trains[4], skip_array=True)["layer"] == "activations"
 
 
-def _mined(recording):
+def _mine(recording):
     with contextlib.redirect_stdout(io.StringIO()):
         trains = [recording.trains[unit] for unit in SPARSE]
         return spade.concepts_mining(
@@ -146,7 +146,7 @@ def _mined(recording):
 
 @check_of(spade.approximate_stability)
 def approximate_stability(call, recording):
-    concepts, relation = _mined(recording)
+    concepts, relation = _mine(recording)
     with contextlib.redirect_stdout(io.StringIO()):
         found = call(concepts, relation, n_subsets=50)
     assert len(found) == len(concepts)
@@ -160,21 +160,21 @@ def signature_significance(call, recording):
         spectrum = spade.pvalue_spectrum(
             trains, bin_size=1 * MS, winlen=1, dither=15 * MS, n_surr=20, min_occ=3
         )
-    found = call(spectrum, _mined(recording)[0], 0.05, 1, report="spectrum")
+    found = call(spectrum, _mine(recording)[0], 0.05, 1, report="spectrum")
     assert found
     assert all(len(one) == 3 for one in found)
 
 
 @check_of(spade.pattern_set_reduction)
 def pattern_set_reduction(call, recording):
-    concepts, _ = _mined(recording)
+    concepts, _ = _mine(recording)
     kept = call(concepts, [], 1, "#")
     assert 1 <= len(kept) <= len(concepts)
 
 
 @check_of(spade.concept_output_to_patterns)
 def concept_output_to_patterns(call, recording):
-    concepts, _ = _mined(recording)
+    concepts, _ = _mine(recording)
     assert len(call(concepts, 1, 1 * MS)) == len(concepts)
 
 
@@ -240,13 +240,13 @@ def _check_process(called, options):
         assert np.mean([len(one) for one in trains]) == pytest.approx(expected, rel=0.15)
 
 
-def _rated(recording):
+def _rate(recording):
     return {"rate": 464 * pq.Hz, "t_stop": N_SAMPLES * MS}
 
 
-_check_process(generation.StationaryLogNormalProcess, lambda r: {**_rated(r), "sigma": 0.5})
-_check_process(generation.StationaryInverseGaussianProcess, lambda r: {**_rated(r), "cv": 0.5})
-_check_process(generation.homogeneous_poisson_process, _rated)
+_check_process(generation.StationaryLogNormalProcess, lambda r: {**_rate(r), "sigma": 0.5})
+_check_process(generation.StationaryInverseGaussianProcess, lambda r: {**_rate(r), "cv": 0.5})
+_check_process(generation.homogeneous_poisson_process, _rate)
 _check_process(generation.inhomogeneous_poisson_process, lambda r: {"rate": rate(r, [4])})
 _check_process(
     generation.homogeneous_gamma_process, lambda r: {"a": 2, "b": 928 * pq.Hz, "t_stop": N_SAMPLES * MS}

@@ -39,7 +39,7 @@ def _among(recording: Recording):
     return [recording.trains[unit] for unit in (SILENT, *SPARSE)]
 
 
-def _binned(trains):
+def _bin(trains):
     return BinnedSpikeTrain(trains, bin_size=1 * MS)
 
 
@@ -55,7 +55,7 @@ def _contrast(recording):
     return synchrony.spike_contrast(_among(recording), min_bin=1 * MS) > 0
 
 
-def _mined(function):
+def _mine(function):
     options = {"bin_size": 1 * MS, "winlen": 1, "min_spikes": 2, "min_occ": 3}
 
     def mine(recording):
@@ -103,26 +103,24 @@ CALLS: dict[str, Callable[[Recording], Any]] = {
         _train(r).magnitude
     ),
     "statistics.sskernel": lambda r: statistics.sskernel(_train(r).magnitude),
-    "conversion.BinnedSpikeTrain": lambda r: _binned([_train(r)]).to_array(),
+    "conversion.BinnedSpikeTrain": lambda r: _bin([_train(r)]).to_array(),
     "conversion.binarize": lambda r: conversion.binarize(_train(r)),
     "conversion.discretise_spiketimes": lambda r: conversion.discretise_spiketimes([_train(r)], 1 / MS)[
         0
     ],
-    "spike_train_correlation.covariance": lambda r: correlation.covariance(_binned(_among(r)))[0],
+    "spike_train_correlation.covariance": lambda r: correlation.covariance(_bin(_among(r)))[0],
     "spike_train_correlation.correlation_coefficient": lambda r: correlation.correlation_coefficient(
-        _binned(_among(r))
+        _bin(_among(r))
     )[0],
-    "spike_train_correlation.corrcoef": lambda r: correlation.corrcoef(_binned(_among(r)))[0],
+    "spike_train_correlation.corrcoef": lambda r: correlation.corrcoef(_bin(_among(r)))[0],
     "spike_train_correlation.cross_correlation_histogram": lambda r: (
-        correlation.cross_correlation_histogram(_binned([_train(r)]), _binned([r.trains[4]]))[
-            0
-        ].magnitude
+        correlation.cross_correlation_histogram(_bin([_train(r)]), _bin([r.trains[4]]))[0].magnitude
     ),
     "spike_train_correlation.spike_time_tiling_coefficient": lambda r: (
         correlation.spike_time_tiling_coefficient(_train(r), r.trains[4], dt=0.5 * MS)
     ),
     "spike_train_correlation.spike_train_timescale": lambda r: correlation.spike_train_timescale(
-        _binned([_train(r)]), 20 * MS
+        _bin([_train(r)]), 20 * MS
     ),
     "spike_train_dissimilarity.van_rossum_distance": lambda r: dissimilarity.van_rossum_distance(
         [_train(r), _train(r)], 5 * MS
@@ -146,7 +144,7 @@ CALLS: dict[str, Callable[[Recording], Any]] = {
     "spike_train_surrogates.randomise_spikes": lambda r: surrogates.randomise_spikes(_train(r))[0],
     "spike_train_surrogates.shuffle_isis": lambda r: surrogates.shuffle_isis(_train(r))[0],
     "spike_train_surrogates.bin_shuffling": lambda r: surrogates.bin_shuffling(
-        _binned([_train(r)]), max_displacement=5
+        _bin([_train(r)]), max_displacement=5
     )[0].to_array(),
     "spike_train_surrogates.JointISI": lambda r: surrogates.JointISI(
         _train(r), dither=10 * MS
@@ -164,21 +162,21 @@ CALLS: dict[str, Callable[[Recording], Any]] = {
     ),
     "cell_assembly_detection.cell_assembly_detection": lambda r: [
         one
-        for one in elephant.cell_assembly_detection.cell_assembly_detection(_binned(_among(r)), 2)
+        for one in elephant.cell_assembly_detection.cell_assembly_detection(_bin(_among(r)), 2)
         if 0 in one["neurons"]
     ],
     "cubic.cubic": lambda r: elephant.cubic.cubic(
         statistics.time_histogram([_train(r)], bin_size=1 * MS)
     )[1],
     "functional_connectivity.total_spiking_probability_edges": lambda r: (
-        elephant.functional_connectivity.total_spiking_probability_edges(
-            _binned(_among(r)), max_delay=10
-        )[0][0]
+        elephant.functional_connectivity.total_spiking_probability_edges(_bin(_among(r)), max_delay=10)[
+            0
+        ][0]
     ),
     "gpfa.GPFA": _fitted,
     "asset.asset.ASSET": lambda r: asset.ASSET([_train(r)], bin_size=10 * MS).intersection_matrix(),
-    "spade.spade": _mined(elephant.spade.spade),
-    "spade.concepts_mining": _mined(elephant.spade.concepts_mining),
+    "spade.spade": _mine(elephant.spade.spade),
+    "spade.concepts_mining": _mine(elephant.spade.concepts_mining),
     "sta.spike_triggered_average": lambda r: (
         elephant.sta.spike_triggered_average(
             activation(r, [4]), [_train(r)], (-2 * MS, 3 * MS)
