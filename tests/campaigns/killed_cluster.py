@@ -2,9 +2,9 @@
 
     python tests/campaigns/killed_cluster.py [kills] [seed]
 
-Each kill is a SIGKILL. First workers are killed under a scheduler that starts them anew, then schedulers,
-after each of which scheduler, workers and driver are started again. No finished part may be made
-again, and the recording must be that of one process.
+Each kill is a SIGKILL. First workers are killed under a scheduler that starts them anew, then
+schedulers, after each of which scheduler, workers and driver are started again. No finished part may be
+made again, and the recording must be that of one process.
 """
 
 import os
