@@ -279,6 +279,7 @@ def open_netcdf(path: PathLikeStr, *, variable: str | None = None) -> Iterator[A
     require("h5netcdf", extra="xarray")
     path = find_path(path)
     check_seal(path)
+    opened = False
     try:
         if h5py.is_hdf5(path):
             check_hdf5(path)
@@ -290,10 +291,14 @@ def open_netcdf(path: PathLikeStr, *, variable: str | None = None) -> Iterator[A
             _check_bits(path, name, dataset[name])
             array = dataset[name].copy()
             array.attrs[_CHECKSUM] = dataset.attrs.get(_CHECKSUM)
+            opened = True
             yield array
-    except (PermissionError, MemoryError, MismatchError, TypeError):
+    except (PermissionError, MemoryError, MismatchError):
         raise
     except Exception as error:
+        # Of a wrong argument, by whoever goes on with the array.
+        if opened and isinstance(error, TypeError):
+            raise
         if isinstance(error, ValueError) and str(path) in str(error):
             raise
         if isinstance(error, ValueError) and isinstance(error.__cause__, ValueError):

@@ -52,6 +52,11 @@ def observe(network: None, inputs: Any, layers: Any) -> Iterator[ArrayObservatio
         observation = ArrayObservation([Site("activations", np.shape(inputs)[1:])], None)
     else:
         raise ValueError(f"layers={layers!r}: activations without names are one layer; leave layers out")
+    for site in observation.sites:
+        if 0 in site.shape:
+            raise ValueError(
+                f"layer {site.name!r} must have at least one unit, got samples of shape {site.shape}"
+            )
     # Otherwise the first batch would be held throughout.
     del inputs
     yield observation

@@ -192,7 +192,7 @@ def _choose(path: Path, found: Shown, keys: Sequence[str]) -> list[str]:
     if unknown:
         raise ValueError(f"{path} has no key {unknown[0]!r}: it holds {_list_arrays(numbers)}")
     if keys:
-        return list(keys)
+        return [_check_size(path, key, found[key][1]) for key in keys]
     # An array of one axis beside them is labels or names.
     layers = {key: one for key, one in numbers.items() if len(one[1]) > 1}
     if not layers:
@@ -206,7 +206,15 @@ def _choose(path: Path, found: Shown, keys: Sequence[str]) -> list[str]:
         )
     if len(layers) > 1:
         raise ValueError(f"{path} has several arrays, choose one or more by key: {_list_arrays(layers)}")
-    return list(layers)
+    return [_check_size(path, key, shape) for key, (_, shape) in layers.items()]
+
+
+def _check_size(path: Path, key: str, shape: tuple[int, ...]) -> str:
+    if 0 in shape:
+        raise ValueError(
+            f"{path}: {key!r} must hold at least one sample and one unit, got shape {shape}"
+        )
+    return key
 
 
 def _refuse_times(path: Path, key: str, array: _Read) -> None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,9 @@ import scipy.io
 import zarr
 
 from ann2neo.extras import require
-from ann2neo.spikes.callers import find_stacklevel
+from ann2neo.recording.files.zarr_checks import check_array
 from ann2neo.spikes.files.hdf5_checks import walk_objects
+from ann2neo.spikes.files.store import FORMAT
 
 Arrays = dict[str, Any]
 """Name → array-like with dtype, shape and slices, samples first."""
@@ -131,7 +131,11 @@ def open_hdf5(path: Path, files: ExitStack) -> Arrays:
     h5py = require("h5py", extra="hdf5")
     file = files.enter_context(h5py.File(path, "r"))
     _refuse_weights(file)
-    found = {name: item for name, item in walk_objects(file) if isinstance(item, h5py.Dataset)}
+    found = {
+        name: item
+        for name, item in walk_objects(file)
+        if isinstance(item, h5py.Dataset) and item.shape is not None
+    }
     return _from_matlab(found) if _is_matlab(path) else found
 
 
@@ -180,9 +184,11 @@ def open_zarr(path: Path, files: ExitStack) -> Arrays:
         store = zarr.storage.ZipStore(store, mode="r")
         files.callback(store.close)
     opened = zarr.open(store, mode="r")
+    if opened.attrs.get("format") == FORMAT:
+        raise ValueError("it holds spikes of this package, not activations: use ann2neo.load")
     found = _zarr_arrays(opened) if hasattr(opened, "groups") else {ACTIVATIONS: opened}
     for name, array in found.items():
-        _check_codecs(path, name, array)
+        check_array(path, name, array)
     return found
 
 
@@ -191,52 +197,6 @@ def _zarr_arrays(group: Any, prefix: str = "") -> Arrays:
     for name, inner in group.groups():
         found |= _zarr_arrays(inner, f"{prefix}{name}/")
     return found
-
-
-def _check_codecs(path: Path, name: str, array: Any) -> None:
-    """Refuse an array whose chunks would be unpickled, whatever its type says, or were cut short."""
-    single = getattr(array, "compressor", None) if not hasattr(array, "compressors") else None
-    several = [*(getattr(array, "compressors", None) or ()), *(array.filters or ())]
-    for codec in (single, *several):
-        if "pickle" in f"{type(codec).__name__} {getattr(codec, 'codec_id', '')}".lower():
-            raise ValueError(f"array {name!r} is refused: reading it would unpickle what it holds")
-    last = [None, single, *(getattr(array, "compressors", None) or ())][-1]
-    # The chunks inside a shard have an index with a checksum.
-    if "blosc" in type(last).__name__.lower() and not getattr(array, "shards", None):
-        _check_blosc(path, array.path, name)
-    missing = array.nchunks - array.nchunks_initialized
-    if missing:
-        warnings.warn(
-            f"{missing} of {array.nchunks} chunks of {name!r} are not stored in {path} and are read as "
-            f"{array.fill_value!r}, whether they were empty or are lost",
-            UserWarning,
-            stacklevel=find_stacklevel(),
-        )
-
-
-def _check_blosc(path: Path, inside: str, name: str) -> None:
-    """Blosc unpacks a chunk that was cut short to something: its header says how long it was."""
-    for file, size, begin in _chunk_files(path, inside):
-        if size < 16 or int.from_bytes(begin[12:16], "little") != size:
-            raise ValueError(f"array {name!r} is damaged: its chunk {file} is not as long as it says")
-
-
-def _chunk_files(path: Path, inside: str) -> Iterator[tuple[str, int, bytes]]:
-    """Name, length and first bytes of each chunk of an array in a Zarr folder or zip file."""
-    inside = inside.strip("/")
-    if path.is_dir():
-        for file in sorted((path / inside).rglob("*") if inside else path.rglob("*")):
-            if file.is_file() and not file.name.startswith(".") and file.name != "zarr.json":
-                with file.open("rb") as stream:
-                    yield file.relative_to(path).as_posix(), file.stat().st_size, stream.read(16)
-        return
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            file_name = member.filename.split("/")[-1]
-            here = not inside or member.filename.startswith(inside + "/")
-            if here and not file_name.startswith(".") and file_name not in ("zarr.json", ""):
-                with archive.open(member) as stream:
-                    yield member.filename, member.file_size, stream.read(16)
 
 
 def open_tensor(path: Path, files: ExitStack) -> Arrays:

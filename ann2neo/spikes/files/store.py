@@ -30,6 +30,7 @@ from ann2neo.spikes.files.zarr_arrays import (
     checksum_metadata,
     new_array,
     new_group,
+    open_archive,
     open_store,
     write_table,
 )
@@ -49,7 +50,12 @@ FORMAT_VERSION = 3
 _MOST_TIMES = 20
 """That a store is read anew since another writer replaced it."""
 
-_OWN_FILES = re.compile(r"\.z(array|attrs|group|metadata)|zarr\.json|\d+(\.\d+)*|\.DS_Store")
+_ATTRIBUTES = r"\.z(array|attrs|group|metadata)|zarr\.json|\.DS_Store"
+_OWN_FILES = re.compile(
+    rf"(words/|(units|samples)/(\d+/)?)?({_ATTRIBUTES})|words/\d+\.\d+|(units|samples)/\d+/\d+"
+)
+_OWN_FOLDERS = re.compile(r"words|(units|samples)(/\d+)?")
+"""What a store of this package has in it, all else is somebody's."""
 
 _T = TypeVar("_T")
 
@@ -305,10 +311,23 @@ def _check_store(path: Path) -> None:
         is_store = False
     if not is_store:
         raise FileExistsError(f"{path} is something else than a raster; it is not replaced")
+    for name, is_folder in _list_inside(path):
+        if not (_OWN_FOLDERS if is_folder else _OWN_FILES).fullmatch(name):
+            raise FileExistsError(f"{path} holds {name} too; it is not replaced")
+
+
+def _list_inside(path: Path) -> Iterator[tuple[str, bool]]:
+    """Names in a store, and whether they are folders; links are followed nowhere."""
     if path.is_dir():
-        for file in path.rglob("*"):
-            if not file.is_dir() and not _OWN_FILES.fullmatch(file.name):
-                raise FileExistsError(f"{path} holds {file.relative_to(path)} too; it is not replaced")
+        for folder, folders, files in os.walk(path):
+            for name in (*folders, *files):
+                found = Path(folder, name)
+                is_folder = name in folders and not found.is_symlink()
+                yield found.relative_to(path).as_posix(), is_folder
+    else:
+        with open_archive(path) as archive:
+            for member in archive.infolist():
+                yield member.filename.rstrip("/"), member.is_dir()
 
 
 def _zip_folder(folder: Path, target: Path) -> None:

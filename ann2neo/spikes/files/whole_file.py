@@ -6,9 +6,11 @@ leaves that folder unlocked: the next one to the same target finds it by its nam
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -56,6 +58,8 @@ def write_whole(
         If `path` exists and `overwrite` is False, or `check_replaced` refuses.
     FileNotFoundError
         If the directory to write in does not exist.
+    PermissionError
+        If it must not be written in, or what would be replaced is read-only.
     ValueError
         If `path` is empty.
     """
@@ -67,6 +71,7 @@ def write_whole(
         yield new
         check_target(path, overwrite=overwrite, check_replaced=check_replaced)
         if overwrite:
+            _copy_mode(target, new)
             replace_path(new, target, folder / _ASIDE)
         else:
             place_path(new, target)
@@ -96,9 +101,18 @@ def check_target(
             (check_replaced or _check_file)(said)
         if not overwrite:
             raise FileExistsError(f"{said} exists; pass overwrite=True to replace it")
+        if not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, "read-only, it is not replaced", str(said))
     if not target.parent.is_dir():
         parent = target.parent if said.is_symlink() else said.parent
         raise FileNotFoundError(f"the directory {parent} does not exist")
+
+
+def _copy_mode(target: Path, new: Path) -> None:
+    """Who may read what is replaced may read the new one, and nobody else."""
+    with suppress(OSError):
+        if target.is_dir() == new.is_dir():
+            os.chmod(new, stat.S_IMODE(os.stat(target).st_mode))
 
 
 def _check_file(target: Path) -> None:
@@ -176,6 +190,9 @@ def _take_slot(slot: Path, target: Path) -> _Lock | None:
         slot.mkdir(mode=0o700)
     except FileExistsError:
         return None
+    except OSError as error:
+        # Nobody has to know of the working folder.
+        raise OSError(error.errno, error.strerror, str(slot.parent)) from error
     return _lock(slot, made=True)
 
 

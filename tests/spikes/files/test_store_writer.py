@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import zipfile
 from unittest import mock
 
@@ -183,3 +184,40 @@ class TestWriter:
             with pytest.raises(FileExistsError, match="overwrite=True"):
                 self.finish(writer, make_known())
         assert SpikeRaster.load(tmp_path / "r.zip") == make_known(70)
+
+
+OTHERS = {
+    "an array": lambda path: (path / "mine").mkdir(),
+    "a store": lambda path: SpikeRaster.from_dense(np.eye(3, dtype=bool)).save(path / "inner.zarr"),
+    "a store among the chunks": lambda path: shutil.copytree(path / "units", path / "words" / "units"),
+    "a file named like a chunk": lambda path: (path / "0.0").write_text("mine"),
+    "a further column": lambda path: (path / "units" / "extra").mkdir(),
+    "a link": lambda path: (path / "units" / "self").symlink_to("."),
+    "a link named like a part": lambda path: _replace_by_link(path / "samples"),
+}
+
+
+def _replace_by_link(folder):
+    folder.rename(folder.with_name("elsewhere"))
+    folder.symlink_to("elsewhere")
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_what_somebody_put_into_a_store_keeps_it_from_being_replaced(tmp_path, what):
+    raster = SpikeRaster.from_dense(np.eye(5, dtype=bool))
+    path = raster.save(tmp_path / "a.zarr")
+    OTHERS[what](path)
+    before = sorted(path.rglob("*"))
+    with pytest.raises(FileExistsError, match="too; it is not replaced"):
+        raster.save(path, overwrite=True)
+    assert sorted(path.rglob("*")) == before
+
+
+def test_what_somebody_put_into_a_zip_file_keeps_it_from_being_replaced(tmp_path):
+    raster = SpikeRaster.from_dense(np.eye(5, dtype=bool))
+    path = raster.save(tmp_path / "a.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("notes.txt", "mine")
+    with pytest.raises(FileExistsError, match=r"holds notes\.txt too; it is not replaced"):
+        raster.save(path, overwrite=True)
+    assert SpikeRaster.load(path) == raster

@@ -1,8 +1,10 @@
 """Files and folders that appear whole or not at all, whatever happens to the writer."""
 
+import errno
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -229,3 +231,52 @@ class TestPaths:
         with pytest.raises(FileNotFoundError, match="which is a directory"):
             find_path(tmp_path)
         assert find_path(tmp_path, folder=True) == tmp_path
+
+
+class TestPermissions:
+    @pytest.mark.parametrize("writes", [write, write_folder])
+    def test_what_is_replaced_hands_on_who_may_read_it(self, tmp_path, writes):
+        writes(tmp_path / "a", "one")
+        mode = 0o700 if writes is write_folder else 0o600
+        os.chmod(tmp_path / "a", mode)
+        writes(tmp_path / "a", "two", overwrite=True)
+        assert read(tmp_path / "a") == "two"
+        assert stat.S_IMODE(os.stat(tmp_path / "a").st_mode) == mode
+
+    @pytest.mark.parametrize("writes", [write, write_folder])
+    def test_what_is_read_only_is_not_replaced(self, tmp_path, writes, monkeypatch):
+        writes(tmp_path / "a", "one")
+        os.chmod(tmp_path / "a", 0o555)
+        # Whoever runs the tests may be one who may write everything.
+        monkeypatch.setattr(os, "access", lambda path, mode: bool(os.stat(path).st_mode & 0o200))
+        with pytest.raises(PermissionError, match="read-only, it is not replaced") as raised:
+            writes(tmp_path / "a", "two", overwrite=True)
+        assert raised.value.filename == str(tmp_path / "a")
+        assert read(tmp_path / "a") == "one"
+        assert os.listdir(tmp_path) == ["a"]
+
+    @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOSPC])
+    def test_a_folder_that_cannot_be_written_in_is_named(self, tmp_path, monkeypatch, code):
+        def fail(path, mode=0o777, **options):
+            raise OSError(code, os.strerror(code), str(path))
+
+        monkeypatch.setattr(Path, "mkdir", fail)
+        with pytest.raises(OSError, match=os.strerror(code)) as raised:
+            write(tmp_path / "a", "one")
+        assert raised.value.filename == str(tmp_path)
+        assert isinstance(raised.value, PermissionError) == (code == errno.EACCES)
+        assert os.listdir(tmp_path) == []
+
+    def test_links_that_lead_nowhere(self, tmp_path):
+        (tmp_path / "round").symlink_to("round")
+        (tmp_path / "gone").symlink_to(Path("no") / "where")
+        (tmp_path / "new").symlink_to("made")
+        with pytest.raises(FileNotFoundError, match="no file at"):
+            find_path(tmp_path / "round")
+        with pytest.raises(FileExistsError):
+            write(tmp_path / "round", "one", overwrite=True)
+        with pytest.raises(FileNotFoundError, match="does not exist"):
+            write(tmp_path / "gone", "one")
+        write(tmp_path / "new", "one")
+        assert (tmp_path / "new").is_symlink()
+        assert read(tmp_path / "made") == "one"
