@@ -59,12 +59,13 @@ def ljung_box_test(
     together, or 1 at each, the unit's own samples are permuted.
 
     With fewer samples per lag (1,000 samples and 300 lags, where the χ² law rejects ten times too often
-    at the level of 0.1 %) trains of fewer than 100 pairs are permuted, or 20 beyond 20,000 samples; for
-    those of more, a moved gamma law has the statistic's mean, variance and skewness over permutations
-    of trains of that length, simulated once for each number of samples and lags.
+    at the level of 0.1 %) trains of fewer than 100 pairs are permuted, of fewer than 300 where samples
+    times lags are at most 20,000, of fewer than 20 beyond 20,000 samples. For those of more, a moved
+    gamma law has the statistic's mean, variance and skewness over permutations of trains of that length,
+    simulated once for each number of samples and lags.
 
     Permutation goes on until 20 orders have a statistic as large as the train's (Besag and Clifford
-    1991), at most 1,000 times, and up to 50,000 times for the units that are not clear then, while time
+    1991), at most 1,000 times, and up to 100,000 times for the units that are not clear then, while time
     lasts. That p-value is valid at every rate, length and lag.
 
     References

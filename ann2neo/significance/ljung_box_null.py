@@ -29,13 +29,15 @@ from ann2neo.statistics.autocorrelation import autocorrelation_from_counts
 # will do there, and below a few of them, at all lags together, permutation has to.
 _SAMPLES_PER_LAG, _LIMIT, _FEW_OF_ALL_LAGS = 1000, 1000, 10
 
-# Expected pairs at a lag below which the trains of short recordings are permuted; the second where
-# there are many lags but also many samples, so that permuting is dear.
+# Expected pairs at a lag below which the trains of short recordings are permuted: nearly all where that
+# costs next to nothing (samples times lags at most _CHEAP), fewer where there are many lags but also
+# many samples, so that permuting is dear.
+_FEW_PAIRS_OF_CHEAP, _CHEAP = 300, 20_000
 _FEW_PAIRS, _FEW_PAIRS_OF_MANY_SAMPLES, _MANY_SAMPLES = 100, 20, 20_000
 
 # Permutations: until so many have a statistic as large (Besag and Clifford), and at most so many. Past
 # _LEAST only while _STEPS spikes and words last, which take some 3 to 5 s.
-_ENOUGH, _MOST, _LEAST, _STEPS = 20, 50_000, 1000, 10**9
+_ENOUGH, _MOST, _LEAST, _STEPS = 20, 100_000, 1000, 10**9
 
 _GRID, _DRAWS, _MICROSECONDS = 8, 4000, 1e6
 
@@ -57,7 +59,8 @@ def pvalues(
         few = pairs < max(1, _FEW_OF_ALL_LAGS / max_lag)
         between, tail = ~few & (pairs < _LIMIT), _tail_of_lags
     else:
-        few = pairs < (_FEW_PAIRS if n <= _MANY_SAMPLES else _FEW_PAIRS_OF_MANY_SAMPLES)
+        most = _FEW_PAIRS if n <= _MANY_SAMPLES else _FEW_PAIRS_OF_MANY_SAMPLES
+        few = pairs < (_FEW_PAIRS_OF_CHEAP if n * max_lag <= _CHEAP else most)
         between, tail = ~few, _gamma_pvalues
     if between.any():
         pvalue[between] = tail(statistic[between], rarer[between], n, max_lag)

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from tests.calibration.cells import LEVELS, QUICK, REPLICATES, TESTS, Cell, all_cells
+from tests.calibration.cells import LEVELS, N_SAMPLES, QUICK, REPLICATES, TESTS, Cell, all_cells
 
 COLUMNS = (
     "test", "rate", "n_samples", "units", "level",
@@ -65,11 +65,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", type=Path)
     parser.add_argument("--tests", nargs="+", choices=TESTS, default=list(TESTS))
+    parser.add_argument("--samples", nargs="+", type=int, default=list(N_SAMPLES))
     parser.add_argument("--share", type=float, default=1.0, help="of the usual number of recordings")
     arguments = parser.parse_args()
     done = arguments.table.with_suffix(".done")
     seen = set(done.read_text().splitlines()) if done.exists() else set()
     for cell in all_cells():
+        if cell.n_samples not in arguments.samples:
+            continue
         for group in arguments.tests:
             key = f"{group} {cell}"
             if key in seen:
