@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ann2neo.study.analysis.fano_spread import KEYS as FANO_SPREAD_KEYS
+from ann2neo.study.analysis.fano_spread import correct_fano_spread
 from ann2neo.study.analysis.network_comparison import NUMBERS, compare_over_networks
 from ann2neo.study.analysis.paper_order import find_memorizing, sort_names, sort_rows, unstack
 from ann2neo.study.analysis.published import CELL, read_published
@@ -49,6 +51,10 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
             ``cv_firing_rate_percent``; the splits are those recorded.
         ``"fano"``
             Table 5, ``fanofactor``.
+        ``"fano_spread"``
+            The CV of the Fano factor as recorded, without the noise that depends on the recording's
+            length, and as the firing rates alone have it (`correct_fano_spread`): a row per network,
+            width, data set, condition and split.
         ``"networks"``
             Firing rates between conditions with the network as what was drawn (`compare_over_networks`):
             a row per network, width, data set and split; column levels: pair of conditions a–b;
@@ -80,6 +86,7 @@ def tabulate(results: Results) -> dict[str, pd.DataFrame]:
         "accuracy": _set_beside_published(_accuracies(frame), "accuracy"),
         "firing_rate": _set_beside_published(_long(frame, "firing_rate"), "firing_rate"),
         "fano": _set_beside_published(_long(frame, "fano"), "fano"),
+        "fano_spread": correct_fano_spread(results).set_index(FANO_SPREAD_KEYS),
         "networks": _network_table(frame, memorizing),
     }
     if len(results.units):

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from ann2neo.spikes.raster import SpikeRaster
 
 PLACE = ["network", "width", "dataset", "condition", "seed"]
+CORRECTED = [
+    "cv_firing_rate_corrected_percent", "fanofactor_corrected", "cv_fanofactor_corrected_percent",
+]  # fmt: skip
+"""Columns of `ann2neo.summarize` that tables of older versions lack: NaN for these."""
 INDICATORS = [
     "study", *PLACE, "split", "status", "error", "n_units", "n_samples", "firing_rate",
     "cv_firing_rate_percent", "fanofactor", "cv_fanofactor_percent", "silent_fraction",
-    "always_on_fraction", "isi_cv", "fano_poisson_rejecting", "fano_bernoulli_rejecting",
+    "always_on_fraction", *CORRECTED, "isi_cv", "fano_poisson_rejecting", "fano_bernoulli_rejecting",
     "ljung_box_rejecting", "runs_rejecting", "adf_not_rejecting", "training_accuracy",
     "validation_accuracy", "test_accuracy", "generalization_gap", "epochs_run",
     "stopped_by", "weights_hash", "seconds",
@@ -294,6 +298,8 @@ def _read_csv(file: Path, columns: list[str], *, optional: bool = False) -> pd.D
     if optional and not file.is_file():
         return _empty(columns)
     frame = pd.read_csv(file, dtype=dict.fromkeys(_TEXTS, str))
+    if columns is INDICATORS:
+        frame = frame.reindex(columns=[*frame, *(name for name in CORRECTED if name not in frame)])
     missing = [column for column in columns if column not in frame]
     if missing:
         raise ValueError(f"{file} is not a table of a study: it has no column {', '.join(missing)}")

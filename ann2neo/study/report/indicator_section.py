@@ -13,12 +13,10 @@ from ann2neo.study.report.html import heads, make_table
 if TYPE_CHECKING:
     from ann2neo.study.cells.result_tables import Results
 
-_WINDOW = 100
-
 _READING = (
     "The paper calls the CV of the Fano factor over units a promising indicator. Part of it is noise: a "
     "unit's Fano factor from W windows is known to about √(2 / W) of itself, 14 % for 100 windows, so "
-    "that recordings of different length must not be compared. Without the noise (to first order, for "
+    "that recordings of different length must not be compared. Without the noise (of "
     "independent samples) what is left can be held against coins with the units' firing rates, whose "
     "Fano factor is 1 − rate: where both agree, the CV of the Fano factor says nothing that the rates "
     "do not."
@@ -27,8 +25,7 @@ _READING = (
 
 def write_fano_spread(results: Results) -> Markup:
     """A table of the CV of F as recorded, without noise, and from the rates alone; empty without any."""
-    window = results.study.window if results.study is not None else _WINDOW
-    table = correct_fano_spread(results, window).dropna(subset=["recorded"])
+    table = correct_fano_spread(results).dropna(subset=["recorded"])
     if not len(table):
         return Markup("")
     rows = [

@@ -54,7 +54,9 @@ _KS_CAPTION = (
 def write_tables(results: Results) -> Markup:
     """Every table of `tabulate`, with the flags of published numbers as notes."""
     parts = [element("h2", "Tables")]
-    for name, frame in tabulate(results).items():
+    tables = tabulate(results)
+    del tables["fano_spread"]  # It has a section of its own.
+    for name, frame in tables.items():
         parts.append(element("h3", _TITLES[name]))
         if not len(frame):
             parts.append(element("p", "The study has no such number."))

@@ -11,8 +11,17 @@ TRAINED = ["Generalizing", "MemRetrainLast", "MemRandomLast"]
 
 
 @pytest.fixture(scope="module")
-def measured():
-    results = study.Results.load(files("ann2neo.study") / "data" / "mnist-mlp.csv")
+def results():
+    return study.Results.load(files("ann2neo.study") / "data" / "mnist-mlp.csv")
+
+
+@pytest.fixture(scope="module")
+def tables(results):
+    return study.tabulate(results)
+
+
+@pytest.fixture(scope="module")
+def measured(results):
     assert set(results.indicators["status"]) == {"ok"}
     assert set(results.indicators["seed"]) == {0, 1}
     return results.indicators.groupby(CELL).mean(numeric_only=True)
@@ -39,6 +48,23 @@ def test_accuracies_are_within_two_points(measured, width, condition):
 def test_rates_are_in_the_papers_order(measured, width):
     rates = measured["firing_rate"].loc["mlp", width, "mnist", "train"]
     assert rates["MemRetrainLast"] < rates["MemRandomLast"] < rates["Generalizing"]
+
+
+def test_the_cv_of_the_fano_factor_is_that_of_coins(tables):
+    # What tutorial 3 and the page on indicators say, in percentage points.
+    spread = tables["fano_spread"]
+    apart = (spread["corrected"] - spread["from_rates"]).abs().groupby("width").max()
+    assert apart[512] < 0.3
+    assert apart[64] < 3.05
+    splits = spread["corrected"].unstack("split")
+    assert (splits["train"] - splits["test"]).abs().groupby("width").max()[512] < 0.7
+
+
+def test_two_networks_decide_nothing(tables):
+    pairs = tables["networks"]["Generalizing–MemRetrainLast"]
+    assert (pairs["n"] == 2).all()
+    assert (pairs["difference"] < -0.3).all()
+    assert (pairs["pvalue"] == 0.5).all()
 
 
 def _read_published(table, quantity, cell):

@@ -32,7 +32,15 @@ def rows_of(results, network, width, dataset, split, condition):
 
 
 def test_the_paper_s_layout(shown):
-    assert list(shown) == ["accuracy", "firing_rate", "fano", "networks", "ks", "ks_splits"]
+    assert list(shown) == [
+        "accuracy",
+        "firing_rate",
+        "fano",
+        "fano_spread",
+        "networks",
+        "ks",
+        "ks_splits",
+    ]
     for name in ("firing_rate", "fano"):
         index = shown[name].index
         assert index.names == ["network", "width", "dataset", "split"]
@@ -173,7 +181,7 @@ def test_look_ups_by_condition_are_silent(shown):
 def test_a_table_alone_is_enough(tmp_path):
     usual().indicators.to_csv(tmp_path / "results.csv", index=False)
     again = tabulate(Results.load(tmp_path / "results.csv"))
-    assert list(again) == ["accuracy", "firing_rate", "fano", "networks"]
+    assert list(again) == ["accuracy", "firing_rate", "fano", "fano_spread", "networks"]
     whole = tabulate(usual())
     for name, frame in again.items():
         pd.testing.assert_frame_equal(frame, whole[name])
