@@ -70,6 +70,7 @@ def slow(rng: np.random.Generator) -> np.ndarray:
 
 
 CASES = [
+    ("mean firing_rate of 64 units", many_units, a2n.firing_rate, 0.3, "units", {}),
     ("firing_rate, 500 samples", mean_rate, a2n.firing_rate, 0.3, "samples", {}),
     (
         "fanofactor (window 20), 100 windows",
@@ -78,7 +79,6 @@ CASES = [
     ),
     ("firing_rate of correlated samples, 5,000 in blocks of 100", slow, a2n.firing_rate, 0.5,
      "samples", {"block": 100}),
-    ("mean firing_rate of 64 units", many_units, a2n.firing_rate, 0.3, "units", {}),
 ]  # fmt: skip
 
 

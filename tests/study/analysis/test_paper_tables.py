@@ -199,7 +199,8 @@ def test_a_condition_of_ones_own_stands_in_the_tables_of_tests():
         name: getattr(made, name).replace({"condition": {"MemRandomLast": "Relabelled"}})
         for name in ("indicators", "units")
     }
-    shown = tabulate(replace(made, study=SimpleNamespace(conditions=("Random", own)), **renamed))
+    study = SimpleNamespace(conditions=("Random", own), window=100)
+    shown = tabulate(replace(made, study=study, **renamed))
     pairs = list(dict.fromkeys(shown["ks"].columns.get_level_values("pair")))
     assert [pair for pair in pairs if "Relabelled" in pair] == [
         "Generalizing–Relabelled",
