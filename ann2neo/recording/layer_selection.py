@@ -131,7 +131,8 @@ def _list_faults(places: Sequence[Place]) -> str:
 
 
 def _list_nodes(found: Sequence[Place]) -> list[Place]:
-    return [place for place in found if place.is_node and place.side == "output"]
+    # What a layer reads is one where no layer made it.
+    return [place for place in found if place.is_node]
 
 
 def _is_rectifier(place: Place) -> bool:
@@ -150,11 +151,23 @@ def _choose_one(layer: Any, found: Sequence[Place]) -> Choice:
         return _choose_matching(matching, found, f"layers={layer.__name__}")
     if callable(layer) and not _is_layer(layer):
         last = find_last_hidden(found)
-        matching = [p for p in outputs if layer(describe_place(p, is_last_hidden=p is last))]
+        rows = [(place, describe_place(place, is_last_hidden=place is last)) for place in outputs]
+        matching = [place for place, row in rows if _agrees(layer, row)]
         return _choose_matching(matching, found, f"the predicate {layer!r:.60}")
     raise ValueError(
         f"layers must be layers that the network calls, got {layer!r:.80}; it calls {list_labels(found)}"
     )
+
+
+def _agrees(predicate: Any, row: Any) -> bool:
+    answer = predicate(row)
+    try:
+        return bool(answer)
+    except ValueError:
+        raise TypeError(
+            f"layers as a predicate must return True or False for a layer, got {answer!r:.60} for "
+            f"{row.layer!r}"
+        ) from None
 
 
 def _is_layer(value: Any) -> bool:

@@ -67,6 +67,6 @@ def list_layers(network: Any, samples: Any, *, inputs: bool = False) -> pd.DataF
         [
             describe_place(place, is_last_hidden=place is last and not place.fault)
             for place in found
-            if inputs or place.side == "output"
+            if inputs or place.side == "output" or place.is_node
         ]
     )

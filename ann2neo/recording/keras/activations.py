@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -33,9 +33,31 @@ _SPELLED = {
     "leakyrelu": "leaky_relu",
     "hardswish": "hard_silu",
 }
-_TRIED = ("relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "tanh", "sigmoid")
+_TRIED = (
+    *("relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "softplus", "tanh", "sigmoid"),
+    *("softmax", "exponential", "hard_sigmoid", "hard_silu", "mish", "softsign", "celu", "squareplus"),
+)
+_ALSO_TRIED: dict[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
+    "gelu": lambda x: 0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x**3))),
+    "sin": np.sin,
+    "cos": np.cos,
+    "square": np.square,
+    "abs": np.abs,
+    "sign": np.sign,
+}
+SHAPING = frozenset(
+    [
+        *("sin", "cos", "exp", "exp2", "expm1", "square", "power", "absolute", "abs", "erf", "arctan"),
+        *("log1p", "sign", "maximum", "minimum", "clip", "where", "heaviside"),
+    ]
+)
+"""Operations that are activation functions where they follow on a layer with weights."""
+MULTIPLYING = "multiply"
+REDUCING = frozenset(["mean", "sum", "max", "min", "amax", "var", "std", "variance", "norm", "softmax"])
 OWN = "own function"
 _FEW_ZEROS = 0.05
+_CLOSE = 1e-4
+_MOST_SUMMED = 30
 
 
 def name_activation(layer: Any) -> str:
@@ -99,8 +121,67 @@ def is_selecting(call: Call) -> bool:
     made = [values for values in map(_read, call.made) if values is not None]
     if len(given) < len(call.given) or len(made) < len(call.made) or not given:
         return False
+    if len({len(values) for values in [*given, *made]}) == 1:
+        # The same ones of each sample: the larger of two is a choice of another kind.
+        columns = {column for taken in given for column in _list_columns(taken)}
+        return all(columns.issuperset(_list_columns(values)) for values in made)
     pool = np.concatenate([taken.ravel() for taken in given])
     return all(bool(np.isin(values, pool).all()) for values in made)
+
+
+def _list_columns(values: npt.NDArray[Any]) -> set[bytes]:
+    return {column.tobytes() for column in np.ascontiguousarray(values.reshape(len(values), -1).T)}
+
+
+def name_between(tensor: Any, known: Sequence[Any]) -> str:
+    """The activation function that makes a tensor of one of others, where nobody says how; "" for none
+    that is common."""
+    values = _read(tensor)
+    if values is None:
+        return ""
+    for other in reversed(known):
+        taken = _read(other)
+        if taken is not None and taken.shape == values.shape:
+            found = _recognize(taken, values)
+            if found:
+                return found
+    return ""
+
+
+def is_combined(tensor: Any, known: Sequence[Any]) -> bool:
+    """Whether a tensor is a sum of others, or has their values in other places, scaled and shifted the
+    same for all samples."""
+    values = _read(tensor)
+    if values is None:
+        return True
+    others = [taken for taken in map(_read, known) if taken is not None and len(taken) == len(values)]
+    columns = {column for taken in others for column in _norm_columns(taken)}
+    if columns.issuperset(_norm_columns(values)):
+        return True
+    alike = [taken.ravel() for taken in others if taken.shape == values.shape][-_MOST_SUMMED:]
+    if not alike or values.size <= 2 * len(alike):
+        return False
+    terms = np.stack([*alike, np.ones(values.size)], axis=1).astype(np.float64)
+    weights = np.linalg.lstsq(terms, values.ravel().astype(np.float64), rcond=None)[0]
+    off = np.abs(terms @ weights - values.ravel()).max()
+    return bool(off <= _CLOSE * max(float(np.abs(values).max()), 1e-30))
+
+
+def is_cut(tensor: Any) -> bool:
+    """Whether values are cut off at zero."""
+    values = _read(tensor)
+    return values is not None and values.min() >= 0 and _FEW_ZEROS < float((values == 0).mean()) < 1
+
+
+def _norm_columns(values: npt.NDArray[Any]) -> set[bytes]:
+    """What columns hold but for their mean, scale and sign; nothing of constant ones."""
+    flat = values.reshape(len(values), -1).astype(np.float64)
+    flat = flat - flat.mean(axis=0)
+    spread = np.abs(flat).max(axis=0)
+    flat = flat[:, spread > 1e-6 * max(float(spread.max(initial=0)), 1e-30)]
+    flat = flat / np.abs(flat).max(axis=0, initial=1e-30)
+    first = flat[np.abs(flat).argmax(axis=0), np.arange(flat.shape[1])]
+    return {column.tobytes() for column in (np.round(flat * np.sign(first), 3) + 0.0).T.copy()}
 
 
 def list_keras_kinds(layer: Any) -> list[str]:
@@ -125,6 +206,9 @@ def _recognize(taken: npt.NDArray[Any], made: npt.NDArray[Any]) -> str:
         function: Callable[[Any], Any] = getattr(keras.activations, name)
         wanted = keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(taken)))
         if np.allclose(wanted, made, rtol=1e-4, atol=1e-6):
+            return name
+    for name, function in _ALSO_TRIED.items():
+        if np.allclose(function(taken), made, rtol=1e-4, atol=1e-6):
             return name
     return ""
 

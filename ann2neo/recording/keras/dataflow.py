@@ -32,16 +32,11 @@ class Dataflow:
                 # A layer that hands on what it was given, or what one inside made, made nothing.
                 self._maker.setdefault(id(tensor), index)
         self._readers: dict[int, list[int]] = {}
+        self._readers_of: dict[int, list[int]] = {}
         self._unknown: list[int] = []
         for index, call in enumerate(calls):
-            if has_inside(call.layer) and not weighted[index]:
-                continue
-            sources = [self._maker.get(id(tensor)) for tensor in call.given]
-            for source in sources:
-                if source is not None and source != index:
-                    self._readers.setdefault(source, []).append(index)
-            if None in sources:
-                self._unknown.append(index)
+            if not has_inside(call.layer) or weighted[index]:
+                self._note_reader(index, call)
         # Backwards and forwards through the calls, not by recursion: networks are deep.
         self._hidden = [False] * len(calls)
         for index in reversed(range(len(calls))):
@@ -50,9 +45,29 @@ class Dataflow:
         for index in range(len(calls)):
             self._weights.append(self._find_weights(index))
 
+    def _note_reader(self, index: int, call: Call) -> None:
+        for tensor in call.given:
+            self._readers_of.setdefault(id(tensor), []).append(index)
+        sources = [self._maker.get(id(tensor)) for tensor in call.given]
+        for source in sources:
+            if source is not None and source != index:
+                self._readers.setdefault(source, []).append(index)
+        if None in sources:
+            self._unknown.append(index)
+
     def is_hidden(self, index: int) -> bool:
         """Whether weights lie between what a call made and what the network returned."""
         return any(self._hidden[self._maker[id(tensor)]] for tensor in self._calls[index].made)
+
+    def is_tensor_hidden(self, tensor: Any) -> bool:
+        """The same for one of several tensors that a call made."""
+        index = self._maker[id(tensor)]
+        readers = [r for r in self._readers_of.get(id(tensor), []) if r > index]
+        if readers or id(tensor) in self._returned:
+            return any(self._weighted[r] or self._hidden[r] for r in readers)
+        return self._hidden[index] and not any(
+            self._readers_of.get(id(other)) for other in self._calls[index].made
+        )
 
     def find_maker(self, tensor: Any) -> str:
         """The activation function that made a tensor; "linear" for none, or one that is not known."""

@@ -10,11 +10,18 @@ from typing import Any
 import keras
 
 from ann2neo.recording.keras.activations import (
+    MULTIPLYING,
+    OWN,
+    REDUCING,
+    SHAPING,
     computes_itself,
+    is_combined,
+    is_cut,
     is_own,
     is_selecting,
     list_keras_kinds,
     name_activation,
+    name_between,
     name_by_values,
 )
 from ann2neo.recording.keras.calls import Call, has_inside, is_operation
@@ -23,6 +30,9 @@ from ann2neo.recording.observation import Site
 from ann2neo.recording.places import Place, Side
 
 _COMPOSITE = "a composite: the layers inside stand for it"
+_READ = "what a layer reads"
+_LINEAR = "linear"
+_N_NEAREST = 4
 _MOVING = frozenset(["Permute", "Transpose", "Swapaxes", "Moveaxis", "Rot90"])
 
 
@@ -34,7 +44,10 @@ class _Role:
 
 
 def find_places(
-    paths: Mapping[int, tuple[str, Any]], calls: Sequence[Call], returned: Sequence[Any] = ()
+    paths: Mapping[int, tuple[str, Any]],
+    calls: Sequence[Call],
+    returned: Sequence[Any] = (),
+    network: Any = None,
 ) -> list[Place]:
     """What the noted calls returned and were given, in the order of the calls.
 
@@ -46,10 +59,13 @@ def find_places(
         All calls of one run.
     returned : sequence of tensors
         What the network itself returned.
+    network : keras.Model, optional
+        The network; with it, what it computes between its layers is looked for.
     """
     n_calls = Counter(id(call.layer) for call in calls)
     seen: Counter[int] = Counter()
     roles = _find_roles(calls)
+    between = {} if network is None else _find_between(paths, calls, roles, network)
     flow = Dataflow(
         calls, [role.activation for role in roles], [_is_weighted(c) for c in calls], returned
     )
@@ -67,6 +83,9 @@ def find_places(
             for position, tensor in enumerate(tensors):
                 if side == "output":
                     _note_moves(moved, layer, len(tensor.shape))
+                own = between.get((index, position), "") if side == "input" else ""
+                reason = _find_output_reason(role, layer, position) if side == "output" else _READ
+                activation = role.activation if side == "output" else own or flow.find_maker(tensor)
                 found.append(
                     Place(
                         layer=layer,
@@ -77,15 +96,15 @@ def find_places(
                         position=position,
                         label=f"{label}{end}[{position}]" if len(tensors) > 1 else f"{label}{end}",
                         tensor=tensor,
-                        activation=role.activation if side == "output" else flow.find_maker(tensor),
-                        is_node=role.is_node and side == "output",
+                        activation=activation,
+                        is_node=not reason or bool(own),
                         kind=type(layer).__name__,
                         shape=_shape(tensor),
                         channel_axis=-1,
                         side=side,
-                        is_hidden=flow.is_hidden(index) if side == "output" else True,
+                        is_hidden=side == "input" or _is_hidden(flow, call, index, tensor, position),
                         weights=tuple(paths[id(fed.layer)][0] for fed in flow.find_weights(index)),
-                        reason=role.reason if side == "output" else "what a layer reads",
+                        reason="" if own else reason,
                         axes_moved=moved.get(len(tensor.shape), False),
                     )
                 )
@@ -110,11 +129,66 @@ def _shape(tensor: Any) -> tuple[int, ...] | None:
     return None if None in sizes else tuple(int(size) for size in sizes)
 
 
+def _is_hidden(flow: Dataflow, call: Call, index: int, tensor: Any, position: int) -> bool:
+    # A recurrent layer's sequence stands for its last state, too, which is the last step of it.
+    whole = len(call.made) == 1 or (position == 0 and "RNN" in list_keras_kinds(call.layer))
+    return flow.is_hidden(index) if whole else flow.is_tensor_hidden(tensor)
+
+
+def _find_output_reason(role: _Role, layer: Any, position: int) -> str:
+    if position and role.is_node:
+        kinds = list_keras_kinds(layer)
+        if "RNN" in kinds or "Bidirectional" in kinds:
+            return "a state"
+        if "MultiHeadAttention" in kinds or "Attention" in kinds:
+            return "how much attention is paid, not what is made of it"
+    return "" if role.is_node else role.reason
+
+
+def _find_between(
+    paths: Mapping[int, tuple[str, Any]],
+    calls: Sequence[Call],
+    roles: Sequence[_Role],
+    network: Any,
+) -> dict[tuple[int, int], str]:
+    """What layers with weights are given that no layer made: (call, place among those) → the activation
+    function that it was made by, or ``"linear"`` where weights made it that no layer holds."""
+    owners = [(path, layer) for path, layer in paths.values() if _holds_own(layer)]
+    whole = bool(network._trainable_variables)
+    found: dict[tuple[int, int], str] = {}
+    made: dict[int, Any] = {}
+    for index, call in enumerate(calls):
+        if _is_weighted(call) and not has_inside(call.layer):
+            path = paths[id(call.layer)][0]
+            has_weights = whole or any(path.startswith(f"{outer}.") for outer, _ in owners)
+            for position, tensor in enumerate(call.given):
+                if id(tensor) in made or not made:
+                    continue
+                known = list(made.values())
+                nearest = known[-_N_NEAREST:]
+                name = name_between(tensor, nearest)
+                if not name and has_weights and not is_combined(tensor, known):
+                    name = OWN if is_cut(tensor) else _LINEAR
+                if name:
+                    found[index, position] = name
+        made.update({id(tensor): tensor for tensor in [*call.given, *call.made]})
+    return found
+
+
+def _holds_own(layer: Any) -> bool:
+    """Whether a layer made of layers has weights beside theirs."""
+    return not is_operation(layer) and has_inside(layer) and bool(layer._trainable_variables)
+
+
 def _find_roles(calls: Sequence[Call]) -> list[_Role]:
     roles: list[_Role] = []
     inner: dict[int, Any] = {}
     for number, call in enumerate(calls):
         role = _find_role(call, inner)
+        if role.reason == _COMPOSITE and _stands_for_weights(call, calls[:number], roles):
+            role = _Role(name_by_values(call, "linear", call.given), True, "")
+        if is_operation(call.layer) and not role.is_node:
+            role = _find_shaping(call, calls, number, roles) or role
         if role.reason == _COMPOSITE and _is_linear_sum(call, calls[:number], roles, set(inner)):
             role = _Role("linear", True, "")
         roles.append(role)
@@ -138,6 +212,58 @@ def _find_role(call: Call, inner: Mapping[int, Any]) -> _Role:
         return _Role("linear", own, "" if own else _COMPOSITE)
     reason = _find_reason(call)
     return _Role("linear", not reason, reason)
+
+
+def _stands_for_weights(call: Call, before: Sequence[Call], roles: Sequence[_Role]) -> bool:
+    """Whether a layer with weights of its own and layers inside returned what one of these handed on
+    that computes nothing, such as dropout: what the weights made is seen nowhere else."""
+    if not _holds_own(call.layer):
+        return False
+    made = {id(tensor) for tensor in call.made}
+    makers = [r for c, r in zip(before, roles, strict=False) if any(id(t) in made for t in c.made)]
+    return bool(makers) and not any(role.is_node for role in makers)
+
+
+def _find_shaping(call: Call, calls: Sequence[Call], index: int, roles: Sequence[_Role]) -> _Role | None:
+    """An operation that is an activation function where it is: of one layer with weights alone, element
+    by element, and not on its way to a mean or the like."""
+    name = type(call.layer).__name__.lower()
+    if name not in SHAPING and name != MULTIPLYING:
+        return None
+    made = {id(tensor) for tensor in call.made}
+    readers = [c for c in calls[index + 1 :] if any(id(tensor) in made for tensor in c.given)]
+    kinds = {type(c.layer).__name__.lower() for c in readers}
+    if not readers or kinds <= REDUCING | SHAPING:
+        return None
+    before = list(zip(calls[:index], roles, strict=False))
+    sources = [_find_sources(tensor, before) for tensor in call.given]
+    first, bends = sources[0]
+    if not first or any(ends != first for ends, _ in sources):
+        return None
+    if name == MULTIPLYING and (len(sources) < 2 or not any(bent for _, bent in sources)):
+        return None
+    if name != MULTIPLYING and bends:
+        return None
+    ends = [(c, role) for c, role in before if any(id(t) in first for t in c.made)]
+    if not all(_is_weighted(c) and role.activation == "linear" for c, role in ends):
+        return None
+    return _Role(name_between(call.made[0], call.given[:1]) or f"keras {name}", True, "")
+
+
+def _find_sources(tensor: Any, before: Sequence[tuple[Call, _Role]]) -> tuple[set[int], bool]:
+    """Ids of the tensors of layers from which operations made a tensor, and whether an activation
+    function was among these."""
+    makers = {id(made): (call, role) for call, role in before for made in call.made}
+    pending, found, bends = [tensor], set(), False
+    while pending:
+        one = pending.pop()
+        call, role = makers.get(id(one), (None, None))
+        if call is None or role is None or not is_operation(call.layer):
+            found.add(id(one))
+            continue
+        bends |= role.activation != "linear"
+        pending += call.given
+    return found, bends
 
 
 def _is_linear_sum(call: Call, before: Sequence[Call], roles: Sequence[_Role], inner: set[int]) -> bool:

@@ -64,7 +64,7 @@ def try_network(network: Any, inputs: Any, paths: Paths) -> list[Place]:
             "a compiled function. Keep its layers as attributes and call them in `call`, or record the "
             "activations themselves: record(activations)"
         )
-    places = find_places(paths, calls, returned)
+    places = find_places(paths, calls, returned, network)
     return _prove_rows(network, inputs, paths, places, trials)
 
 

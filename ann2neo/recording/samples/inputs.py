@@ -71,8 +71,15 @@ def count_samples(inputs: Any) -> int:
 
 
 def check_dense(array: Any) -> None:
-    """Refuse what is sparse or ragged."""
+    """Refuse what is sparse, ragged or masked, or holds no values."""
     kind = type(array).__name__
+    if np.ma.is_masked(array):
+        raise ValueError(
+            "samples must have a value everywhere, got an array with masked entries; pass "
+            "samples.filled(value), or leave these samples out"
+        )
+    if getattr(getattr(array, "device", None), "type", "") == "meta":
+        raise ValueError("samples must hold values, got a tensor on the meta device, which has none")
     if hasattr(array, "toarray"):
         raise TypeError(f"samples must be dense, got a {kind}; pass samples.toarray()")
     if kind == "RaggedTensor":
@@ -95,6 +102,7 @@ def as_array(leaf: Any) -> npt.NDArray[Any]:
     if callable(getattr(leaf, "detach", None)):
         # Tensors of torch may lie on a GPU, or in a precision that NumPy lacks.
         leaf = leaf.detach().cpu()
+        leaf = leaf.dequantize() if leaf.is_quantized else leaf
         leaf = leaf.float() if str(leaf.dtype) == "torch.bfloat16" else leaf
     return np.asarray(leaf)
 

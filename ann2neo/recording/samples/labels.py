@@ -52,7 +52,10 @@ def check_labels(labels: Any, name: str, *, per_position: bool = False) -> npt.N
 
     Bytes, as TensorFlow has text, are UTF-8.
     """
-    array = as_array(labels)
+    try:
+        array = as_array(labels)
+    except ValueError as error:
+        raise ValueError(f"{name} must be one int, float or str per sample: {error!s:.120}") from None
     if array.dtype.kind == "S" or (
         array.dtype == object and array.size and all(isinstance(label, bytes) for label in array.flat)
     ):

@@ -143,7 +143,10 @@ def find_takes(adapter: Any, network: Any) -> Callable[[str], bool] | None:
         return lambda name: bool(own(network, name))
     if not callable(getattr(network, "forward", None)):
         return None
-    parameters = inspect.signature(network.forward).parameters.values()
+    try:
+        parameters = inspect.signature(network.forward).parameters.values()
+    except (TypeError, ValueError):  # compiled, and refused later
+        return None
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
         return lambda name: True
     names = {parameter.name for parameter in parameters}

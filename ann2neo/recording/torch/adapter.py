@@ -19,16 +19,11 @@ from ann2neo.recording.observation import Look, NonFiniteSampleError, Take
 from ann2neo.recording.places import Place
 from ann2neo.recording.row_proof import choose_suspects
 from ann2neo.recording.samples.inputs import count_samples, take_rows
-from ann2neo.recording.torch.calls import (
-    Calls,
-    list_paths,
-    observe_calls,
-    observe_modules,
-    unwrap,
-)
+from ann2neo.recording.torch.calls import Calls, observe_calls, observe_modules
 from ann2neo.recording.torch.inputs import check_finite, place_inputs
 from ann2neo.recording.torch.keeper import Keeper, run
 from ann2neo.recording.torch.layers.places import Tap
+from ann2neo.recording.torch.modules import list_paths, unwrap
 from ann2neo.recording.torch.noise import Chance
 from ann2neo.recording.torch.noise import seed_noise as seed_noise
 from ann2neo.recording.torch.noise import switch_on_noise as switch_on_noise

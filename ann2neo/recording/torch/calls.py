@@ -13,15 +13,18 @@ from torch.overrides import TorchFunctionMode
 
 from ann2neo.recording.torch.channels import Channels
 from ann2neo.recording.torch.dataflow import Dataflow, find_target
+from ann2neo.recording.torch.inputs import tensors_in
+from ann2neo.recording.torch.modules import holds_weights, is_activation, is_plain
 from ann2neo.recording.torch.operations import (
+    COMPARING,
     COMPARISONS,
     CONTRACTIONS,
     FUNCTIONS,
     RECTIFYING,
+    SHAPING,
     name_function,
     works_in_place,
 )
-from ann2neo.recording.torch.tensors import tensors_in
 
 _QUERIES = frozenset(
     [
@@ -31,7 +34,7 @@ _QUERIES = frozenset(
 )
 """Functions that return no tensor."""
 
-_NOTED = FUNCTIONS | CONTRACTIONS | RECTIFYING
+_NOTED = FUNCTIONS | CONTRACTIONS | SHAPING | COMPARING
 Key = tuple[int, str]
 """What tells the calls of one module or function from those of another."""
 
@@ -286,28 +289,6 @@ def _is_rectified(given: Any, made: list[Any]) -> bool:
         return False
 
 
-def is_plain(module: Any) -> bool:
-    """Whether a module has neither weights nor modules inside."""
-    return not module._modules and not holds_weights(module)
-
-
-def holds_weights(module: Any) -> bool:
-    """Whether a module has weights of its own, also such as torch packs out of sight."""
-    if any(weight is not None for weight in module._parameters.values()):
-        return True
-    packed = (vars(module).get("_packed_params"), module._modules.get("_packed_params"))
-    return any(part is not None for part in packed) or "parametrizations" in module._modules
-
-
-def is_activation(module: Any) -> bool:
-    """Whether a module is an activation function: libraries keep theirs in files of that name."""
-    return any(
-        kind.__module__.rpartition(".")[2] in ("activation", "activations")
-        for kind in type(module).__mro__
-        if kind.__name__ != "MultiheadAttention"
-    ) and not isinstance(module, torch.nn.MultiheadAttention)
-
-
 @contextmanager
 def observe_calls(network: Any, paths: Mapping[int, str]) -> Iterator[Calls]:
     """Calls of the modules of `network`, while inside and while the `Calls` are entered."""
@@ -363,31 +344,3 @@ def _tell_inputs(calls: Calls, key: Key) -> Callable[..., None]:
             calls.take_given(key, tensors_in([args, kwargs]))
 
     return tell
-
-
-def unwrap(module: Any) -> Any:
-    """The module inside those that torch.compile and DataParallel wrap around it."""
-    while True:
-        wrappers = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)
-        if isinstance(module, wrappers):
-            module = module.module
-        elif "_orig_mod" in getattr(module, "_modules", {}):
-            module = module._modules["_orig_mod"]
-        else:
-            return module
-
-
-def list_paths(network: Any) -> dict[int, str]:
-    """id → dotted path of every module inside an unwrapped network, wrappers within left out."""
-    found: dict[int, str] = {}
-
-    def walk(module: Any, prefix: str) -> None:
-        for name, child in module.named_children():
-            inner = unwrap(child)
-            if id(inner) in found or isinstance(inner, torch.jit.ScriptModule):
-                continue
-            found[id(inner)] = prefix + name
-            walk(inner, f"{prefix}{name}.")
-
-    walk(network, "")
-    return found

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from ann2neo.recording.torch.tensors import tensors_in
+from ann2neo.recording.torch.inputs import tensors_in
 
 # Functions that say themselves where the channels of their result are; convolutions and pools, by their
 # names, do too.

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from ann2neo.recording.torch.inputs import walk_tensors
 from ann2neo.recording.torch.operations import (
+    COMPARING,
+    COMPARISONS,
     CONTRACTIONS,
+    FUNCTIONS,
     LINEAR,
+    NORMALIZATIONS,
+    PASSING,
     PRODUCTS,
+    SELECTING,
+    SHAPING,
     name_function,
     works_in_place,
 )
-from ann2neo.recording.torch.tensors import walk_tensors
 
 _CONSTANT = -1
+_MULTIPLYING = frozenset(["mul", "multiply", "__mul__", "__rmul__"])
+_CHOOSING = frozenset(["where", "masked_fill"])
+_SECOND = frozenset(["linear", "matmul", "__matmul__", "mm", "bmm", "conv1d", "conv2d", "conv3d"])
+_OPERAND = {**dict.fromkeys(_SECOND, 1), "__rmatmul__": 0, "addmm": 2}
+"""Functions that multiply values with a matrix from behind → which of their arguments it is."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +70,23 @@ class Dataflow:
     steps: list[Step] = field(default_factory=list)
     _values: Any = field(default_factory=WeakTensorKeyDictionary)
     _weights: Any = field(default_factory=WeakTensorKeyDictionary)
+    _stored: Any = field(default_factory=WeakTensorKeyDictionary)
     _owners: dict[int, str] = field(default_factory=dict)
 
-    def begin(self, inputs: Iterable[Any], owners: Mapping[int, str], constants: Iterable[Any]) -> None:
+    def begin(
+        self,
+        inputs: Iterable[Any],
+        owners: Mapping[int, str],
+        constants: Iterable[Any],
+        stored: Iterable[tuple[Any, str]] = (),
+    ) -> None:
         """`inputs` are the samples, `owners` tell for the id of each parameter whose it is; `constants`
-        are what the network holds besides."""
+        are what the network holds besides, `stored` those of them that are a module's own, and whose."""
         self._owners = dict(owners)
         for tensor in constants:
             self._values[tensor] = _CONSTANT
+        for tensor, path in stored:
+            self._stored[tensor] = (path,)
         for tensor in inputs:
             self._values[tensor] = self._add("samples", (), (), -1)
 
@@ -84,6 +107,9 @@ class Dataflow:
         weights = tuple(dict.fromkeys(owner for t in given for owner in self._list_owners(t)))
         if not weights and name in CONTRACTIONS and _takes_packed_weights(args):
             weights = (path,)
+        stored = tuple(dict.fromkeys(owner for t in given for owner in self._stored.get(t, ())))
+        if not weights and parents and stored:
+            weights = self._find_stored(name, args, kwargs)
         changed = find_target(args, kwargs) if works_in_place(function, kwargs) else None
         returned = function(*args, **kwargs)
         made = [] if returned is NotImplemented else list(walk_tensors(returned, depth=3))
@@ -94,6 +120,8 @@ class Dataflow:
             if id(tensor) in given_ids and tensor is not changed:
                 continue  # handed on as it is
             self._note(tensor, name, parents, weights, module)
+            if stored and not parents and not weights:
+                self._stored[tensor] = stored
         if changed is not None and parents:
             self._note_base(changed, module)
         return returned
@@ -116,6 +144,92 @@ class Dataflow:
         value = self._add(name, parents, weights, module)
         self._values[tensor] = value
         return value
+
+    def find_shaped(self, active: AbstractSet[int]) -> set[int]:
+        """Values that a function of no name made of sums with weights, element by element, and that go
+        on to others without another such function or an activation function: ``sin(fc(x))``.
+
+        `active` are those that activation functions made.
+        """
+        readers: dict[int, list[int]] = {}
+        for number, step in enumerate(self.steps):
+            for parent in step.parents:
+                readers.setdefault(parent, []).append(number)
+        shaped = {
+            number
+            for number, step in enumerate(self.steps)
+            if number not in active and step.parents and self._shapes(step, active)
+        }
+        return {number for number in shaped if self._leads_on(number, readers, shaped | active)}
+
+    def walk_beside(self, values: Iterable[int]) -> set[int]:
+        """Values from which these were made element by element, whatever the function."""
+        return set(self.walk_back(values, stop=lambda step: not _is_elementwise(step)))
+
+    def _shapes(self, step: Step, active: AbstractSet[int]) -> bool:
+        """Whether a step is a function, not linear, of one sum with weights alone."""
+        multiplies = step.name in _MULTIPLYING
+        if step.weights or not (step.name in SHAPING | COMPARING or multiplies):
+            return False
+        if len(step.parents) < 2 and (multiplies or step.name in _CHOOSING):
+            return False
+        sources, bends = [], False
+        for parent in step.parents:
+            ends = set()
+            for number in self.walk_back([parent], stop=_is_end):
+                before = self.steps[number]
+                if _is_end(before):
+                    ends.add(number)
+                elif before.name in FUNCTIONS or number in active:
+                    bends = True
+                    if not multiplies:
+                        return False
+                elif before.name in SHAPING or before.name in COMPARISONS:
+                    bends |= before.name not in _MULTIPLYING
+            sources.append(ends)
+        if any(ends != sources[0] for ends in sources) or (multiplies and not bends):
+            return False
+        return bool(sources[0]) and all(self._is_weighted(end) for end in sources[0])
+
+    def _is_weighted(self, number: int) -> bool:
+        """Whether a value is a sum with weights, normalized perhaps, or a part of one."""
+        while True:
+            step = self.steps[number]
+            if step.is_contraction:
+                return True
+            if step.name not in SELECTING | NORMALIZATIONS or not step.parents:
+                return False
+            number = step.parents[0]
+
+    def _leads_on(
+        self, number: int, readers: Mapping[int, Sequence[int]], stops: AbstractSet[int]
+    ) -> bool:
+        """Whether a value goes on to sums with weights, element by element."""
+        compares = self.steps[number].name in COMPARING
+        pending, seen = [number], set()
+        while pending:
+            for reader in readers.get(pending.pop(), ()):
+                step = self.steps[reader]
+                if step.is_contraction:
+                    return True
+                # What compares makes spikes if they are read as numbers, else a mask.
+                goes_on = step.name in PASSING if compares else _is_elementwise(step)
+                if reader not in seen and reader not in stops and goes_on:
+                    seen.add(reader)
+                    pending.append(reader)
+        return False
+
+    def _find_stored(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, ...]:
+        """Whose tensor it is, no parameter, that values are multiplied with from behind."""
+        place = _OPERAND.get(name)
+        if place is None:
+            return ()
+        operand = args[place] if len(args) > place else kwargs.get("weight", kwargs.get("mat2"))
+        groups = kwargs.get("groups", args[6] if len(args) > 6 else 1)
+        if not isinstance(operand, torch.Tensor) or (name.startswith("conv") and groups != 1):
+            return ()
+        found: tuple[str, ...] = self._stored.get(operand, ())
+        return found
 
     def list_weights(self, value: int | None) -> tuple[str, ...]:
         """Whose weights feed a value: the nearest sums with weights before it."""
@@ -173,6 +287,18 @@ class Dataflow:
         known = tensor in self._values or tensor in self._weights or id(tensor) in self._owners
         if not known and self.steps:
             self._values[tensor] = self._add("opaque", (len(self.steps) - 1,), (), module)
+
+
+def _is_elementwise(step: Step) -> bool:
+    if step.is_contraction or step.name in CONTRACTIONS:
+        return False
+    names = FUNCTIONS | SHAPING | COMPARISONS
+    return step.name in LINEAR or step.name in PRODUCTS or step.name in names or "softmax" in step.name
+
+
+def _is_end(step: Step) -> bool:
+    """Whether a step is no function of its parents element by element, or takes a part of them."""
+    return not _is_elementwise(step) or "softmax" in step.name or step.name in SELECTING
 
 
 def find_target(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

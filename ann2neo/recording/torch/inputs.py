@@ -1,7 +1,10 @@
-"""Samples as a torch network takes them."""
+"""Samples as a torch network takes them, and the tensors in whatever its modules take and return."""
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ from ann2neo.recording.samples.inputs import count_samples, list_arrays, map_arr
 from ann2neo.recording.torch.weights import are_finite, find_device
 
 _N_SOUGHT = 32
+_DEPTH = 6
 
 
 def place_inputs(inputs: Any, network: Any) -> Any:
@@ -29,7 +33,7 @@ def place_inputs(inputs: Any, network: Any) -> Any:
 
 def _convert_array(array: np.ndarray) -> Any:
     kinds: dict[str, Any] = {
-        "f": array.dtype.newbyteorder("="),
+        "f": np.float64 if array.dtype.itemsize > 8 else array.dtype.newbyteorder("="),
         "i": np.int64,
         "u": np.int64,
         "b": np.bool_,
@@ -40,6 +44,20 @@ def _convert_array(array: np.ndarray) -> Any:
     fits = array.flags.writeable and array.flags.c_contiguous
     kind = kinds.get(array.dtype.kind, np.float32)
     return torch.from_numpy(np.array(array, kind, order="C", copy=None if fits else True))
+
+
+def takes_whole(network: Any, inputs: Mapping[str, Any]) -> bool:
+    """Whether the network takes a dict of inputs as its one argument, and not its entries."""
+    try:
+        parameters = list(inspect.signature(network.forward).parameters.values())
+    except (TypeError, ValueError):
+        return False
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+        return False
+    if any(p.name in inputs for p in parameters) or not parameters:
+        return False
+    needed = [p for p in parameters if p.default is inspect.Parameter.empty]
+    return len(needed) == 1 and needed[0].kind is not inspect.Parameter.VAR_POSITIONAL
 
 
 def check_finite(inputs: Any) -> None:
@@ -82,3 +100,30 @@ def _read_sample(inputs: Any, row: int) -> bytes:
 def describe_inputs(inputs: Any) -> str:
     """Shapes and types, for messages."""
     return ", ".join(f"{tuple(leaf.shape)} of {leaf.dtype}" for leaf in list_arrays(inputs))
+
+
+def tensors_in(value: Any) -> list[Any]:
+    """The tensors in what a module returned, but for those without axes."""
+    return [tensor for tensor in walk_tensors(value) if tensor.dim()]
+
+
+def walk_tensors(value: Any, depth: int = _DEPTH) -> Iterator[Any]:
+    """All tensors, in order: in sequences, mappings, dataclasses and plain objects, some levels deep."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif depth and value is not None and not isinstance(value, (str, bytes, int, float, type)):
+        for part in _list_parts(value):
+            yield from walk_tensors(part, depth - 1)
+
+
+def _list_parts(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return list(value.values())
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    if dataclasses.is_dataclass(value):
+        return [getattr(value, f.name, None) for f in dataclasses.fields(value)]
+    if callable(value) or isinstance(value, torch.nn.Module):
+        return []
+    own = getattr(value, "__dict__", None)
+    return list(own.values()) if isinstance(own, dict) and "__module__" not in own else []

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import torch
 
 from ann2neo.recording.samples.inputs import list_arrays
 from ann2neo.recording.torch.calls import Calls, Key
-from ann2neo.recording.torch.inputs import describe_inputs
+from ann2neo.recording.torch.inputs import describe_inputs, takes_whole
 from ann2neo.recording.torch.layers.places import Tap
 from ann2neo.recording.torch.weights import name_network
 
@@ -116,19 +118,30 @@ def run(network: Any, calls: Calls, given: Any, *, sees_functions: bool = True) 
     """What the network returns, without gradients; with `sees_functions` they are observed, too."""
     calls.restart()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _avoid_compiling():
             if not sees_functions:
                 return _call(network, given)
             with calls:
                 return _call(network, given)
     except torch.cuda.OutOfMemoryError:
         raise
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, KeyError) as error:
         raise ValueError(_describe_misfit(network, given, error)) from error
+
+
+def _avoid_compiling() -> AbstractContextManager[Any]:
+    """While inside, functions that torch.compile made run as they were written, and can be seen."""
+    if "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 def _call(network: Callable[..., Any], given: Any) -> Any:
     if isinstance(given, Mapping):
+        if takes_whole(network, given):
+            with suppress(TypeError, AttributeError):
+                return network(given)
         return network(**given)
     return network(*given) if isinstance(given, tuple) else network(given)
 

@@ -29,6 +29,36 @@ RECTIFYING = frozenset(
 )
 """Functions that may be written for a ReLU, as ``x * (x > 0)``: their values tell."""
 
+SHAPING = frozenset(
+    [
+        *(
+            "sin",
+            "cos",
+            "exp",
+            "exp2",
+            "expm1",
+            "square",
+            "pow",
+            "__pow__",
+            "abs",
+            "absolute",
+            "__abs__",
+        ),
+        *("erf", "atan", "arctan", "log1p", "sign", "heaviside", "clamp_max", "minimum"),
+        *RECTIFYING,
+    ]
+)
+"""Functions that may be activation functions: where they come from and lead to tells."""
+
+COMPARING = frozenset(["gt", "ge", "lt", "le", "__gt__", "__ge__", "__lt__", "__le__"])
+
+SELECTING = frozenset(
+    [
+        *("chunk", "split", "tensor_split", "unbind", "narrow", "select", "__getitem__", "index_select"),
+    ]
+)
+"""Functions that take a part of the values."""
+
 CONTRACTIONS = frozenset(
     [
         *(
@@ -55,6 +85,7 @@ CONTRACTIONS = frozenset(
             "rnn_relu",
         ),
         *("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell", "multi_head_attention_forward"),
+        *("cosine_similarity", "pairwise_distance"),
         *("grouped_mm", "_grouped_mm", "scaled_mm", "_scaled_mm", "kron", "opaque layer"),
         *("linear_dynamic", "linear_dynamic_fp16", "linear_relu", "linear_relu_dynamic", "linear_tanh"),
         *("linear_leaky_relu", "conv1d_relu", "conv2d_relu", "conv3d_relu", "quantized_lstm"),

@@ -9,8 +9,8 @@ from typing import Any
 from ann2neo.recording.layer_selection import Choice, choose, list_labels
 from ann2neo.recording.observation import Site
 from ann2neo.recording.places import Place
-from ann2neo.recording.torch.calls import unwrap
 from ann2neo.recording.torch.layers.places import Tap
+from ann2neo.recording.torch.modules import unwrap
 from ann2neo.recording.torch.rows import Arrangement, Shown, find_arrangement
 from ann2neo.recording.torch.trial import Trials
 from ann2neo.recording.torch.weights import name_network
@@ -96,7 +96,7 @@ def prepare(trials: Trials, layers: Any, network: Any, paths: Mapping[int, str])
 def list_proven(trials: Trials, *, inputs: bool = True) -> list[Place]:
     """All places, each with its proof."""
     found = trials.find_places()
-    wanted = [tap for place, tap in found if inputs or place.side == "output"]
+    wanted = [tap for place, tap in found if (inputs or place.side == "output") and not place.fault]
     proven = _prove(trials, wanted)
     return [settle_place(place, tap, proven) for place, tap in found]
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ann2neo.recording.containers import differs, hold_same, list_slots, put_back
-from ann2neo.recording.torch.calls import unwrap
+from ann2neo.recording.torch.modules import unwrap
 
 _OWN = frozenset(vars(torch.nn.Module())) - {"_buffers", "training"}
 _HOOKS = _OWN - {"_parameters", "_modules"}

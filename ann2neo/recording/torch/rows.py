@@ -88,7 +88,7 @@ def find_arrangement(shown: Sequence[Shown]) -> Arrangement | str:
     base = shown[0]
     if any(run.tensor is None for run in shown):
         return "the network does not call it for every batch"
-    fault = _find_form_fault(base.tensor)
+    fault = find_form_fault(base.tensor)
     if fault:
         return fault
     n_samples = len(base.rows)
@@ -124,7 +124,10 @@ def _bears_out(arrangement: Arrangement, base: Shown, run: Shown) -> bool:
     return agree(rows[stays], found[stays], strict=True)
 
 
-def _find_form_fault(tensor: Any) -> str:
+def find_form_fault(tensor: Any) -> str:
+    """What is wrong with a tensor, whatever its rows; "" for nothing."""
+    if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return "it runs inside torch.vmap, sample by sample: record what that returns"
     if tensor.is_nested:
         return "it returns nested tensors; record a layer that returns padded ones"
     if tensor.is_complex():

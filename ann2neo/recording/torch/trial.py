@@ -10,21 +10,27 @@ import torch
 
 from ann2neo.recording.places import Place
 from ann2neo.recording.samples.inputs import count_samples, list_arrays, take_rows
-from ann2neo.recording.torch.calls import Calls, Trial, unwrap
+from ann2neo.recording.torch.calls import Calls, Trial
 from ann2neo.recording.torch.channels import Channels
-from ann2neo.recording.torch.inputs import describe_inputs, find_distinct, place_inputs
+from ann2neo.recording.torch.inputs import describe_inputs, find_distinct, place_inputs, tensors_in
 from ann2neo.recording.torch.keeper import Keeper, TraceKeeper, run
 from ann2neo.recording.torch.layers.places import Tap, find_places
+from ann2neo.recording.torch.modules import unwrap
 from ann2neo.recording.torch.noise import Chance
 from ann2neo.recording.torch.restoration import Snapshot
-from ann2neo.recording.torch.rows import Shown, agree
-from ann2neo.recording.torch.tensors import tensors_in
+from ann2neo.recording.torch.rows import Shown, agree, find_form_fault
 from ann2neo.recording.torch.weights import name_network
 
 _N_TRIED = 5
 _UNSTEADY = (
     "it gives other values each time the same sample is shown, so that the network keeps something from "
     "run to run that is none of its attributes"
+)
+
+
+_SCRIPTED = (
+    "it is compiled by TorchScript, out of sight: put the module there that it was scripted or traced "
+    "from"
 )
 
 
@@ -69,7 +75,17 @@ class Trials:
                 "modules and no activation functions of torch. Put what is to be recorded into a module "
                 "of its own and name it, or record the activations themselves: record(activations)"
             )
-        return found
+        return found + self._list_scripted()
+
+    def _list_scripted(self) -> list[tuple[Place, Tap]]:
+        """Modules compiled by TorchScript, which take no hooks."""
+        outer: list[str] = []
+        for path, module in self._network.named_modules():
+            inside = any(path.startswith(f"{before}.") for before in outer)
+            if isinstance(module, torch.jit.ScriptModule) and not inside:
+                outer.append(path)
+        modules = dict(self._network.named_modules())
+        return [_make_unseen(modules[path], path, _SCRIPTED) for path in outer]
 
     def prove(self, taps: Sequence[Tap]) -> list[list[Shown]]:
         """What each of the taps gives for the samples of the trial together, exchanged, and alone."""
@@ -158,7 +174,13 @@ class Trials:
             for weight in module._parameters.values()
             if weight is not None
         }
-        trial.dataflow.begin(samples, owners, self._found.list_tensors())
+        stored = [
+            (tensor, self._paths.get(id(unwrap(module)), ""))
+            for module in self._network.modules()
+            for tensor in [*module._buffers.values(), *vars(module).values()]
+            if isinstance(tensor, torch.Tensor) and (tensor.dim() > 1 or tensor.is_quantized)
+        ]
+        trial.dataflow.begin(samples, owners, self._found.list_tensors(), stored)
         chance = self._start.copy()
         kept = TraceKeeper()
         self._calls.trial, self._calls.take, self._calls.take_given = trial, kept.take, kept.take_given
@@ -186,4 +208,27 @@ def _is_repeated(shown: Sequence[Shown]) -> bool:
     *_, before, after = shown if len(shown) > 1 else [*shown, *shown]
     if before.tensor is None or after.tensor is None or before.rows != after.rows:
         return True
+    if find_form_fault(after.tensor):
+        return True
     return agree(before.tensor, after.tensor)
+
+
+def _make_unseen(module: Any, path: str, fault: str) -> tuple[Place, Tap]:
+    """A place that nothing can be recorded from, so that it is not passed over in silence."""
+    place = Place(
+        layer=module,
+        name=path.rpartition(".")[2],
+        path=path,
+        call=0,
+        n_calls=1,
+        position=0,
+        label=path,
+        tensor=None,
+        activation="linear",
+        is_node=True,
+        kind=type(module).__name__,
+        is_hidden=False,
+        fault=fault,
+    )
+    key = (id(module), path)
+    return place, Tap(key, module, 0, 1, 0, "output", None, has_samples=False, value=None)

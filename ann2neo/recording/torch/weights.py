@@ -68,6 +68,8 @@ def check_weights(network: Any) -> None:
 
 def are_finite(tensor: Any) -> bool:
     """Whether all values are finite. The sum nearly always tells, much faster, but may overflow."""
+    if tensor.element_size() < 2:
+        tensor = tensor.float()  # of eight bits, which know no sums
     return math.isfinite(float(tensor.sum())) or bool(torch.isfinite(tensor).all())
 
 

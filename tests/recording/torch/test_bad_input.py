@@ -236,4 +236,4 @@ def test_one_batch_of_one_shape_works_for_networks_made_for_it():
         def forward(self, x):
             return torch.relu(self.fc(x.view(7, 6))) + 1
 
-    assert a2n.record(Fixed(), inputs(N, 6), batch_size=7).layers == ["relu"]
+    assert a2n.record(Fixed(), inputs(N, 6), layers="relu", batch_size=7).n_samples == N

@@ -6,9 +6,11 @@ from typing import Any
 
 import torch
 
-from ann2neo.recording.torch.calls import Call, is_activation, is_plain
+from ann2neo.recording.torch.calls import Call
 from ann2neo.recording.torch.dataflow import Step
+from ann2neo.recording.torch.modules import is_activation, is_plain
 from ann2neo.recording.torch.operations import (
+    COMPARING,
     CONTRACTIONS,
     FUNCTIONS,
     NONLINEAR,
@@ -19,6 +21,7 @@ from ann2neo.recording.torch.operations import (
 # Names that sites know the range of; functions with parameters that move it are left out.
 _RANGES = {
     "hardsigmoid": "hard_sigmoid",
+    "exp": "exponential",
     **{
         name: name
         for name in ("relu", "relu6", "selu", "sigmoid", "softmax", "softplus", "softsign", "tanh")
@@ -32,15 +35,14 @@ _NORMS = (
 _LOOKUPS = frozenset(["embedding", "embedding_renorm"])
 
 
-def name_activation(call: Call, *, spikes: bool) -> str:
+def name_activation(call: Call, *, spikes: bool, shaped: bool = False) -> str:
     """Name of the function that makes what a call returns; "linear" for none.
 
-    `spikes`: whether the call is known for the one that makes spikes of its own.
+    `spikes`: whether the call is known for the one that makes spikes of its own; `shaped`: whether it is
+    of a function that is none by name, but acts as an activation function.
     """
     if call.module is None:
-        if call.name in FUNCTIONS:
-            return _RANGES.get(call.name, f"torch {call.name}")
-        return "relu" if call.is_rectified else "linear"
+        return _name_function(call, shaped=shaped)
     if is_activation(call.module):
         return _name_activation_module(call.module)
     if spikes:
@@ -55,6 +57,15 @@ def name_activation(call: Call, *, spikes: bool) -> str:
     if type(call.module).__module__.startswith("torch."):
         return "linear"
     return "own function" if direct & NONLINEAR else "linear"
+
+
+def _name_function(call: Call, *, shaped: bool) -> str:
+    if call.is_rectified:
+        return "relu"
+    if shaped and call.name in COMPARING:
+        return "spikes"
+    named = shaped or call.name in FUNCTIONS
+    return _RANGES.get(call.name, f"torch {call.name.strip('_')}") if named else "linear"
 
 
 def is_lookup(module: Any, weighted: list[Step]) -> bool:

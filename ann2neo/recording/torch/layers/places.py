@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from ann2neo.recording.places import Place
-from ann2neo.recording.torch.calls import Call, Key, Seen, Trial, holds_weights
+from ann2neo.recording.torch.calls import Call, Key, Seen, Trial
 from ann2neo.recording.torch.dataflow import Dataflow
 from ann2neo.recording.torch.layers.kinds import is_lookup, is_normalization, name_activation
 from ann2neo.recording.torch.layers.sums import Sums
+from ann2neo.recording.torch.modules import holds_weights
 from ann2neo.recording.torch.operations import (
     COMPARISONS,
     FUNCTIONS,
@@ -60,6 +61,7 @@ class _Finder:
         self._returned = set(self._flow.walk_back(ends))
         self._spikes = self._find_spikes()
         # What an activation function takes or makes stands in the raster under the function's name.
+        self._shaped = self._find_shaped()
         active = [call for call in self._calls if self._name_activation(call) != "linear"]
         self._taken = {call.given[0].value for call in active if call.given} - {None}
         self._made = {seen.value for call in active if call.module is None for seen in call.made}
@@ -89,11 +91,12 @@ class _Finder:
                 found.append((place, tap))
         if any(place.is_node and place.is_hidden for place, _ in found):
             return found
-        # Without weights after them, what was not returned as it is counts as hidden.
+        # Without weights after them, what is more than a function away from the output counts as hidden.
+        output = self._flow.walk_beside(self._ends)
         return [
             (
                 dataclasses.replace(
-                    place, is_hidden=tap.value in self._returned and tap.value not in self._ends
+                    place, is_hidden=tap.value in self._returned and tap.value not in output
                 ),
                 tap,
             )
@@ -102,9 +105,19 @@ class _Finder:
 
     def _is_place(self, call: Call) -> bool:
         """Functions other than activation functions are places where nothing else stands for them."""
-        if call.module is not None or call.name in FUNCTIONS or call.is_rectified:
+        if call.module is not None or call.name in FUNCTIONS or self._is_function(call):
             return True
         return any(self._is_unaccounted(seen) for seen in call.made)
+
+    def _find_shaped(self) -> set[int | None]:
+        """Values made by functions that are none by name, but act as activation functions."""
+        named = [call for call in self._calls if call.name in FUNCTIONS or call.is_rectified]
+        known = [seen.value for call in named for seen in call.made if seen.value is not None]
+        return {*self._flow.find_shaped(frozenset(known))}
+
+    def _is_function(self, call: Call) -> bool:
+        """Whether a function does what an activation function does."""
+        return call.is_rectified or (bool(call.made) and call.made[0].value in self._shaped)
 
     def _is_unaccounted(self, seen: Seen) -> bool:
         if seen.value is None or not self._flow.steps[seen.value].is_contraction:
@@ -170,10 +183,15 @@ class _Finder:
             shape=arrangement.shape_sample(seen.shape),
             channel_axis=arrangement.find_axis(seen.channel_axis),
             side=side,
-            is_hidden=seen.value in self._returned and seen.value not in self._output,
+            is_hidden=any(
+                self._is_before_output(one) for one in _list_alike(call, seen, side, position)
+            ),
             weights=self._flow.list_weights(seen.value),
             reason=reason,
         )
+
+    def _is_before_output(self, seen: Seen) -> bool:
+        return seen.value in self._returned and seen.value not in self._output
 
     def _stack_calls(self, place: Place, tap: Tap) -> tuple[Place, Tap]:
         """The calls of a spiking layer are time steps of one recording."""
@@ -206,6 +224,8 @@ class _Finder:
             return "" if position == 0 or activation == "spikes" else "a further output, such as a state"
         if isinstance(call.module, torch.nn.RNNBase) and position > 0:
             return "a state"  # whose first axis is that of the layers
+        if isinstance(call.module, torch.nn.MultiheadAttention) and position > 0:
+            return "how much attention is paid, not what is made of it"
         if seen.value in self._taken:
             return "goes straight into an activation function"
         if seen.value in self._spikes:
@@ -250,7 +270,8 @@ class _Finder:
 
     def _name_activation(self, call: Call) -> str:
         spikes = bool(call.made) and self._spikes.get(call.made[0].value) is call
-        return name_activation(call, spikes=spikes)
+        shaped = bool(call.made) and call.made[0].value in self._shaped
+        return name_activation(call, spikes=spikes, shaped=shaped)
 
     def _name_further(self, call: Call, seen: Seen) -> str:
         first = self._name_activation(call)
@@ -261,6 +282,12 @@ class _Finder:
             if first == "spikes"
             else first
         )
+
+
+def _list_alike(call: Call, seen: Seen, side: str, position: int) -> list[Seen]:
+    """What stands for an output: of a recurrent layer its last state, too, which is its last step."""
+    recurrent = isinstance(call.module, torch.nn.RNNBase) and side == "output" and position == 0
+    return call.made if recurrent else [seen]
 
 
 def _find_output_stage(flow: Dataflow, ends: Sequence[int]) -> set[int]:

@@ -1,0 +1,169 @@
+"""What a Keras model computes between its layers, and layers that hold weights beside layers."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import ann2neo as a2n
+
+X = np.random.default_rng(0).standard_normal((24, 6)).astype("float32")
+STEPS = np.random.default_rng(1).standard_normal((24, 5, 6)).astype("float32")
+
+
+class Between(keras.Model):
+    def __init__(self, function):
+        super().__init__()
+        self.first, self.second = layers.Dense(8, name="first"), layers.Dense(3, name="second")
+        self.function = function
+
+    def call(self, x):
+        return self.second(self.function(self.first(x)))
+
+
+def functional(function):
+    given = keras.Input((6,))
+    hidden = function(layers.Dense(8, name="first")(given))
+    return keras.Model(given, layers.Dense(3, name="second")(hidden))
+
+
+FUNCTIONS = {
+    "relu": ops.relu,
+    "gelu": ops.gelu,
+    "tanh": ops.tanh,
+    "softmax": ops.softmax,
+    "sin": ops.sin,
+    "exp": ops.exp,
+    "square": ops.square,
+    "absolute": ops.abs,
+    "sign": ops.sign,
+}
+
+
+@pytest.mark.parametrize("make", [Between, functional])
+@pytest.mark.parametrize("case", FUNCTIONS)
+def test_functions_between_layers(case, make):
+    keras.utils.set_random_seed(0)
+    model = make(FUNCTIONS[case])
+    model(X)
+    first = model.get_layer("first")
+    name = "second:input" if make is Between else case
+    raster = a2n.record(model, X, threshold=0.2)
+    assert raster.layers[0].rstrip("_0123456789") == name
+    values = ops.convert_to_numpy(FUNCTIONS[case](first(X)))
+    undecided = np.abs(values - 0.2) < 1e-5
+    assert ((raster.to_dense() == (values > 0.2)) | undecided).all()
+    assert a2n.list_layers(model, X)["in_last_hidden"].sum() == 1
+
+
+CHOSEN = {
+    "maximum": lambda h: ops.maximum(h, 0.0),
+    "clip": lambda h: ops.clip(h, 0.0, 1.0),
+    "where": lambda h: ops.where(h > 0, h, 0.1 * h),
+    "multiply": lambda h: h * ops.sigmoid(h),
+}
+
+
+@pytest.mark.parametrize("case", CHOSEN)
+def test_operations_of_no_name(case):
+    keras.utils.set_random_seed(0)
+    model = functional(CHOSEN[case])
+    raster = a2n.record(model, X)
+    assert raster.layers[0].rstrip("_0123456789") == case
+    first = keras.Model(model.inputs[0], model.get_layer("first").output)
+    expected = ops.convert_to_numpy(CHOSEN[case](first(X))) > 0
+    np.testing.assert_array_equal(raster.to_dense(), expected)
+
+
+def test_operations_on_the_way_to_a_mean_are_none():
+    def norm(h):
+        return h / ops.sqrt(ops.mean(ops.square(h), -1, keepdims=True) + 1e-6)
+
+    assert a2n.record(functional(norm), X, layers="all").layers == ["first", "second"]
+
+
+class Dropping(keras.Layer):
+    """Weights of its own, and a layer inside that hands on what they make."""
+
+    def __init__(self, inner):
+        super().__init__(name="dropping")
+        self.inner = inner
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], 8), name="kernel")
+
+    def call(self, x):
+        return self.inner(x @ self.kernel)
+
+
+def test_weights_before_a_layer_that_computes_nothing():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), Dropping(layers.Dropout(0.5)), layers.Dense(2)])
+    raster = a2n.record(model, X, layers="all")
+    assert raster.layers[0] == "dropping"
+    expected = X @ ops.convert_to_numpy(model.layers[0].kernel) > 0
+    np.testing.assert_array_equal(raster.select(layer="dropping").to_dense(), expected)
+    active = keras.Sequential([keras.Input((6,)), Dropping(layers.ReLU(name="r")), layers.Dense(2)])
+    assert a2n.record(active, X, layers="all").layers[0] == "dropping.r"
+
+
+class OwnWeights(keras.Model):
+    def __init__(self, *, shifts):
+        super().__init__()
+        self.first, self.out = layers.Dense(8, "relu", name="first"), layers.Dense(2, name="out")
+        self.kernel = self.add_weight(shape=(8, 8), name="kernel")
+        self.shift = self.add_weight(shape=(8,), name="shift", initializer="ones")
+        self.shifts = shifts
+
+    def call(self, x):
+        hidden = self.first(x)
+        return self.out(hidden + self.shift if self.shifts else ops.relu(hidden @ self.kernel))
+
+
+def test_weights_of_the_model_itself():
+    keras.utils.set_random_seed(0)
+    model = OwnWeights(shifts=False)
+    model(X)
+    raster = a2n.record(model, X)
+    assert raster.layers == ["out:input"]
+    assert a2n.record(model, X, layers="all").layers == ["first", "out:input", "out"]
+    hidden = ops.convert_to_numpy(model.first(X))
+    np.testing.assert_array_equal(raster.to_dense(), hidden @ ops.convert_to_numpy(model.kernel) > 0)
+    shifted = OwnWeights(shifts=True)
+    shifted(X)
+    assert a2n.record(shifted, X, layers="all").layers == ["first", "out"]
+
+
+def of_several(layer, choose):
+    given = keras.Input((5, 6))
+    made = layer(given, given) if isinstance(layer, layers.MultiHeadAttention) else layer(given)
+    return keras.Model(given, layers.Dense(2, name="out")(layers.Flatten()(choose(made))))
+
+
+def test_further_outputs_are_not_taken_for_the_layer():
+    lstm = layers.LSTM(4, return_state=True, return_sequences=True, name="lstm")
+    model = of_several(lstm, lambda made: made[1])
+    assert a2n.record(model, STEPS).layers == ["lstm[0]"]
+    assert a2n.record(model, STEPS, layers="all").layers == ["lstm[0]", "out"]
+    assert a2n.record(model, STEPS, layers="lstm[2]").n_units == 4
+
+    def attend(given):
+        return layers.MultiHeadAttention(2, 3, name="mha")(given, given, return_attention_scores=True)
+
+    given = keras.Input((5, 6))
+    model = keras.Model(given, layers.Dense(2, name="out")(layers.Flatten()(attend(given)[0])))
+    assert a2n.record(model, STEPS).layers == ["mha[0]"]
+
+
+def test_a_lambda_that_chooses_by_size_is_a_layer():
+    keras.utils.set_random_seed(0)
+
+    def take_largest(h):
+        return ops.max(ops.reshape(h, (-1, 4, 2)), -1)
+
+    largest = layers.Lambda(take_largest, output_shape=(4,), name="largest")
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(8), largest, layers.Dense(2)])
+    assert "largest" in a2n.record(model, X, layers="all").layers
+    moved = layers.Lambda(lambda h: h[:, ::-1], name="moved")
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(8), moved, layers.Dense(2)])
+    assert "moved" not in a2n.record(model, X, layers="all").layers
