@@ -12,6 +12,7 @@ from ann2neo.cli import main
 h5py = pytest.importorskip("h5py", reason="the hdf5 extra is not installed")
 pynwb = pytest.importorskip("pynwb", reason="the nwb extra is not installed")
 neo = pytest.importorskip("neo")
+pq = pytest.importorskip("quantities")
 
 
 @pytest.fixture
@@ -262,3 +263,38 @@ def test_texts_that_begin_like_formulas(ann2neo, tmp_path):
     assert status == 0, error
     cells = pd.read_csv(tmp_path / "a.csv")["layer"].unique()
     assert set(cells) == {"'=1+1", "'@x", "'+y", "'-z", "plain"}
+
+
+def test_nix_of_two_recordings_on_the_command_line(ann2neo, tmp_path):
+    pytest.importorskip("nixio", reason="the nix extra is not installed")
+    eye, ones = a2n.as_raster(np.eye(4, dtype=bool)), a2n.as_raster(np.ones((3, 4), dtype=bool))
+    path = a2n.write_nix({"train": eye, "test": ones}, tmp_path / "two.nix")
+    for command in (["info", path], ["convert", path, tmp_path / "a.zarr"]):
+        status, _, error = ann2neo(*command)
+        assert status == 2
+        assert "['train', 'test']; say --segment" in error
+        assert ann2neo(*command, "--segment", "test")[0] == 0
+    assert a2n.load(tmp_path / "a.zarr").n_samples == 3
+    assert ann2neo("info", path, "--segment", "0")[0] == 0
+
+
+@pytest.mark.parametrize("period", [1 * pq.ms, 0.001 * pq.s, 1000 * pq.us, 0.001])
+def test_periods_with_their_unit(tmp_path, period):
+    times = np.array([0.001, 0.004, 4.095], np.float32)
+    train = neo.SpikeTrain(times, units="s", t_stop=np.float32(4.096))
+    expected = [1, 4, 4095]
+    assert list(a2n.as_raster(train, sampling_period=period).spike_indices(0)) == expected
+    file = pynwb.NWBFile(
+        session_description="x", identifier="y", session_start_time=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    file.add_unit(spike_times=times.astype(float))
+    with pynwb.NWBHDF5IO(tmp_path / "a.nwb", "w") as io:
+        io.write(file)
+    with h5py.File(tmp_path / "a.nwb", "r+") as opened:  # pynwb makes float64 of them
+        about = dict(opened["units/spike_times"].attrs)
+        del opened["units/spike_times"]
+        opened["units/spike_times"] = times
+        opened["units/spike_times"].attrs.update(about)
+    found = a2n.load(tmp_path / "a.nwb", sampling_period=period)
+    assert list(found.spike_indices(0)) == expected
+    assert found.sampling_period == 0.001

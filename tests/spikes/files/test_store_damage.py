@@ -1,5 +1,6 @@
 """Damaged and foreign stores: refused by a ValueError that names the path."""
 
+import tracemalloc
 import zipfile
 import zlib
 from pathlib import Path
@@ -226,3 +227,28 @@ def test_chunks_that_hold_something_else(saved, tmp_path, name):
 def test_the_size_that_a_frame_says_is_its_size(data, level):
     frame = bytes(Zstd(level=level).encode(data))
     assert zarr_arrays._zstd_size(frame) == len(data) or not data
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.zip"])
+def test_a_chunk_that_unpacks_to_no_end(tmp_path, name):
+    raster = make_eye()
+    path = raster.save(tmp_path / "a.zarr")
+    packer = zlib.compressobj(9)
+    bomb = b"".join(packer.compress(bytes(2**24)) for _ in range(16)) + packer.flush()
+    (path / "words" / "0.0").write_bytes(bomb[: len(bomb) // 16])
+    if name == "a.zip":
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for file in path.rglob("*"):
+                archive.write(file, file.relative_to(path).as_posix())
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=rf"{name} is damaged: .*words/0\.0 has"):
+            SpikeRaster.load(tmp_path / name)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**22
+
+
+def make_eye():
+    return SpikeRaster.from_dense(np.eye(5, dtype=bool))
