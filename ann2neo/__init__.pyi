@@ -31,6 +31,7 @@ from .exchange.xarray import write_netcdf as write_netcdf
 from .plotting.distributions import plot_fano as plot_fano
 from .plotting.distributions import plot_pvalues as plot_pvalues
 from .plotting.distributions import plot_rates as plot_rates
+from .plotting.pattern_map import plot_pattern_map as plot_pattern_map
 from .plotting.trains import plot_raster as plot_raster
 from .plotting.tuning import plot_tuning as plot_tuning
 from .processes.compare import ProcessComparison as ProcessComparison

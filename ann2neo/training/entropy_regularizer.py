@@ -7,6 +7,7 @@ import numbers
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from ann2neo.spikes.argument_checks import check_count
@@ -22,7 +23,8 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):  # type: ignore
 
     For ``activity_regularizer=`` of a Keras layer, which then adds strength · H to the loss: H is the
     plug-in entropy in bits of the patterns [activation > threshold] in the batch. In a loop of your own:
-    ``strength * regularizer.entropy(activations)``.
+    ``strength * regularizer.entropy(activations)``, also with tensors of torch, whatever Keras' backend:
+    it returns a tensor of torch then, through which the gradient goes.
 
     Its arguments and its gradient may still change. It is a tool to study patterns with, not one against
     memorization: see the Notes.
@@ -129,23 +131,46 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):  # type: ignore
     def __call__(self, activations: Any) -> Any:
         """Strength · entropy, times the batch size where Keras divides by it; see the Notes."""
         loss = self.strength * self.entropy(activations)
+        if _is_of_torch_alone(activations):
+            return loss
         return loss * ops.cast(ops.shape(activations)[0], loss.dtype) if _KERAS_DIVIDES else loss
 
     def entropy(self, activations: Any) -> Any:
         """Entropy of the patterns in bits, a scalar tensor; activations of shape (batch, …, units)."""
+        if _is_of_torch_alone(activations):
+            return self._find_entropy_of_torch(activations)
         values = self._rows(ops.convert_to_tensor(activations))
-        active = values > self.threshold
         values = ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
+        entropy, slope = self._measure(values)
+        soft = ops.sum(slope * ops.sigmoid((values - self.threshold) / self.temperature))
+        return entropy + (soft - ops.stop_gradient(soft))
+
+    def _find_entropy_of_torch(self, activations: Any) -> Any:
+        """The same for a tensor that Keras' backend knows nothing of, and does the counting for."""
+        if activations.ndim < 2:
+            shape = tuple(activations.shape)
+            raise ValueError(f"activations must have shape (batch, …, units), got shape {shape}")
+        rows = activations.reshape(-1, activations.shape[-1])
+        stretch = -(-len(rows) // self.max_patterns)
+        number = np.arange(len(rows) // stretch)
+        values = rows[(number * stretch + number % stretch).tolist()]
+        values = values if values.element_size() >= 4 else values.float()
+        entropy, slope = self._measure(ops.convert_to_tensor(values.detach().cpu().numpy()))
+        slopes = values.new_tensor(ops.convert_to_numpy(slope))
+        soft = (slopes * ((values - self.threshold) / self.temperature).sigmoid()).sum()
+        return soft - soft.detach() + float(entropy)
+
+    def _measure(self, values: Any) -> tuple[Any, Any]:
+        """Entropy of the patterns of rows of values, and its slope with respect to their bits."""
+        active = values > self.threshold
         bits = ops.cast(active, values.dtype)
         n_active = ops.sum(bits, -1)
         # Small whole numbers: exact.
         distance = n_active[:, None] + n_active - 2 * ops.matmul(bits, ops.transpose(bits))
         count = ops.sum(ops.cast(ops.equal(distance, 0), values.dtype), -1)
         n = ops.cast(ops.shape(values)[0], values.dtype)
-        entropy = ops.mean(ops.log2(n / count))
         slope = ops.stop_gradient(self._log_odds_of_silence(bits, distance) / n)
-        soft = ops.sum(slope * ops.sigmoid((values - self.threshold) / self.temperature))
-        return entropy + (soft - ops.stop_gradient(soft))
+        return ops.mean(ops.log2(n / count)), slope
 
     def get_config(self) -> dict[str, Any]:
         """The arguments it was made with."""
@@ -176,6 +201,11 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):  # type: ignore
         on = ops.matmul(weight, bits) * ops.power(ratio, 1 - bits)
         off = ops.matmul(weight, 1 - bits) * ops.power(ratio, bits)
         return ops.log2((on + ratio * off + _TINY) / (ratio * on + off + _TINY))
+
+
+def _is_of_torch_alone(activations: Any) -> bool:
+    of_torch = type(activations).__module__.partition(".")[0] == "torch"
+    return of_torch and keras.backend.backend() != "torch"
 
 
 def _check_number(value: Any, name: str, *, above: float = -math.inf, below: float = math.inf) -> float:

@@ -99,6 +99,25 @@ def test_options_are_those_of_record():
     check_same(found, expect(convolutional(), [0, 1], ["first"], **options))
 
 
+def test_jaccard_of_patterns_that_occur_often(tmp_path):
+    monitor = monitoring.PatternMonitor(
+        PROBES, conv_units="channels", min_count=4, snapshots=tmp_path / "kept"
+    )
+    model, steps = convolutional(), [0, 3, 4]
+    found = watched(monitor, model, steps)
+    rasters = [
+        a2n.record(at(model, s), PROBES["test"], layers="first", conv_units="channels") for s in steps
+    ]
+    own = found[(found["probe"] == "test") & (found["layer"] == "first")]
+    wanted = [a2n.patterns.jaccard(rasters[0], raster, min_count=4) for raster in rasters]
+    assert own["jaccard_initial"].tolist() == wanted
+    assert wanted[1:] != [a2n.patterns.jaccard(rasters[0], raster) for raster in rasters[1:]]
+    replayed = monitoring.Snapshots(tmp_path / "kept").replay(("initial",), min_count=4, progress=False)
+    assert replayed["jaccard_initial"].tolist() == found["jaccard_initial"].tolist()
+    with pytest.raises(ValueError, match="min_count must be at least 1, got 0"):
+        monitoring.PatternMonitor(PROBES, min_count=0)
+
+
 @pytest.mark.parametrize("conv_units", ["channels", "all"])
 def test_labels_are_followed(conv_units):
     options = {"labels": LABELS, "conv_units": conv_units}

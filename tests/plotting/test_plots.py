@@ -85,3 +85,39 @@ def test_a_layer_in_which_nothing_fires(ax):
     a2n.plot_raster(silent, ax)
     a2n.plot_pvalues(np.full(2, np.nan), ax)
     assert ax.get_title(loc="left") == "0 of 0 reject after adjustment"
+
+
+def pattern_table():
+    steps, layers = [0, 1, 4], ["conv", "dense"]
+    rows = [(step, probe, layer) for step in steps for probe in ("a", "b") for layer in layers]
+    table = pd.DataFrame(rows, columns=["step", "probe", "layer"])
+    table["n_patterns"] = np.arange(len(rows))
+    table["jaccard_previous"] = np.linspace(0, 1, len(rows))
+    table.loc[table["step"] == 0, "jaccard_previous"] = np.nan
+    return table
+
+
+@pytest.mark.parametrize("column", ["n_patterns", "jaccard_previous"])
+def test_pattern_map(column):
+    table = pattern_table()
+    ax = a2n.plot_pattern_map(table, column, Figure().subplots(), probe="b")
+    expected = table[table["probe"] == "b"][column].to_numpy(float).reshape(3, 2).T
+    np.testing.assert_array_equal(np.ma.filled(ax.images[0].get_array(), np.nan), expected)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["conv", "dense"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1", "4"]
+    assert ax.images[0].get_clim()[1] == (1 if "jaccard" in column else expected.max())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, r"probe must be given with a table of several, one of \['a', 'b'\]"),
+        ({"probe": "c"}, r"probe must be one of \['a', 'b'\], got 'c'"),
+        ({"probe": "a", "column": "no"}, "column must be one of .*'n_patterns'.*, got 'no'"),
+    ],
+)
+def test_pattern_maps_that_cannot_be_drawn(options, message):
+    with pytest.raises(ValueError, match=message):
+        a2n.plot_pattern_map(pattern_table(), options.pop("column", "n_patterns"), **options)
+    with pytest.raises(ValueError, match="table must be a pattern monitor's"):
+        a2n.plot_pattern_map(pd.DataFrame({"step": [1]}))

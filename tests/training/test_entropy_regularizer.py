@@ -253,3 +253,20 @@ def test_other_backends(backend):
         program, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("options", [{}, {"max_patterns": 7}, {"threshold": 0.2, "temperature": 0.5}])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_tensors_of_torch(options, dtype):
+    torch = pytest.importorskip("torch")
+    values = activations(np.random.default_rng(0), 40, 6, distinct=9)
+    tensor = torch.tensor(values, dtype=getattr(torch, dtype), requires_grad=True)
+    found = PatternEntropyRegularizer(2.0, **options)(tensor.reshape(10, 4, 6))
+    in_keras = values.astype(dtype).astype("float32")
+    assert float(found.detach()) == pytest.approx(2 * entropy(in_keras, **options), rel=1e-5)
+    found.backward()
+    expected = 2 * gradient(in_keras, **options)
+    tolerance = 1e-2 if dtype == "float16" else 1e-4  # of float32, which it is compared with
+    np.testing.assert_allclose(tensor.grad.numpy(), expected, rtol=tolerance, atol=1e-4 * tolerance)
+    with pytest.raises(ValueError, match="activations must have shape"):
+        PatternEntropyRegularizer(1).entropy(torch.ones(4))

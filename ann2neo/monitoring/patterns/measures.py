@@ -96,19 +96,25 @@ class Moment:
             "unit_information": float(information_of_counts(counts, sizes).mean()),
         }
 
-    def columns_against(self, before: Moment) -> dict[str, Any]:
+    def columns_against(self, before: Moment, *, min_count: int = 1) -> dict[str, Any]:
         """A row of `ann2neo.patterns.compare_patterns`."""
         both, either = np.empty((2, len(self.words)), np.int64)
         pattern_kernels.spikes_in_both(before.words, self.words, both, either)
-        return comparison_columns(before.histogram, self.histogram, int(both.sum()), int(either.sum()))
+        return comparison_columns(
+            before.histogram,
+            self.histogram,
+            int(both.sum()),
+            int(either.sum()),
+            min_count=min_count,
+        )
 
 
-def measure(now: Moment, references: Mapping[str, Moment | None]) -> list[Any]:
+def measure(now: Moment, references: Mapping[str, Moment | None], *, min_count: int = 1) -> list[Any]:
     """The values of a row of `pattern_table` behind its keys; NaN against a reference not there yet."""
     row = now.columns()
     values = [row[name] for name in _columns(now.labels is not None)]
     for before in references.values():
-        found = {} if before is None else now.columns_against(before)
+        found = {} if before is None else now.columns_against(before, min_count=min_count)
         values += [found.get(name, np.nan) for name in COMPARISON_COLUMNS]
     return values
 

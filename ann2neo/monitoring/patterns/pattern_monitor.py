@@ -16,6 +16,7 @@ from ann2neo.monitoring.patterns.measures import Moment, measure, pattern_table
 from ann2neo.monitoring.patterns.snapshot_files import SnapshotWriter
 from ann2neo.monitoring.rectifiers import find_rectifiers
 from ann2neo.recording.observation import ConvUnits, Site
+from ann2neo.spikes.argument_checks import check_count
 from ann2neo.statistics.patterns.counts import encode
 
 
@@ -44,6 +45,10 @@ class PatternMonitor(Monitor):
     labels : mapping of str to array of shape (n_samples,), optional
         For each probe a label per sample, an int, float, bool or str, which holds at each of the
         sample's positions: what the patterns say of it is then followed, too.
+    min_count : int
+        For the columns ``jaccard_initial`` and ``jaccard_previous``: only patterns that occur this often
+        count, as in `ann2neo.patterns.jaccard`. A pattern that occurs once, of one sample perhaps, comes
+        and goes by chance.
     snapshots : str or Path, optional
         A folder to be made, or empty: the bits of every look are kept there for `replay`, which compares
         them with any step, the last one included.
@@ -92,6 +97,7 @@ class PatternMonitor(Monitor):
         threshold: Any = 0.0,
         conv_units: ConvUnits = "all",
         labels: Mapping[str, Any] | None = None,
+        min_count: int = 1,
         snapshots: str | Path | None = None,
         batch_size: int = 256,
     ) -> None:
@@ -103,6 +109,7 @@ class PatternMonitor(Monitor):
             batch_size=batch_size,
             labels=labels,
         )
+        self._min_count = check_count(min_count, "min_count")
         self._coded = {probe: encode(values) for probe, values in self._probes.labels.items()}
         self._writer = None if snapshots is None else SnapshotWriter(snapshots)
         self._traces: dict[str, list[LayerTrace]] = {}
@@ -176,7 +183,7 @@ class PatternMonitor(Monitor):
         previous: Sequence[Moment | None] = self._previous or [None] * len(moments)
         keys = [(step, training_epoch, probe, layer) for probe in self.probes for layer in self.layers]
         rows = [
-            (*key, *measure(now, {"initial": first, "previous": last}))
+            (*key, *measure(now, {"initial": first, "previous": last}, min_count=self._min_count))
             for key, now, first, last in zip(keys, moments, initial, previous, strict=True)
         ]
         if self._writer is not None:

@@ -15,7 +15,7 @@ from ann2neo.monitoring.layer_traces import LayerTrace
 from ann2neo.monitoring.patterns.measures import Moment, measure, pattern_table
 from ann2neo.monitoring.patterns.snapshot_files import LABELS, load_arrays, read_description, step_file
 from ann2neo.recording.observation import Site
-from ann2neo.spikes.argument_checks import check_choice
+from ann2neo.spikes.argument_checks import check_choice, check_count
 from ann2neo.spikes.progress import track
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.words import n_words
@@ -104,7 +104,11 @@ class Snapshots:
         return SpikeRaster(found.words, found.n_samples, found.units, samples)
 
     def replay(
-        self, references: Iterable[str | int] = _REFERENCES, *, progress: bool = True
+        self,
+        references: Iterable[str | int] = _REFERENCES,
+        *,
+        min_count: int = 1,
+        progress: bool = True,
     ) -> pd.DataFrame:
         """The monitor's table anew, against other references.
 
@@ -113,6 +117,8 @@ class Snapshots:
         references : iterable of "initial", "previous", "final" or int
             What each step is compared with: the first step there is, the one before, the last one, or
             the step of that number.
+        min_count : int
+            As for `PatternMonitor`.
         progress : bool
             Show a progress bar.
 
@@ -128,6 +134,7 @@ class Snapshots:
         ValueError
             If there is no snapshot, no such step, or a file is damaged.
         """
+        min_count = check_count(min_count, "min_count")
         chosen = list(references)
         fixed = self._resolve(chosen)
         traces = self._traces()
@@ -141,7 +148,8 @@ class Snapshots:
                     str(name): moments[fixed[name]][key] if name in fixed else previous.get(key)
                     for name in chosen
                 }
-                rows.append((step, training_epoch, *key, *measure(moment, against)))
+                values = measure(moment, against, min_count=min_count)
+                rows.append((step, training_epoch, *key, *values))
             previous = now
         return pattern_table(rows, map(str, chosen), labeled=bool(self._labels))
 

@@ -180,13 +180,21 @@ def label_columns(histogram: PatternHistogram) -> dict[str, Any]:
 
 
 def comparison_columns(
-    before: PatternHistogram, after: PatternHistogram, n_both: int, n_either: int
+    before: PatternHistogram,
+    after: PatternHistogram,
+    n_both: int,
+    n_either: int,
+    *,
+    min_count: int = 1,
 ) -> dict[str, Any]:
-    """A row of `compare_patterns`, from histograms and the bits that are on in both and in either."""
+    """A row of `compare_patterns`, from histograms and the bits that are on in both and in either.
+
+    `min_count` is for `jaccard`.
+    """
     return {
         "flip_rate": (n_either - n_both) / (after.n_samples * after.n_units),
         "spike_jaccard": n_both / n_either if n_either else float("nan"),
-        "jaccard": jaccard(before, after),
+        "jaccard": jaccard(before, after, min_count=min_count),
         "weighted_jaccard": weighted_jaccard(before, after),
         **pattern_turnover(before, after)._asdict(),
     }
