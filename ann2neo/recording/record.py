@@ -189,9 +189,11 @@ def record(
     activation functions between them by the path of the module that calls them and their own name:
     ``"relu"``, ``"block1.relu"``, ``"block1.relu:0"`` if called more than once. ``"all"`` has each
     activation module and function, and each module with weights whose output does not go straight into
-    one: of a linear layer and its ReLU, the ReLU. What is computed otherwise, as ``x * (x > 0)``, must
-    be put into a module to be recorded. Compiled and data-parallel networks are recorded as the network
-    inside, uncompiled.
+    one: of a linear layer and its ReLU, the ReLU. Functions of no such name count where they act on a
+    sum with weights, element by element, on the way to others: ``torch.sin(self.fc(x))`` is ``"sin"``,
+    ``h * torch.sigmoid(h)`` is ``"mul"``. Buffers and other tensors of a network that values are
+    multiplied with are weights, too. What TorchScript compiled is named in a warning. Compiled and
+    data-parallel networks are recorded as the network inside, uncompiled.
 
     *Order of units.* Units of a convolution come in the order of the framework's own output: row,
     column, channel in Keras, channel, row, column in torch. Sorting ``raster.units`` by these columns
@@ -200,6 +202,11 @@ def record(
     Keras' ``Permute`` up to the next layer with weights, the table of units has no such columns for the
     layer, and ``conv_units="channels"`` is refused. Of ``keras.ops`` between layers nothing is known:
     permute by a layer.
+
+    *Between the layers of Keras models.* Operations of functional models are layers like others; what a
+    subclassed model computes between its layers is seen by its values alone. Where a layer is given what
+    a common activation function makes of another layer's output, or what weights of the model itself
+    made, ``"second:input"`` stands for it in ``"all"`` and ``"last_hidden"``.
 
     Examples
     --------

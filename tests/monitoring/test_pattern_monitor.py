@@ -104,7 +104,7 @@ def test_jaccard_of_patterns_that_occur_often(tmp_path):
         PROBES, conv_units="channels", min_count=4, snapshots=tmp_path / "kept"
     )
     model, steps = convolutional(), [0, 3, 4]
-    found = watched(monitor, model, steps)
+    found = watch_steps(monitor, model, steps)
     rasters = [
         a2n.record(at(model, s), PROBES["test"], layers="first", conv_units="channels") for s in steps
     ]

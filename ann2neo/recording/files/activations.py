@@ -29,6 +29,12 @@ ISOLATED = "ann2neo.recording.files.activations:copy_activations"
 _WEIGHTS = re.compile(
     r"(.*[/.:])?(kernel|weights?|bias|gamma|beta|(moving|running)_(mean|variance|var))(:0)?"
 )
+_FOLDERS = {
+    "zarr": [{".zarray"}, {".zgroup"}, {"zarr.json"}],
+    "torchlens": [{"manifest.json", "blobs"}],
+    "arrow": [{"state.json", "dataset_info.json"}],
+}
+"""Format → what is in a folder of it: all of one of these."""
 _SORTER = ("spike_times", "spike_clusters", "spike_templates", "templates_ind", "channel_map")
 
 
@@ -54,14 +60,21 @@ def open_activations(
           per layer, called by its key, the path inside the file;
         - ``.mat``, a matrix, called by its name, or as thingsvision writes it a matrix ``features`` or a
           variable per sample; read whole but for those of MATLAB 7.3;
-        - ``.pt``, a tensor, and ``.txt``, a matrix, read whole: the layer ``"activations"``;
+        - ``.pt``, a tensor, the layer ``"activations"``, or dicts of tensors: a layer per tensor,
+          called by its keys, ``"encoder/mlp"``; and ``.txt``, a matrix, read whole;
+        - ``.safetensors``: a layer per tensor, called by its name;
+        - a folder that torchlens saved: a layer per output, ``"relu_1_2"``, or ``"relu_1_2:2"`` for a
+          second call;
+        - a folder that Hugging Face's ``datasets`` saved, as SAELens' caches of activations are: a layer
+          per column of numbers. SAELens shuffles them unless it is told not to;
         - a folder that thingsvision wrote, with features of one module or a folder per module: a layer
           per module, in parts or not.
     keys : sequence of str
         Which arrays or modules. Needed where there are several of more than one axis.
     format : str, optional
-        ``"npy"``, ``"npz"``, ``"hdf5"``, ``"zarr"``, ``"pt"``, ``"mat"``, ``"txt"`` or
-        ``"thingsvision"``. Default: told by the name, or for a folder by what is in it.
+        ``"npy"``, ``"npz"``, ``"hdf5"``, ``"zarr"``, ``"pt"``, ``"safetensors"``, ``"mat"``, ``"txt"``,
+        ``"torchlens"``, ``"arrow"`` or ``"thingsvision"``. Default: told by the name, or for a folder by
+        what is in it.
     isolated : bool
         Read the file in another process, with a limit of time and memory, into files of this package:
         for files that one does not trust, since libraries can crash over some.
@@ -90,7 +103,7 @@ def open_activations(
 
     Notes
     -----
-    Nothing is unpickled; tensors are loaded with ``weights_only=True``.
+    Nothing is unpickled; torch's files are loaded with ``weights_only=True``.
 
     Examples
     --------
@@ -180,7 +193,10 @@ def find_format(path: Path) -> str:
             return format
     if path.is_dir():
         inside = {file.name for file in path.iterdir()}
-        return "zarr" if inside & {".zarray", ".zgroup", "zarr.json"} else "thingsvision"
+        for format, names in _FOLDERS.items():
+            if any(some <= inside for some in names):
+                return format
+        return "thingsvision"
     known = [suffix for suffixes, _ in FORMATS.values() for suffix in suffixes]
     raise ValueError(f"{path} must end in one of {known}, or its format be said{name_kind(path)}")
 

@@ -199,21 +199,6 @@ def _zarr_arrays(group: Any, prefix: str = "") -> Arrays:
     return found
 
 
-def open_tensor(path: Path, files: ExitStack) -> Arrays:
-    torch = require("torch", extra="torch")
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise ValueError(f"the checksum of {damaged} does not match")
-    found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    if not isinstance(found, torch.Tensor):
-        raise ValueError(f"it holds a {type(found).__name__}, not a tensor")
-    # NumPy has no bfloat16; float32 holds each of its numbers.
-    found = found.detach()
-    return {ACTIVATIONS: (found.float() if found.dtype == torch.bfloat16 else found).numpy()}
-
-
 def open_mat(path: Path, files: ExitStack) -> Arrays:
     if _is_matlab(path):
         return open_hdf5(path, files)

@@ -15,10 +15,11 @@ from typing import Any
 
 from ann2neo.recording.files import readers as readers
 from ann2neo.recording.files.readers import ACTIVATIONS, Arrays, Parts
+from ann2neo.recording.files.tensor_files import open_tensor
 
 _READERS: dict[str, Callable[[Path, ExitStack], Arrays]] = {
     ".npy": readers.open_npy,
-    ".pt": readers.open_tensor,
+    ".pt": open_tensor,
     ".hdf5": readers.open_hdf5,
     ".mat": readers.open_mat,
     ".txt": readers.open_txt,

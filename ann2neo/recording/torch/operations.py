@@ -176,6 +176,7 @@ COMPARISONS = frozenset(
             "less_equal",
             "heaviside",
             "opaque",
+            "forward",  # of what TorchScript compiled
             "sign",
             "where",
             "eq",
