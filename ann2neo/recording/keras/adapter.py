@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
@@ -153,9 +153,12 @@ def _stand(network: Any, places: list[Place], batches: list[Any]) -> Look:
     with keep_unchanged(network):  # tracing runs the model's own code
         runs = make_standing_runs(network, places, [as_inputs(network, batch) for batch in batches])
 
+    # What is compiled runs no code of the model's own.
+    eager = network.run_eagerly or keras.backend.backend() not in ("tensorflow", "jax")
+
     def look(take: Take) -> None:
         for run in runs:
-            with lock(network):
+            with lock(network), keep_unchanged(network) if eager else nullcontext():
                 *activations, weight_sum = run()
             if not math.isfinite(float(weight_sum)):
                 # The sum may also overflow: the weights themselves decide.

@@ -25,18 +25,41 @@ def as_inputs(network: Any, inputs: Any) -> Any:
     """Several inputs as a list, or as arguments where `call` takes several; a tuple of one is one."""
     names = _list_arguments(network)
     expected = getattr(network, "inputs", None)
+    _check_real(inputs)
     if isinstance(inputs, tuple):
         if len(names) > 1 and not expected and len(inputs) > 1:
-            return _Arguments(inputs, {})
+            return _name_options(inputs, names)
         if expected and len(expected) != len(inputs):
             raise ValueError(
                 f"samples must have an array for each input of network {network.name!r}, which has "
                 f"{len(expected)}; got a tuple of {len(inputs)}. Labels go in labels="
             )
         return inputs[0] if len(inputs) == 1 else list(inputs)
-    if isinstance(inputs, Mapping) and not expected and len(names) > 1 and set(inputs) <= set(names):
+    several = isinstance(inputs, Mapping) and not expected and len(names) > 1
+    if several and set(inputs) <= {*names, "mask"}:
         return _Arguments((), dict(inputs))
+    struct = getattr(network, "_inputs_struct", None)
+    if isinstance(inputs, Mapping) and isinstance(struct, Mapping):
+        # What is no input of a graph is none, whatever it is for others.
+        return {name: v for name, v in inputs.items() if name in struct or is_array(v)}
     return inputs
+
+
+def _name_options(inputs: tuple[Any, ...], names: list[str]) -> Any:
+    """Arguments of which what is no array goes by its name, as Keras wants it."""
+    n_first = next((place for place, value in enumerate(inputs) if not is_array(value)), len(inputs))
+    rest = inputs[n_first:]
+    if len(inputs) > len(names):
+        raise ValueError(f"samples must be at most the arguments {names} of call, got {len(inputs)}")
+    return _Arguments(inputs[:n_first], dict(zip(names[n_first:], rest, strict=False)))
+
+
+def _check_real(inputs: Any) -> None:
+    """Keras would drop what is imaginary."""
+    for leaf in list_leaves(inputs):
+        kind = getattr(getattr(leaf, "dtype", None), "kind", "f")
+        if kind in "cMm":
+            raise TypeError(f"samples must be real numbers or bool, got dtype {leaf.dtype}")
 
 
 def takes_input(network: Any, name: str) -> bool:

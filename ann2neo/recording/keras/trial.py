@@ -28,6 +28,7 @@ from ann2neo.recording.row_proof import (
 )
 
 _FRAMEWORKS = ("jax", "jaxlib", "tensorflow", "torch")
+_MISFITS = (ValueError, TypeError, RuntimeError, IndexError, KeyError, AssertionError)
 _TOLERANCE = 1e-3
 _COARSE_TOLERANCE = 0.1
 _N_SUMMED = 16
@@ -200,7 +201,7 @@ def _run_noted(network: Any, inputs: Any, paths: Paths) -> tuple[list[Call], lis
                 returned = run(network, inputs)
         except Exception as error:
             of_framework = type(error).__module__.split(".")[0] in _FRAMEWORKS
-            if not (of_framework or isinstance(error, ValueError | TypeError)):
+            if not (of_framework or isinstance(error, _MISFITS)):
                 raise
             # Such errors are pages long, most of it tensors; the whole stays as the cause.
             raise ValueError(_describe_misfit(network, inputs, error)) from error

@@ -167,3 +167,64 @@ def test_a_lambda_that_chooses_by_size_is_a_layer():
     moved = layers.Lambda(lambda h: h[:, ::-1], name="moved")
     model = keras.Sequential([keras.Input((6,)), layers.Dense(8), moved, layers.Dense(2)])
     assert "moved" not in a2n.record(model, X, layers="all").layers
+
+
+class WithOptions(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.out = layers.Dense(8, "relu", name="hidden"), layers.Dense(2, name="out")
+
+    def call(self, x, negate=False, mask=None, scale=1.0):
+        return self.out(self.hidden(-x if negate else x) * scale)
+
+
+@pytest.mark.parametrize(
+    ("samples", "sign"),
+    [
+        (X, 1),
+        ({"x": X, "negate": False, "mask": None}, 1),
+        ({"x": X, "negate": True}, -1),
+        ((X, True), -1),
+        ([{"x": X[:9], "negate": True}, {"x": X[9:], "negate": True}], -1),
+    ],
+)
+def test_options_beside_the_samples(samples, sign):
+    keras.utils.set_random_seed(0)
+    model = WithOptions()
+    model(X)
+    raster = a2n.record(model, samples)
+    assert raster.layers == ["hidden"]
+    expected = ops.convert_to_numpy(model.hidden(sign * X)) > 0
+    np.testing.assert_array_equal(raster.to_dense(), expected)
+
+
+def test_options_that_a_graph_does_not_take():
+    given = {name: keras.Input((6,), name=name) for name in "ab"}
+    hidden = layers.Dense(8, "relu", name="hidden")(layers.Add()(list(given.values())))
+    model = keras.Model(given, layers.Dense(2)(hidden))
+    raster = a2n.record(model, {"a": X, "b": X, "use_cache": False, "mask": None})
+    assert raster == a2n.record(model, {"a": X, "b": X})
+
+
+class Failing(keras.Model):
+    def __init__(self, error):
+        super().__init__()
+        self.hidden, self.error = layers.Dense(8, name="hidden"), error
+
+    def call(self, x):
+        if len(x) != 3:
+            raise self.error
+        return self.hidden(x)
+
+
+@pytest.mark.parametrize("error", [KeyError("k"), AssertionError("a"), IndexError("i")])
+def test_what_a_model_raises_is_told(error):
+    model = Failing(error)
+    model(X[:3])
+    with pytest.raises(ValueError, match="samples do not fit network 'failing"):
+        a2n.record(model, X, layers="hidden")
+
+
+def test_complex_numbers_are_refused():
+    with pytest.raises(TypeError, match="samples must be real numbers or bool, got dtype complex64"):
+        a2n.record(functional(ops.tanh), X.astype("complex64"))

@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 
 import ann2neo as a2n
+from ann2neo.recording.repeated_observation import watch
 
 X = np.random.default_rng(0).standard_normal((12, 6)).astype("float32")
 
@@ -115,3 +116,20 @@ def test_a_sum_of_layers_is_one_layer_and_a_branch_is_not():
     expected = ops.convert_to_numpy(model.get_layer("adapted")(hidden))
     np.testing.assert_array_equal(raster.select(layer="adapted").to_dense(), expected > 0)
     assert "block" not in a2n.record(make_model(Block()), X, layers="all").layers
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_looks_leave_the_model_as_it_was(eager):
+    keras.utils.set_random_seed(0)
+    layer = Membrane("dict")
+    model = make_model(layer)
+    model.run_eagerly = eager
+    layer.kept.clear()
+    layer.n_calls, layer.log[0] = 0, 0
+    watched = watch(model, [X], "membrane")
+    found = []
+    for _ in range(3):
+        watched.look(lambda activations: found.append(activations[0] > 0))
+    before = ops.convert_to_numpy(model.get_layer("before")(3 * X)) > 1
+    assert all(np.array_equal(one, before) for one in found)
+    assert (dict(layer.kept), layer.n_calls, layer.log[0]) == ({}, 0, 0)
