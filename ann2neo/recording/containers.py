@@ -56,3 +56,33 @@ def _as_names(slots: Any) -> list[str]:
 def hold_same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
     """Whether two arrays are equal, NaN to NaN."""
     return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
+
+
+def list_own_kinds(value: Any) -> list[type]:
+    """Classes of an object that are the user's own, and no framework's."""
+    packages = ("torch", "keras", "builtins", "typing", "abc")
+    return [k for k in type(value).__mro__ if k.__module__.partition(".")[0] not in packages]
+
+
+def list_data(kind: type) -> dict[str, Any]:
+    """Attributes of a class that are no functions of its own."""
+    return {
+        name: value
+        for name, value in vars(kind).items()
+        if not name.startswith("__") and not callable(value) and not hasattr(type(value), "__get__")
+    }
+
+
+def read_data(thing: Any) -> dict[str, Any]:
+    """What a class holds, or an object in slots."""
+    return list_data(thing) if isinstance(thing, type) else list_slots(thing)
+
+
+def put_back_data(thing: Any, before: dict[str, Any]) -> None:
+    """A class, or an object with slots, holds what it held before."""
+    now = read_data(thing)
+    for name in now.keys() - before.keys():
+        delattr(thing, name)
+    for name, value in before.items():
+        if name not in now or now[name] is not value:
+            setattr(thing, name, value)

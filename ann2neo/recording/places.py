@@ -29,8 +29,8 @@ class Place:
     What becomes of it: `is_node` says whether its values are those of nodes, so that ``"all"`` takes
     it; else `reason` says why not. `is_hidden` says whether weights lie between it and the network's
     output. `fault` says why it cannot be recorded, "" if it can: ``"all"`` names it in a warning,
-    otherwise it is refused. `axes_moved`: axes were moved since a layer
-    last said where its channels are.
+    otherwise it is refused. `is_unsteady`: its values are others each time, and nothing says why.
+    `axes_moved`: axes were moved since a layer last said where its channels are.
     """
 
     layer: Any
@@ -51,6 +51,7 @@ class Place:
     weights: tuple[str, ...] = ()
     reason: str = ""
     fault: str = ""
+    is_unsteady: bool = False
     axes_moved: bool = False
 
     @property

@@ -88,7 +88,7 @@ class KerasObservation:
 
     def _choose(self) -> None:
         choice = choose(self._found, self._layers)
-        self._places, self.notes = choice.places, choice.notes
+        self._places, self.notes = choice.places, [*choice.notes, *_note_unsteady(choice.places)]
         self.sites = [make_site(place, self._paths) for place in self._places]
         self.annotations = {**self._about, **choice.annotations}
         graphs = None
@@ -107,6 +107,16 @@ class KerasObservation:
     def prepare_looks(self, batches: list[Any]) -> Look:
         """See `ann2neo.recording.repeated_observation.watch`."""
         return _stand(self._network, self._places, batches)
+
+
+def _note_unsteady(places: list[Place]) -> list[str]:
+    labels = [repr(place.label) for place in places if place.is_unsteady]
+    if not labels:
+        return []
+    return [
+        f"{', '.join(labels)}: values are others each time the same samples are shown, by random numbers"
+        " or by something that the network keeps out of reach, and may depend on batch_size"
+    ]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,24 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from ann2neo.recording.containers import differs, hold_same, put_back
+from ann2neo.recording.containers import (
+    differs,
+    hold_same,
+    list_data,
+    list_own_kinds,
+    list_slots,
+    put_back,
+    put_back_data,
+    read_data,
+)
 
 _DEPTH = 6
 _MAX_OBJECTS = 10_000
 _KERAS_OWN = frozenset([*vars(keras.Layer()), *vars(keras.Model()), "call", "quantized_call"])
-_FOREIGN = ("keras", "tensorflow", "jax", "torch", "numpy", "logging", "threading", "inspect")
+_FOREIGN = (
+    *("keras", "tensorflow", "jax", "torch", "numpy", "logging", "threading", "inspect"),
+    *("builtins", "functools", "types", "weakref", "collections"),
+)
 
 
 @contextmanager
@@ -27,7 +40,9 @@ def keep_unchanged(network: Any, *, attributes: bool = True) -> Iterator[None]:
     moving = [variable for layer in layers for variable in layer._non_trainable_variables]
     moving += [seeds.state for layer in layers for seeds in layer._seed_generators]
     moving += list_recurrent_states(network)
+    moving += [v for layer in list_own_layers(network) for v in layer._trainable_variables]
     before = [(variable, np.array(variable.numpy())) for variable in moving]
+    trained = [(layer, layer.trainable) for layer in layers]
     plain = PlainState(list_own_layers(network)) if attributes else None
     losses = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in layers]
     try:
@@ -38,6 +53,9 @@ def keep_unchanged(network: Any, *, attributes: bool = True) -> Iterator[None]:
         for variable, value in before:
             if not np.array_equal(variable.numpy(), value):
                 variable.assign(value)
+        for layer, trainable in trained:
+            if layer.trainable != trainable:
+                layer.trainable = trainable
         for layer, noted_losses, loss_ids in losses:
             layer._losses[:] = noted_losses
             layer._loss_ids.clear()
@@ -64,7 +82,10 @@ class PlainState:
         self._attributes: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._containers: list[tuple[Any, Any]] = []
         self._arrays: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
+        self._data: list[tuple[Any, dict[str, Any]]] = []
         self._seen: set[int] = set()
+        for kind in dict.fromkeys(kind for layer in layers for kind in list_own_kinds(layer)):
+            self._keep_data(kind, list_data(kind))
         for layer in layers:
             own = vars(layer)
             self._attributes.append((own, dict(own)))
@@ -78,6 +99,7 @@ class PlainState:
             any(differs(own, before, _KERAS_OWN) for own, before in self._attributes)
             or any(differs(container, before) for container, before in self._containers)
             or any(not hold_same(array, value) for array, value in self._arrays)
+            or any(differs(read_data(thing), before) for thing, before in self._data)
         )
 
     def put_back(self) -> None:
@@ -91,6 +113,13 @@ class PlainState:
         for array, value in self._arrays:
             if not hold_same(array, value):
                 array[...] = value
+        for thing, before in self._data:
+            put_back_data(thing, before)
+
+    def _keep_data(self, thing: Any, data: dict[str, Any]) -> None:
+        self._data.append((thing, data))
+        for value in data.values():
+            self._keep(value, _DEPTH - 1)
 
     def _keep(self, value: Any, depth: int) -> None:
         plain = isinstance(value, str | bytes | int | float | complex | bool | type(None) | type)
@@ -103,22 +132,30 @@ class PlainState:
         elif isinstance(value, dict):
             self._containers.append((value, dict(value)))
             self._keep_all(value.values(), depth)
-        elif isinstance(value, list | deque):
-            self._containers.append((value, list(value)))
+        elif isinstance(value, list | deque | set):
+            self._containers.append((value, set(value) if isinstance(value, set) else list(value)))
             self._keep_all(value, depth)
-        elif isinstance(value, set):
-            self._containers.append((value, set(value)))
         elif isinstance(value, tuple):
             self._keep_all(value, depth)
-        elif type(value).__module__.partition(".")[0] not in _FOREIGN and not callable(value):
+        elif _is_own_object(value):
             own = getattr(value, "__dict__", None)
             if isinstance(own, dict):
                 self._containers.append((own, dict(own)))
                 self._keep_all(own.values(), depth)
+            slots = list_slots(value)
+            if slots:
+                self._keep_data(value, slots)
 
     def _keep_all(self, values: Any, depth: int) -> None:
         for value in list(values):
             self._keep(value, depth - 1)
+
+
+def _is_own_object(value: Any) -> bool:
+    """Whether it is an object of a class of the user's own, and neither a layer nor a function."""
+    if type(value).__module__.partition(".")[0] in _FOREIGN:
+        return False
+    return not isinstance(value, keras.Operation) and not inspect.isroutine(value)
 
 
 class Moving:
@@ -132,6 +169,7 @@ class Moving:
         seeds = {id(seeds.state) for layer in layers for seeds in layer._seed_generators}
         kept = seeds | {id(state) for state in list_recurrent_states(network)}
         variables = [v for layer in layers for v in layer._non_trainable_variables if id(v) not in kept]
+        variables += [v for layer in self._own for v in layer._trainable_variables]
         self._variables = [(v, np.array(v.numpy())) for v in variables]
         self._is_first = True
         self.moved = False

@@ -145,8 +145,9 @@ def _prove_rows(
         return judged
     moved = _find_moved(network, _take(inputs, trials[0]), paths)
     excused = [place.fault == DEPENDS and _key(place) in moved for place in judged]
+    unsteady = _find_unsteady(network, _take(inputs, trials[0]), paths) if any(excused) else set()
     return [
-        dataclasses.replace(place, fault="") if free else place
+        dataclasses.replace(place, fault="", is_unsteady=_key(place) in unsteady) if free else place
         for place, free in zip(judged, excused, strict=True)
     ]
 
@@ -162,6 +163,13 @@ def _find_moved(network: Any, inputs: Any, paths: Paths) -> set[Key]:
     with keep_unchanged(network):
         first, again = (_list_values_moving(network, inputs, paths) for _ in range(2))
     return {key for key, values in first.items() if not _is_same(values, again.get(key))}
+
+
+def _find_unsteady(network: Any, inputs: Any, paths: Paths) -> set[Key]:
+    """Of these, places that are other ones though all that can be put back was: by random numbers that
+    no seed of a layer decides, or by what is kept out of reach."""
+    first, again = (_list_values(network, inputs, paths) for _ in range(2))
+    return {key for key, value in first.items() if not _is_same(_read(value), _read(again.get(key)))}
 
 
 def _list_values_moving(network: Any, inputs: Any, paths: Paths) -> dict[Key, Any]:

@@ -14,7 +14,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from ann2neo.recording.containers import differs, hold_same, list_slots, put_back
+from ann2neo.recording.containers import (
+    differs,
+    hold_same,
+    list_data,
+    list_own_kinds,
+    list_slots,
+    put_back,
+    put_back_data,
+    read_data,
+)
 from ann2neo.recording.torch.modules import unwrap
 
 _OWN = frozenset(vars(torch.nn.Module())) - {"_buffers", "training"}
@@ -59,9 +68,9 @@ class Snapshot:
                 elif isinstance(value, dict):
                     kept = self._hooks if name in _HOOKS else self._containers
                     kept.append((value, dict(value)))
-        for kind in dict.fromkeys(kind for m in self._modules for kind in _list_own_kinds(m)):
-            self._slots.append((kind, _list_data(kind)))
-            for value in _list_data(kind).values():
+        for kind in dict.fromkeys(kind for m in self._modules for kind in list_own_kinds(m)):
+            self._slots.append((kind, list_data(kind)))
+            for value in list_data(kind).values():
                 self._keep(value, _DEPTH)
 
     def list_tensors(self) -> list[Any]:
@@ -95,7 +104,7 @@ class Snapshot:
             any(differs(own, before, _SETTLED) for own, before in self._attributes)
             or any(differs(container, before) for container, before in self._containers)
             or any(not hold_same(array, value) for array, value in self._arrays)
-            or any(differs(_read(thing), before) for thing, before in self._slots)
+            or any(differs(read_data(thing), before) for thing, before in self._slots)
             or any(tensors)
             or any(_is_other(*self._tensors[place][::3]) for place in self._aliased)
         )
@@ -116,7 +125,7 @@ class Snapshot:
         for generator, state in self._generators:
             _set_state(generator, state)
         for thing, before in self._slots:
-            _put_back_data(thing, before)
+            put_back_data(thing, before)
         self._put_back_tensors()
 
     def _put_back_tensors(self) -> None:
@@ -208,35 +217,6 @@ _SETTLED = frozenset(["training", "forward", "_compiled_call_impl"])
 """Attributes of modules that `Snapshot.settle` changes."""
 _FOREIGN = frozenset(["logging", "threading", "_thread", "inspect", "functools", "weakref"])
 _FOREIGN_PACKAGES = frozenset(["builtins", "torch", "numpy", "logging", "threading", "collections"])
-
-
-def _list_own_kinds(module: Any) -> list[type]:
-    """Classes of a module that are not torch's."""
-    packages = ("torch", "builtins", "typing", "abc")
-    return [k for k in type(module).__mro__ if k.__module__.partition(".")[0] not in packages]
-
-
-def _list_data(kind: type) -> dict[str, Any]:
-    """Attributes of a class that are no functions of its own."""
-    return {
-        name: value
-        for name, value in vars(kind).items()
-        if not name.startswith("__") and not callable(value) and not hasattr(type(value), "__get__")
-    }
-
-
-def _read(thing: Any) -> dict[str, Any]:
-    return _list_data(thing) if isinstance(thing, type) else list_slots(thing)
-
-
-def _put_back_data(thing: Any, before: dict[str, Any]) -> None:
-    """Attributes of a class or in slots."""
-    now = _read(thing)
-    for name in now.keys() - before.keys():
-        delattr(thing, name)
-    for name, value in before.items():
-        if name not in now or now[name] is not value:
-            setattr(thing, name, value)
 
 
 def _settle(module: Any) -> None:

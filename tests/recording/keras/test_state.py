@@ -133,3 +133,78 @@ def test_looks_leave_the_model_as_it_was(eager):
     before = ops.convert_to_numpy(model.get_layer("before")(3 * X)) > 1
     assert all(np.array_equal(one, before) for one in found)
     assert (dict(layer.kept), layer.n_calls, layer.log[0]) == ({}, 0, 0)
+
+
+class Slots:
+    __slots__ = ("n",)
+
+    def __init__(self):
+        self.n = 0
+
+
+OUTSIDE = [0]
+
+
+class Moving(keras.Layer):
+    """Shifts by something that it changes at each call."""
+
+    shared = 0
+
+    def __init__(self, move):
+        super().__init__(name="moving")
+        self.move, self.slots = move, Slots()
+
+    def build(self, shape):
+        self.shift = self.add_weight(shape=(), initializer="zeros", name="shift")
+
+    def call(self, x):
+        return ops.relu(x + 0.05 * self.move(self))
+
+
+def count_in_slots(layer):
+    layer.slots.n += 1
+    return layer.slots.n
+
+
+def count_in_class(layer):
+    type(layer).shared += 1
+    return type(layer).shared
+
+
+def count_in_weight(layer):
+    layer.shift.assign_add(1.0)
+    return layer.shift
+
+
+def switch_training(layer):
+    layer.trainable = not layer.trainable
+    return 1
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("move", [count_in_slots, count_in_class, count_in_weight, switch_training])
+def test_whatever_moves_is_put_back_and_moves_no_spike(move, eager):
+    keras.utils.set_random_seed(0)
+    layer = Moving(move)
+    model = make_model(layer)
+    model.run_eagerly = eager
+    layer.slots.n, Moving.shared, layer.trainable = 0, 0, True
+    layer.shift.assign(0.0)
+    expected = ops.convert_to_numpy(model.get_layer("before")(3 * X)) + 0.05 > 0
+    for batch_size in (1, 5, 12):
+        raster = a2n.record(model, X, layers="moving", batch_size=batch_size)
+        np.testing.assert_array_equal(raster.to_dense(), expected)
+        assert (layer.slots.n, Moving.shared, float(layer.shift), layer.trainable) == (0, 0, 0, True)
+
+
+def count_outside(layer):
+    OUTSIDE[0] += 1
+    return OUTSIDE[0]
+
+
+@pytest.mark.parametrize("move", [count_outside, lambda layer: np.random.default_rng().random()])
+def test_what_cannot_be_put_back_is_told(move):
+    model = make_model(Moving(move))
+    model.run_eagerly = True
+    with pytest.warns(UserWarning, match=r"'moving': values are others each time the same samples are"):
+        a2n.record(model, X, layers="moving")
