@@ -359,7 +359,7 @@ def test_plot_writes_a_picture(ann2neo, coins, tmp_path, kind):
     assert ann2neo("plot", coins[1], "--out", tmp_path / "x.jpg")[0] == 2
 
 
-NAMES = ["conv[relu]", "[/]", "x\x1b[31mred\x1b]0;title\x07", "a\u202eb"]
+NAMES = ["conv[relu]", "[/]", "x\x1b[31mred\x1b]0;title\x07", "a\u202eb", "fc:cat:"]
 
 
 @pytest.mark.parametrize("command", ["info", "analyze"])
@@ -371,7 +371,7 @@ def test_names_are_printed_as_they_are_and_rule_no_terminal(ann2neo, tmp_path, m
     path = raster.save(tmp_path / "[bold]named.zarr")
     status, shown, error = ann2neo(command, path)
     assert (status, error) == (0, "")
-    for name in ("conv[relu]", "[/]", r"x\x1b[31mred\x1b]0;title\x07", r"a\u202eb"):
+    for name in ("conv[relu]", "[/]", r"x\x1b[31mred\x1b]0;title\x07", r"a\u202eb", "fc:cat:"):
         assert name in shown
     assert not {"\x1b", "\x07", "\u202e"} & set(shown)
 

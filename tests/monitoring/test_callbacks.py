@@ -1,11 +1,5 @@
 """Callbacks in `fit`: nothing is perturbed, steps and passes are counted, what was seen is kept."""
 
-import importlib.util
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pandas as pd
@@ -14,8 +8,8 @@ from keras import layers as kl
 
 import ann2neo as a2n
 from ann2neo import monitoring
+from tests.keras_backends import run_under
 
-ROOT = Path(__file__).parents[2]
 BATCH_SIZE = 16
 X = np.random.default_rng(0).random((80, 6), dtype=np.float32)
 Y = (X.sum(axis=1) > 3).astype(np.int64)
@@ -193,11 +187,4 @@ def test_curves_for_tensorboard(tmp_path):
 
 @pytest.mark.parametrize("backend", ["torch", "jax"])
 def test_other_backends(backend):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"Keras' {backend} backend needs {backend}, which is not installed")
-    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
-    program = [sys.executable, "-m", "tests.monitoring.callbacks_backend_program"]
-    done = subprocess.run(
-        program, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    run_under(backend, "tests.monitoring.callbacks_backend_program")

@@ -33,6 +33,8 @@ def test_raster_has_a_tick_per_spike_in_its_units_row(raster, ax):
         own = np.sort(spikes[spikes[:, 1] == row][:, 0])
         np.testing.assert_allclose(own, np.flatnonzero(train), atol=0.51)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["a\n3 units", "\\$x_1\\$\n3 units"]
+    # A line between layers, none above the last.
+    assert [line.get_ydata()[0] for line in ax.get_lines() if np.ptp(line.get_ydata()) == 0] == [2.5]
 
 
 def test_rates_are_sorted_in_each_layer(raster, ax):

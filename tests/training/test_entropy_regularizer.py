@@ -1,11 +1,6 @@
 """The regularizer's value is the entropy; its gradient leads where the sign of the strength says."""
 
-import importlib.util
 import itertools
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,8 +11,8 @@ from hypothesis import strategies as st
 import ann2neo as a2n
 from ann2neo import training
 from ann2neo.training import PatternEntropyRegularizer
+from tests.keras_backends import run_under
 
-ROOT = Path(__file__).parents[2]
 GENERATORS = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
 
@@ -244,15 +239,7 @@ def test_refusals():
 
 @pytest.mark.parametrize("backend", ["torch", "jax"])
 def test_other_backends(backend):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"Keras' {backend} backend needs {backend}, which is not installed")
-    environment = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
-    environment["OMP_NUM_THREADS"] = "1"
-    program = [sys.executable, "-m", "tests.training.entropy_backend_program"]
-    done = subprocess.run(
-        program, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    run_under(backend, "tests.training.entropy_backend_program")
 
 
 @pytest.mark.parametrize("options", [{}, {"max_patterns": 7}, {"threshold": 0.2, "temperature": 0.5}])

@@ -13,6 +13,7 @@ from neo.core.spiketrainlist import SpikeTrainList
 from numpy.testing import assert_array_equal
 
 from ann2neo import SpikeRaster, as_raster, from_block, to_block, to_spiketrains
+from ann2neo.exchange.grid import OFF_GRID
 from ann2neo.exchange.neo.block import CONFIGURATION, SAMPLES
 
 SILENT, ENDS = 0, 2
@@ -125,6 +126,15 @@ class TestAsRaster:
             epoch.array_annotate(label=np.arange(len(times)))
             segment.epochs.append(epoch)
         assert list(as_raster(segment).samples.columns) == ["sample_index"]
+
+    @pytest.mark.parametrize(("late", "fits"), [(OFF_GRID, True), (1.001 * OFF_GRID, False)])
+    def test_an_epoch_may_be_off_the_grid_as_far_as_spikes_may(self, late, fits):
+        segment = neo.Segment()
+        segment.spiketrains.extend(trains_at([1], t_stop=3.0))
+        epoch = neo.Epoch([late, 1.0, 2.0], durations=[1.0] * 3, units="ms", name=SAMPLES)
+        epoch.array_annotate(label=np.arange(3))
+        segment.epochs.append(epoch)
+        assert ("label" in as_raster(segment).samples) == fits
 
     def test_sliced_segment_keeps_its_samples(self, raster):
         silent_at_the_end = raster.select(units=[SILENT, ENDS])
