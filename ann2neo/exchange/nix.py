@@ -12,7 +12,6 @@ import neo
 import numpy as np
 import quantities as pq
 
-from ann2neo.exchange.errors import MismatchError
 from ann2neo.exchange.isolated import read_isolated
 from ann2neo.exchange.neo.block import choose_segment, raster_from_neo, to_block
 from ann2neo.exchange.neo.segments import SAMPLES
@@ -182,14 +181,14 @@ def read_nix(
             _put_back(one, carried.get(one.name, {}))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: its annotation {CARRIED!r}: {error!r}") from error
-    chosen = choose_segment(block, segment)
     try:
+        chosen = choose_segment(block, segment)
         return raster_from_neo(chosen, sampling_period=period, **asdict(binning))
-    except MismatchError:
-        raise
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError) as error:
+        if isinstance(error, TypeError) and segment is not None:
+            raise
         raise ValueError(f"{path} is damaged: {error!r}") from error
 
 

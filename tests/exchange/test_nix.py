@@ -171,3 +171,22 @@ def test_the_room_that_is_claimed_suffices(tmp_path):
         )
         size = write_nix(raster, tmp_path / "one.nix", overwrite=True).stat().st_size
         assert 0.2 < size / _bound_size(raster) < 1
+
+
+def test_errors_name_the_file(tmp_path):
+    block, segment = neo.Block(), neo.Segment(name="a")
+    segment.spiketrains.append(neo.SpikeTrain([0.0113], units="s", t_stop=1.0))
+    block.segments.append(segment)
+    for name, one, message in (
+        ("off.nix", block, "off the sample grid"),
+        ("none.nix", neo.Block(), "block has no segments"),
+    ):
+        with neo.NixIO(str(tmp_path / name), "ow") as io:
+            io.write_block(one)
+        with pytest.raises(ValueError, match=rf"{name}: .*{message}"):
+            read_nix(tmp_path / name, sampling_period=0.001)
+    path = write_nix({"a": np.eye(3, dtype=bool), "b": np.eye(3, dtype=bool)}, tmp_path / "two.nix")
+    with pytest.raises(ValueError, match=r"two\.nix: block has 2 segments"):
+        read_nix(path)
+    with pytest.raises(TypeError, match="segment must be an index or a name"):
+        read_nix(path, 1.5)

@@ -300,6 +300,8 @@ def _description(name: str, raster: SpikeRaster) -> dict[str, Any]:
 def choose_segment(block: neo.Block, segment: int | str | None) -> neo.Segment:
     """The Segment of that index or name; for None the only one."""
     names = [one.name for one in block.segments]
+    if not names:
+        raise ValueError("block has no segments")
     if segment is None:
         if len(names) != 1:
             raise ValueError(f"block has {len(names)} segments {names}; pass segment=… to choose one")

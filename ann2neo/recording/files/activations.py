@@ -35,6 +35,12 @@ _FOLDERS = {
     "arrow": [{"state.json", "dataset_info.json"}],
 }
 """Format → what is in a folder of it: all of one of these."""
+
+_OTHERS = ("SONATA", "NWB", "NIX", "folder", "sorter", "Keras")
+"""Kinds of files whose arrays are no activations."""
+
+_BY_CHANCE = 10
+
 _SORTER = ("spike_times", "spike_clusters", "spike_templates", "templates_ind", "channel_map")
 
 
@@ -213,7 +219,7 @@ def _choose(path: Path, found: Shown, keys: Sequence[str]) -> list[str]:
     layers = {key: one for key, one in numbers.items() if len(one[1]) > 1}
     if not layers:
         kind = name_kind(path)
-        said = "" if kind.startswith("; it is HDF5 with") else kind
+        said = kind if any(word in kind for word in _OTHERS) else ""
         raise ValueError(f"{path} has no array of samples × units: it holds {_list_arrays(found)}{said}")
     if any(_WEIGHTS.fullmatch(key) for key in numbers):
         raise ValueError(
@@ -242,17 +248,26 @@ def _refuse_times(path: Path, key: str, array: _Read) -> None:
     row = len(array.shape) == 2 and array.shape[0] == 1 and width > 2
     if not (by_name or column or row):
         return
-    first = (array[:] if row else array[:].reshape(-1, width)[:, 0]).ravel().astype(np.float64)
-    steps = np.diff(first)
-    ascending = bool(len(first) > 2 and first[0] >= 0 and np.all(steps >= 0) and steps.max() > 0)
-    whole = bool(np.all(first == np.rint(first)))
-    distinct = bool(ascending and np.count_nonzero(steps) > max(2, len(steps) // 4))
-    if by_name or (distinct and (first[-1] > 1 or not whole)):
+    read = array[:].reshape(1, -1).T if row else array[:].reshape(-1, width)
+    # Beside times, in whichever order, there may be numbers of units; of few rows a column may ascend
+    # by chance.
+    columns = range(width if column and len(read) > _BY_CHANCE else 1)
+    if by_name or any(_look_like_times(read[:, place]) for place in columns):
         raise ValueError(
             f"{path}: {key!r}, {array.dtype} {array.shape}, looks like times of spikes or other events, "
             "which ascend, not like activations; read a sorting with SpikeInterface, or give record the "
             "array itself if it is activations"
         )
+
+
+def _look_like_times(values: np.ndarray) -> bool:
+    values = values.astype(np.float64)
+    steps = np.diff(values)
+    if len(values) < 3 or values[0] < 0 or np.any(steps < 0):
+        return False
+    whole = bool(np.all(values == np.rint(values)))
+    distinct = np.count_nonzero(steps) > max(2, len(steps) // 4)
+    return bool(distinct and (values[-1] > 1 or not whole))
 
 
 def _list_arrays(found: Shown) -> str:

@@ -148,3 +148,19 @@ class TestNoUnitsOrSamples:
         message = "must hold at least one sample and one unit, got shape"
         with pytest.raises(ValueError, match=message), a2n.open_activations(path):
             pass
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0], [1, 0, 2], [2, 1, 0]])
+def test_times_beside_numbers_of_units_are_no_activations(tmp_path, order):
+    rng = np.random.default_rng(0)
+    table = np.column_stack([np.sort(rng.uniform(0, 20, 50)), rng.integers(0, 5, (50, len(order) - 1))])
+    np.save(tmp_path / "a.npy", table[:, order])
+    with pytest.raises(ValueError, match="looks like times of spikes"):
+        read(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("n_samples", [3, 4, 10])
+def test_few_activations_may_ascend_by_chance(tmp_path, n_samples):
+    ascending = np.sort(np.random.default_rng(0).random(n_samples))
+    np.save(tmp_path / "a.npy", np.column_stack([np.ones(n_samples), ascending]))
+    assert read(tmp_path / "a.npy").shape == (n_samples, 2)
