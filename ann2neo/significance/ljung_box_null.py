@@ -17,7 +17,7 @@ from scipy import fft, special
 
 from ann2neo.significance.fano_null import UNRESOLVED, pearson3, power
 from ann2neo.significance.kernels.ljung_box import sequential_counts
-from ann2neo.significance.kernels.rng import random_state
+from ann2neo.significance.kernels.rng import random_state, split_state
 from ann2neo.significance.kernels.surrogates import permute
 from ann2neo.spikes.lagged import LaggedCounts
 from ann2neo.spikes.raster import SpikeRaster
@@ -32,12 +32,17 @@ _SAMPLES_PER_LAG, _LIMIT, _FEW_OF_ALL_LAGS = 1000, 1000, 10
 # Expected pairs at a lag below which the trains of short recordings are permuted: nearly all where that
 # costs next to nothing (samples times lags at most _CHEAP), fewer where there are many lags but also
 # many samples, so that permuting is dear.
-_FEW_PAIRS_OF_CHEAP, _CHEAP = 300, 20_000
+_FEW_PAIRS_OF_CHEAP, _CHEAP = 300, 100_000
 _FEW_PAIRS, _FEW_PAIRS_OF_MANY_SAMPLES, _MANY_SAMPLES = 100, 20, 20_000
 
 # Permutations: until so many have a statistic as large (Besag and Clifford), and at most so many. Past
-# _LEAST only while _STEPS spikes and words last, which take some 3 to 5 s.
-_ENOUGH, _MOST, _LEAST, _STEPS = 20, 100_000, 1000, 10**9
+# _LEAST only while _STEPS spikes and words last, which take some 1 to 2 s.
+_ENOUGH, _MOST, _LEAST, _STEPS = 20, 50_000, 1000, 4 * 10**8
+
+# Up to so many samples per lag, p-values this small decide about layers of hundreds of units, and the
+# laws are off by a third there: these trains are permuted, too, but for those that no law errs about,
+# and where there are many, so that the layer is not what a random order of samples would make it.
+_FAR_OUT, _UNSURE, _CLEAR = 5000, 3e-4, 1e-8
 
 _GRID, _DRAWS, _MICROSECONDS = 8, 4000, 1e6
 
@@ -53,6 +58,20 @@ def pvalues(
     NaN below two spikes or pauses.
     """
     rarer = np.minimum(ones, n - ones)
+    pvalue, few = pvalues_by_law(statistic, rarer, n, max_lag)
+    pvalue[rarer < 2] = np.nan
+    permuted = few & (rarer >= 2)
+    if n <= min(_MANY_SAMPLES, _FAR_OUT * max_lag):
+        unsure = ~few & (pvalue > _CLEAR) & (pvalue < _UNSURE)
+        if _MOST * _steps(rarer[unsure], n, max_lag).sum() <= _STEPS:
+            permuted |= unsure
+    if permuted.any():
+        pvalue[permuted] = _permutation_pvalues(statistic[permuted], rarer[permuted], n, max_lag, rng)
+    return pvalue, permuted
+
+
+def pvalues_by_law(statistic: Floats, rarer: Ints, n: int, max_lag: int) -> tuple[Floats, Bits]:
+    """P-values by the law for the number of `rarer` spikes or pauses, and where it is not to be used."""
     pairs = rarer**2.0 / n
     pvalue: Floats = special.chdtrc(max_lag, statistic)
     if n >= _SAMPLES_PER_LAG * max_lag:
@@ -64,11 +83,7 @@ def pvalues(
         between, tail = ~few, _gamma_pvalues
     if between.any():
         pvalue[between] = tail(statistic[between], rarer[between], n, max_lag)
-    pvalue[rarer < 2] = np.nan
-    permuted = few & (rarer >= 2)
-    if permuted.any():
-        pvalue[permuted] = _permutation_pvalues(statistic[permuted], rarer[permuted], n, max_lag, rng)
-    return pvalue, permuted
+    return pvalue, few
 
 
 def _permutation_pvalues(
@@ -81,19 +96,18 @@ def _permutation_pvalues(
     """
     # Without a generator of the caller's the draws are the same ones every time.
     state = random_state(np.random.default_rng([n, max_lag]) if rng is None else rng)
+    # A unit's draws are its own, whatever units are tested beside it: they go by its spikes and
+    # statistic, which is the same of the train backwards but for its last digits.
+    keys = rarer.astype(np.uint64) << np.uint64(32) | statistic.astype(np.float32).view(np.uint32)
+    states = split_state(state, keys)
     reached, drawn = np.zeros((2, rarer.size), np.int64)
-    steps = rarer + n_words(n) + max_lag
+    steps = _steps(rarer, n, max_lag)
     left, most, unclear = _STEPS, _LEAST, np.arange(rarer.size)
     while unclear.size:
         for unit in unclear:
+            enough, orders = _ENOUGH - reached[unit], most - drawn[unit]
             found = sequential_counts(
-                statistic[unit],
-                rarer[unit],
-                n,
-                max_lag,
-                _ENOUGH - reached[unit],
-                most - drawn[unit],
-                state,
+                statistic[unit], rarer[unit], n, max_lag, enough, orders, states[unit]
             )
             reached[unit] += found[0]
             drawn[unit] += found[1]
@@ -105,6 +119,13 @@ def _permutation_pvalues(
             break
         most += more
     return np.where(reached == _ENOUGH, reached / drawn, (1 + reached) / (1 + drawn))
+
+
+def _steps(rarer: Ints, n: int, max_lag: int) -> Ints:
+    """What an order costs, by either way of `sequential_counts`, in units of some 4 ns."""
+    words = n_words(n)
+    found: Ints = np.minimum(2 * rarer, words * (5 + max_lag // 4)) + words // 4 + max_lag
+    return found
 
 
 def _tail_of_lags(statistic: Floats, rarer: Ints, n_samples: int, max_lag: int) -> Floats:

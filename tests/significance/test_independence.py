@@ -137,6 +137,19 @@ def test_law_of_lags_against_permutations(pairs, max_lag):
         assert 0.85 * least <= np.sum(pvalue <= level) <= most, level
 
 
+@pytest.mark.parametrize("n", [5000, 12_000])
+def test_small_pvalues_of_short_trains_are_permutations(n):
+    # Autocorrelations some four standard errors off, by the gamma law and by that of lags.
+    many = sticky(n, 4.5 / math.sqrt(n), 60, seed=2)
+    by_law = ljung_box_test(many)
+    assert not by_law.columns["permuted"].any()
+    small = np.flatnonzero((by_law.pvalue > 1e-8) & (by_law.pvalue < 3e-4))
+    assert small.size > 10
+    few = ljung_box_test(many.select(units=small[:2]))
+    assert few.columns["permuted"].all()
+    np.testing.assert_allclose(few.pvalue, by_law.pvalue[small[:2]], rtol=1, atol=4e-5)
+
+
 def test_one_sparse_unit_among_many_is_found():
     # With 1,000 permutations each no p-value could pass the adjustment for 2,000 units.
     active = np.random.default_rng(6).random((1000, 2000)) < 0.1
@@ -275,6 +288,8 @@ def test_a_train_and_its_reverse_and_its_complement_test_alike(active):
 
 
 def test_max_lag_must_fit():
+    with pytest.raises(ValueError, match="raster must have at least 2 samples, got 1"):
+        ljung_box_test(np.ones((1, 3)))
     with pytest.raises(ValueError, match=r"max_lag must lie in \[1, 3\] for 4 samples, got 4"):
         ljung_box_test(np.eye(4, dtype=bool), max_lag=4)
     with pytest.raises(ValueError, match="max_lag must be at least 1, got 0"):

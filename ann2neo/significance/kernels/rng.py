@@ -32,6 +32,19 @@ def derive_state(state: np.ndarray, number: int) -> np.ndarray:
     return seed.generate_state(4, np.uint64)
 
 
+def split_state(state: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """A state for each key, shape (n, 4), from one: what is drawn for a key does not depend on others.
+
+    By the finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), whose output seeds xoshiro.
+    """
+    # Products and sums modulo 2^64.
+    mixed = state + (keys.astype(np.uint64)[:, np.newaxis] + ONE) * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    states: np.ndarray = mixed ^ (mixed >> np.uint64(31))
+    return states
+
+
 @numba.njit(nogil=True, cache=True, inline="always")
 def next_bits(state):
     """64 random bits, and the state after them."""
