@@ -112,7 +112,14 @@ class TorchObservation:
             with observe_calls(self._network, self._paths) as calls:
                 trials = Trials(self._network, calls, self._found, self._paths, inputs)
                 reprove(trials, prepared)
-        return self._hand_over(self._run_copying(inputs, given), n_samples)
+        tensors = self._run_copying(inputs, given)
+        if prepared.shown and n_samples > len(prepared.tried):
+            faults = self._find_faults(tensors, inputs)
+            prepared.shown = []
+            for site, tap in zip(self.sites, prepared.taps, strict=True):
+                if tap in faults:
+                    raise ValueError(f"layer {site.name!r} cannot be recorded: {faults[tap]}")
+        return self._hand_over(tensors, n_samples)
 
     def _describe(self, prepared: Prepared) -> None:
         self.sites = prepared.sites

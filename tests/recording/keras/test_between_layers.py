@@ -228,3 +228,34 @@ def test_what_a_model_raises_is_told(error):
 def test_complex_numbers_are_refused():
     with pytest.raises(TypeError, match="samples must be real numbers or bool, got dtype complex64"):
         a2n.record(functional(ops.tanh), X.astype("complex64"))
+
+
+ENDS = {
+    "scaled": lambda y: 2 * ops.tanh(y),
+    "scaled by a layer": lambda y: layers.Rescaling(2.0)(layers.Activation("tanh")(y)),
+    "scaled by a function": lambda y: layers.Lambda(lambda v: 2 * v)(layers.Activation("tanh")(y)),
+    "reshaped": lambda y: layers.Reshape((3, 1))(layers.Activation("tanh")(y)),
+    "cut": lambda y: ops.clip(ops.tanh(y), -0.5, 0.5),
+    "two beside each other": lambda y: layers.Concatenate()([ops.tanh(y), ops.softplus(y)]),
+    "softmax": layers.Softmax(),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_what_bounds_the_output_is_not_hidden(case):
+    given = keras.Input((6,))
+    hidden = layers.Dense(8, "relu", name="hidden")(given)
+    model = keras.Model(given, ENDS[case](layers.Dense(3, name="out")(hidden)))
+    assert a2n.record(model, X).layers == ["hidden"]
+    both = keras.Model(given, {"y": model.output, "features": hidden})
+    assert a2n.record(both, X).layers == ["hidden"]
+
+
+def test_what_a_layer_reads():
+    keras.utils.set_random_seed(0)
+    given = keras.Input((6,))
+    gate, up = layers.Dense(9, "silu", name="gate")(given), layers.Dense(9, name="up")(given)
+    model = keras.Model(given, layers.Dense(4, name="down")(layers.Multiply()([gate, up])))
+    raster = a2n.record(model, X, layers="down:input", batch_size=7)
+    expected = ops.convert_to_numpy(model.get_layer("gate")(X) * model.get_layer("up")(X)) > 0
+    np.testing.assert_array_equal(raster.to_dense(), expected)

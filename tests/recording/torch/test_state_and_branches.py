@@ -307,3 +307,59 @@ def test_nested_tensors_are_refused_in_words():
         nested = torch.nested.nested_tensor([torch.zeros(3, 6), torch.zeros(2, 6)])
     with pytest.raises(TypeError, match="samples must be of one length, got a nested tensor"):
         a2n.record(nn.Sequential(nn.Linear(6, 3), nn.ReLU()), nested)
+
+
+class Graph(nn.Module):
+    """Holds which nodes are neighbors as a sparse buffer."""
+
+    def __init__(self, layout):
+        super().__init__()
+        neighbors = (torch.rand(5, 5) < 0.5).float()
+        self.register_buffer("neighbors", getattr(neighbors, f"to_sparse{layout}")())
+        self.fc, self.act, self.out = nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)
+
+    def forward(self, x):
+        hidden = self.act(self.fc(x))
+        flat = hidden.transpose(0, 1).flatten(1)
+        mixed = torch.sparse.mm(self.neighbors, flat).unflatten(1, (len(x), -1)).transpose(0, 1)
+        return self.out(mixed).mean(1)
+
+
+@pytest.mark.parametrize("layout", ["", "_csr"])
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+def test_sparse_buffers(layout):
+    torch.manual_seed(0)
+    network = Graph(layout)
+    before = network.neighbors.to_dense().clone()
+    x = np.random.default_rng(0).standard_normal((12, 5, 3)).astype("float32")
+    raster = a2n.record(network, x, batch_size=5)
+    assert raster.layers == ["act"]
+    with torch.no_grad():
+        expected = network.act(network.fc(torch.tensor(x))).flatten(1).numpy() > 0
+    np.testing.assert_array_equal(raster.to_dense(), expected)
+    assert torch.equal(network.neighbors.to_dense(), before)
+    assert network.neighbors.layout == (torch.sparse_csr if layout else torch.sparse_coo)
+
+
+class WithOptions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc, self.act, self.out = nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2)
+
+    def forward(self, x, labels=None, use_cache=True, mask=None):
+        assert use_cache is False
+        assert mask is None
+        return self.out(self.act(self.fc(x)))
+
+
+def test_options_and_labels_in_batches_that_are_dicts():
+    torch.manual_seed(0)
+    network = WithOptions()
+    options = {"use_cache": False, "mask": None}
+    whole = a2n.record(network, {"x": X, "labels": np.arange(12), **options})
+    assert whole.samples["label"].tolist() == list(range(12))
+    batches = [{"x": X[i : i + 5], "labels": np.arange(12)[i : i + 5], **options} for i in (0, 5, 10)]
+    assert a2n.record(network, batches) == whole
+    with torch.no_grad():
+        expected = network.fc(torch.tensor(X)).numpy() > 0
+    np.testing.assert_array_equal(whole.to_dense(), expected)
