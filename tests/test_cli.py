@@ -91,6 +91,7 @@ def test_info_describes_a_file(ann2neo, tmp_path):
     assert (status, error) == (0, "")
     for word in ("condition", "random", "units", "0.2"):
         assert word in shown
+    assert shown.count("┏") == 1  # layers have a head, the two columns before them need none
 
 
 def test_analyze_prints_indicators_and_verdicts(ann2neo, tmp_path):

@@ -7,6 +7,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 import ann2neo as a2n
 from ann2neo.processes.cells import Cells, forget, remember_age, remember_bits
@@ -271,3 +272,15 @@ def test_refusals(call, error, message):
 
 def test_a_model_of_ones_own_raster():
     assert make_bernoulli(a2n.as_raster(ACTIVE)).cells.n_cells == 1
+
+
+def test_geometric_intervals_have_a_mean_pause_with_wilson_s_interval():
+    active = np.random.default_rng(0).random((2000, 2)) < [0.2, 0.6]
+    found = a2n.fit_process(active, "renewal", intervals="geometric").estimate
+    assert found.names[0] == "log_mean_pause"
+    for unit, spikes in enumerate(active.sum(axis=0)):
+        low, high = proportion_confint(spikes, len(active), method="wilson")
+        expected = [np.log((1 - p) / p) for p in (spikes / len(active), high, low)]
+        numbers = found.values[unit, 0], found.low[unit, 0], found.high[unit, 0]
+        np.testing.assert_allclose(numbers, expected, rtol=1e-9)
+        assert np.isnan(found.values[unit, 1:]).all()
