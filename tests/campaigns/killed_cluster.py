@@ -20,7 +20,9 @@ import numpy as np
 
 import ann2neo as a2n
 
-N_SAMPLES, N_UNITS, N_PARTS = 4_000, 64, 20
+N_SAMPLES, N_UNITS, N_PARTS = 5_120, 64, 20
+UP_AFTER = 8
+"""Seconds until a worker is taken to be up."""
 
 
 def network():
@@ -64,12 +66,16 @@ class Parts:
         return len(self._seen)
 
 
-def find_children(process):
-    """Processes of Dask's workers: the children of their nannies' processes, by the command line."""
+def find_workers(process):
+    """Processes of Dask's workers that are up, as far as can be told from outside: of a certain age.
+
+    A nanny whose worker dies while it starts gives it up, as it should.
+    """
     found = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True
+        ["ps", "-o", "pid=,etimes=,args=", "--ppid", str(process.pid)], capture_output=True, text=True
     ).stdout
-    return [int(line.split()[0]) for line in found.splitlines() if "spawn_main" in line]
+    rows = [line.split(maxsplit=2) for line in found.splitlines()]
+    return [int(pid) for pid, age, command in rows if "spawn_main" in command and int(age) >= UP_AFTER]
 
 
 def start(script, folder):
@@ -91,9 +97,9 @@ def kill_workers(script, folder, kills, rng):
         process.stdout.readline()
         while process.poll() is None and killed < kills:
             time.sleep(rng.uniform(0.5, 4))
-            children = find_children(process)
-            if children:
-                os.kill(rng.choice(children), signal.SIGKILL)
+            workers = find_workers(process)
+            if workers:
+                os.kill(rng.choice(workers), signal.SIGKILL)
                 killed += 1
             parts.look()
         # A part whose worker was killed too often ends the driver, which is then started again.
