@@ -100,7 +100,8 @@ class Trials:
             # Alone twice, whether anything was kept from the first time.
             runs = [np.zeros(3, int), places, places]
         elif self.draws:
-            runs = [places, replaced]
+            # Draws may leave the first where it is.
+            runs = [places, replaced, np.where(places == 1, 0, places)][: len(places)]
         else:
             runs = [places, exchanged, replaced if self._is_whole else places[:1]]
             if self.n_batch == len(places):
@@ -137,7 +138,7 @@ class Trials:
                 tensors = self._try(rows, taps)
             if tensors is not None:
                 for found, tensor in zip(shown, tensors, strict=True):
-                    ignored = len(rows) if self.n_batch == 1 else int(self.draws and number > 0)
+                    ignored = len(rows) if self.n_batch == 1 else number * self.draws
                     found.append(Shown(tuple(int(row) for row in rows), tensor, ignored))
         self._reset()
         return shown

@@ -147,6 +147,19 @@ def test_a_scale_of_the_whole_batch_is_found_though_it_moves_little(batch_size):
         a2n.record(model, x, layers="3", batch_size=batch_size)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_mixed_with_others_that_are_drawn(seed):
+    torch.manual_seed(seed)
+    model = nn.Sequential(
+        Do(lambda x: 0.7 * x + 0.3 * x[torch.randperm(len(x))]), nn.Linear(6, 5), nn.ReLU()
+    )
+    x = np.random.default_rng(0).standard_normal((N, 6)).astype("float32")
+    with pytest.raises(ValueError, match="layer '2' cannot be recorded: its rows depend on the other"):
+        a2n.record(model, x, layers="2")
+    noisy = nn.Sequential(nn.Linear(6, 5), Do(lambda h: h + torch.randn(h.shape)), nn.ReLU())
+    assert a2n.record(noisy, x, layers="2").n_samples == N
+
+
 def test_batch_norm_without_statistics_is_refused():
     model = nn.Sequential(
         nn.Linear(6, 5), nn.BatchNorm1d(5, track_running_stats=False), nn.ReLU(), nn.Linear(5, 2)
