@@ -92,10 +92,11 @@ def fit_logistic(
     """
     spikes = counts[..., 1].astype(float)
     n = counts.sum(axis=-1).astype(float)
-    total = n.sum(axis=-1, keepdims=True)
     if smooth:
-        spikes, n = spikes + 0.5 * n / total, n * (1 + 1 / total)
-    rate = spikes.sum(axis=-1, keepdims=True) / total
+        total = n.sum(axis=-1, keepdims=True)
+        share = np.where(total > 0, n / np.maximum(total, 1), 1 / n.shape[-1])
+        spikes, n = spikes + 0.5 * share, n + share
+    rate = spikes.sum(axis=-1, keepdims=True) / n.sum(axis=-1, keepdims=True)
     constant = ((rate <= 0) | (rate >= 1))[:, 0]
     beta, converged = _climb(spikes, n, features, ~constant)
     probability = expit(beta @ features.T)

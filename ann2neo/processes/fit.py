@@ -159,10 +159,10 @@ def fit_process(
     -------
     ProcessFit
         ``loglik`` (maximum likelihood, nats), ``aic``, ``bic``, and ``cv_bits``: mean log₂ probability
-        per sample of samples held out, all parameters and choices made on the others; 0 for a unit that
-        is predicted perfectly. Held-out samples are judged by probabilities smoothed with half a spike
-        and half a pause: what was never seen is not impossible. Parameters have 95 % intervals: Wilson's
-        for shares, else ± 1.96 standard errors from the likelihood's curvature.
+        per sample of samples held out, all parameters and choices made on the others; near 0
+        for a unit that is predicted perfectly. Held-out samples are judged by probabilities smoothed
+        with half a spike and half a pause: what was never seen is not impossible. Parameters have 95 %
+        intervals: Wilson's for shares, else ± 1.96 standard errors from the likelihood's curvature.
 
     Raises
     ------
@@ -193,11 +193,11 @@ def fit_process(
     >>> fit.bic < a2n.fit_process(active).bic
     array([ True])
     """
-    source = as_raster(raster)
+    whole = as_raster(raster)
     check_choice(model, "model", MODELS)
     n_folds = check_count(n_folds, "n_folds", 2)
-    source = _leave_out_regressors(source, options)
-    made = make_model(as_raster(raster), model, options)
+    source = _leave_out_regressors(whole, options)
+    made = make_model(whole, model, options)
     folds = np.arange(source.n_samples) // _block_size(source.n_samples, n_folds) % n_folds
     parts = []
     size = max(1, _COUNTS // (2 * n_folds * made.cells.n_cells))
@@ -230,7 +230,7 @@ def make_model(raster: SpikeRaster, name: str, options: dict[str, Any]) -> Proce
 
 
 def _leave_out_regressors(raster: SpikeRaster, options: dict[str, Any]) -> SpikeRaster:
-    if "units" not in options or len(options["units"]) == 0:
+    if "units" not in options or np.size(options["units"]) == 0:
         return raster
     regressors = as_indices(options["units"], raster.n_units, "units")
     others = np.setdiff1d(np.arange(raster.n_units), regressors)

@@ -185,7 +185,7 @@ def make_glm(
         codes, classes = encode_labels(raster, labels)
         columns += [codes == code for code in range(1, len(classes))]
         names += [f"label_{one}" for one in classes[1:]]
-    if len(units):
+    if np.size(units):
         chosen = as_indices(units, raster.n_units, "units")
         columns += list(raster.select(units=chosen).to_dense().T)
         names += [f"unit_{unit}" for unit in chosen]

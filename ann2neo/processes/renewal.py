@@ -66,7 +66,6 @@ def negative_binomial_hazards(log_mean: Floats, log_shape: Floats) -> Floats:
 
 def fit_negative_binomial(counts: Ints, *, smooth: bool = False) -> tuple[Floats, Floats]:
     """Hazards; log mean, log shape and their standard errors (n_units, 4), NaN where not reached."""
-    del smooth  # its hazards are never 0 or 1
     spikes = counts[..., 1].sum(axis=1)
     n = counts.sum(axis=(1, 2))
     enough = (spikes > 2) & (spikes < n - 2)
@@ -74,7 +73,7 @@ def fit_negative_binomial(counts: Ints, *, smooth: bool = False) -> tuple[Floats
     place = np.stack([np.log((1 - rate) / rate), np.zeros(len(rate))], axis=1)
     reached = _climb(counts, place, np.flatnonzero(enough))
     hazards = negative_binomial_hazards(place[:, 0], place[:, 1])
-    hazards[~enough] = fit_geometric(counts)[~enough]
+    hazards[~enough] = fit_geometric(counts, smooth=smooth)[~enough]
     found = np.full((len(rate), 4), np.nan)
     good = np.flatnonzero(reached)
     if good.size:

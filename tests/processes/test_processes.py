@@ -214,6 +214,38 @@ def test_constant_units_have_likelihood_one_and_no_parameters_that_say_nothing()
     assert np.isnan(test.pvalue[0])
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("bernoulli", {}),
+        ("class", {"labels": np.arange(300) % 3}),
+        ("markov", {}),
+        ("drift", {}),
+        ("glm", {}),
+        *[("renewal", {"intervals": kind}) for kind in (None, "negative-binomial", "free")],
+    ],
+)
+def test_what_the_other_folds_never_showed_is_not_impossible(name, options):
+    # One spike, or one pause, at the first sample, within, at the last; a unit always on.
+    active = np.zeros((300, 7), bool)
+    active[[0, 77, 299], [0, 1, 2]] = True
+    active[:, 3:] = True
+    active[[0, 77, 299], [3, 4, 5]] = False
+    fit = a2n.fit_process(active, name, **options)
+    assert np.isfinite(fit.cv_bits).all()
+    # As far from certain as half a spike and half a pause make it.
+    assert (fit.cv_bits < -1e-4).all()
+    if name in ("bernoulli", "drift", "glm"):
+        np.testing.assert_allclose(fit.cv_bits[:3], fit.cv_bits[3:6], atol=0.02)
+
+
+def test_a_constant_unit_is_held_out_alike_by_logistic_models_and_shares():
+    active = np.column_stack([np.zeros(100), np.ones(100)]).astype(bool)
+    expected = a2n.fit_process(active).cv_bits
+    for name, options in (("drift", {}), ("glm", {"history": 0})):
+        np.testing.assert_allclose(a2n.fit_process(active, name, **options).cv_bits, expected)
+
+
 def test_blocks_of_units_change_nothing(monkeypatch):
     active = np.random.default_rng(0).random((300, 7)) < 0.4
     whole = a2n.fit_process(active, "markov")
@@ -244,6 +276,8 @@ ACTIVE = np.random.default_rng(0).random((50, 3)) < 0.5
         (lambda: a2n.fit_process(ACTIVE, "renewal", intervals="gamma"), ValueError, "intervals"),
         (lambda: a2n.fit_process(ACTIVE, "glm", history=9), ValueError, "history must be at most"),
         (lambda: a2n.fit_process(ACTIVE, "glm", units=[0, 1, 2]), ValueError, "leave a unit"),
+        (lambda: a2n.fit_process(ACTIVE, "glm", units=1), ValueError, "units must be"),
+        (lambda: a2n.fit_process(ACTIVE, "glm", units=None), ValueError, "units must be"),
         (lambda: a2n.fit_process(ACTIVE, "glm", units=[0, 0]), ValueError, "determine one another"),
         (lambda: a2n.fit_process(ACTIVE, n_folds=1), ValueError, "n_folds must be at least 2"),
         (lambda: a2n.fit_process(ACTIVE, n_folds=51), ValueError, "n_folds must be at most"),

@@ -14,7 +14,7 @@ from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import Ints, PathLikeStr, RasterLike
 from ann2neo.statistics.accumulators.accumulator import Accumulator
 from ann2neo.statistics.accumulators.checks import check_labels
-from ann2neo.statistics.patterns.counts import encode_labels
+from ann2neo.statistics.patterns.counts import encode, encode_labels
 from ann2neo.statistics.units.kernels import count_by_code, count_in_masks, fill_masks
 from ann2neo.statistics.units.tuning import Tuning
 
@@ -63,7 +63,7 @@ class LabeledCounts(Accumulator):
         start = 0
         for piece in recording.chunks():
             stop = start + piece.n_samples
-            codes, classes = encode_labels(piece, wanted if given is None else given[start:stop])
+            codes, classes = self._encode(piece, wanted if given is None else given[start:stop])
             self._check_units(piece.n_units, piece._unit_table, "chunk")
             if self.units is None:
                 self.units = piece.units
@@ -83,6 +83,10 @@ class LabeledCounts(Accumulator):
     def __getstate__(self) -> dict[str, Any]:
         units = None if self.units is None else self.units.to_dict("list")
         return {**super().__getstate__(), "units": units}
+
+    def _encode(self, piece: SpikeRaster, labels: Labels) -> tuple[Ints, npt.NDArray[Any]]:
+        """The class of each sample of a piece, by its place among the piece's classes, and these."""
+        return encode_labels(piece, labels)
 
     def _count(self, chunk: SpikeRaster, codes: Ints, classes: npt.NDArray[Any]) -> None:
         """Add a piece whose labels are `classes[codes]`."""
@@ -107,7 +111,7 @@ class LabeledCounts(Accumulator):
         if self.units is None:
             raise ValueError("no samples yet: call update first")
         seen = pd.Index(list(dict.fromkeys(one for _, one in self._seen)))
-        names = pd.Index(np.sort(seen.to_numpy())) if classes is None else pd.Index(np.asarray(classes))
+        names = pd.Index(encode(seen)[1]) if classes is None else pd.Index(np.asarray(classes))
         unknown = seen.difference(names, sort=False)
         if len(unknown) or names.has_duplicates:
             raise ValueError(

@@ -34,6 +34,11 @@ def pairwise_information(
     -------
     array of float, shape (n_units, n_units)
 
+    Raises
+    ------
+    ValueError
+        If a `Correlation` is of another window than 1, or has seen no samples.
+
     Examples
     --------
     >>> import numpy as np, ann2neo as a2n
@@ -44,6 +49,11 @@ def pairwise_information(
     """
     check_choice(estimator, "estimator", ("plug-in", "miller-madow"))
     seen = source if isinstance(source, Correlation) else Correlation().update(source)
+    if seen.window != 1 or seen.n_windows < 1:
+        raise ValueError(
+            "source must be a recording, or a Correlation of window 1, of at least one sample; "
+            f"got one of window {seen.window} and {seen.n_windows} samples"
+        )
     n, both, k = int(seen.n_windows), seen.products, seen.sum
     cells = both, k[:, None] - both, k - both, n - k[:, None] - k + both
     single = _entropy_sum(n, k, n - k)

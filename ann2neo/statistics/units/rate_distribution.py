@@ -156,7 +156,7 @@ class RateDistribution(Accumulator):
         counts = self._counts()
         if isinstance(bins, (int, np.integer)):
             edges = np.linspace(
-                np.log10(1 / self.n_samples) if self.n_samples > 1 else -1.0, 0, bins + 1
+                np.log10(1 / self.n_samples) if self.n_samples > 1 else -1.0, 0, max(bins, 0) + 1
             )
         else:
             edges = np.asarray(bins, float)

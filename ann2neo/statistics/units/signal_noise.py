@@ -11,7 +11,8 @@ import numpy.typing as npt
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import Floats, Ints, RasterLike
 from ann2neo.statistics.correlation import Correlation
-from ann2neo.statistics.units.class_counts import LabeledCounts, Labels
+from ann2neo.statistics.patterns.counts import encode_labels
+from ann2neo.statistics.units.class_counts import SPLIT, LabeledCounts, Labels
 from ann2neo.statistics.units.tuning import Tuning
 
 
@@ -37,7 +38,8 @@ def signal_noise_correlation(raster: RasterLike, labels: Labels | None = None) -
     raster : SpikeRaster or what `as_raster` takes
     labels : str or array of shape (n_samples,), optional
         Column of the sample table, or a label per sample; default ``"label"``. Of a recording with
-        trials, ``"sample_index"``: the classes are then the samples, each shown several times.
+        trials, ``"sample_index"``: the classes are then the samples of each data split, each shown
+        several times.
 
     Returns
     -------
@@ -94,6 +96,13 @@ class SignalNoise(LabeledCounts):
         """The correlations over all samples seen."""
         found = self._tune()
         return SignalNoiseCorrelation(_signal(found), _noise(found, self._products))
+
+    def _encode(self, piece: SpikeRaster, labels: Labels) -> tuple[Ints, npt.NDArray[Any]]:
+        """As of all labels, but samples of one index in two data splits are different ones."""
+        samples = piece.samples
+        if isinstance(labels, str) and labels == "sample_index" and SPLIT in samples.columns:
+            labels = np.asarray(samples[SPLIT].astype(str) + "/" + samples[labels].astype(str), object)
+        return encode_labels(piece, labels)
 
     def _count(self, chunk: SpikeRaster, codes: Ints, classes: npt.NDArray[Any]) -> None:
         super()._count(chunk, codes, classes)

@@ -154,6 +154,9 @@ def _split_by_column(raster: SpikeRaster) -> list[SpikeRaster]:
             f"trials must be a raster with a column {TRIAL!r} in its sample table, or a sequence of "
             f"rasters; the table has {list(samples.columns)}"
         )
+    missing = int(samples[TRIAL].isna().sum())
+    if missing:
+        raise ValueError(f"trials must have no missing {TRIAL!r} in the sample table, got {missing}")
     split = samples.get("dataset_split", pd.Series("", samples.index))
     item = pd.Series(pd.factorize(pd.MultiIndex.from_arrays([split, samples["sample_index"]]))[0])
     numbers = pd.factorize(samples[TRIAL])[0]

@@ -195,7 +195,10 @@ def test_trials_as_a_column_and_as_segments_are_the_same():
         (lambda: a2n.RateDistribution().merge(a2n.RateDistribution(None)), "later must have by layer"),
         (lambda: a2n.log10_rate_histogram(np.eye(3), bins=[0, -1]), "bins must be"),
         (lambda: a2n.log10_rate_histogram(np.eye(3), bins=0), "bins must be"),
+        (lambda: a2n.log10_rate_histogram(np.eye(3), bins=-2), "bins must be"),
         (lambda: a2n.population_coupling(a2n.Correlation(2).update(np.eye(4))), "window 2"),
+        (lambda: a2n.pairwise_information(a2n.Correlation(2).update(np.eye(4))), "window 2"),
+        (lambda: a2n.pairwise_information(a2n.Correlation()), "0 samples"),
         (lambda: a2n.eigenspectrum(np.ones((1, 3))), "at least 2 samples"),
         (lambda: a2n.trial_statistics(np.eye(3)), "column 'trial'"),
         (lambda: a2n.trial_statistics([a2n.as_raster(np.eye(3))]), "at least 2"),
@@ -214,6 +217,40 @@ def test_trials_of_different_samples_are_refused():
     samples = pd.DataFrame({"sample_index": [0, 1, 0, 2], "trial": [0, 0, 1, 1]})
     with pytest.raises(ValueError, match="each of the 3 samples once"):
         a2n.trial_statistics(a2n.SpikeRaster.from_dense(np.eye(4), samples=samples))
+
+
+def test_samples_without_a_trial_are_refused():
+    samples = pd.DataFrame({"sample_index": [0, 1] * 3, "trial": [0, 0, 1, 1, np.nan, np.nan]})
+    with pytest.raises(ValueError, match="no missing 'trial' in the sample table, got 2"):
+        a2n.trial_statistics(a2n.SpikeRaster.from_dense(np.eye(6), samples=samples))
+
+
+def test_samples_of_one_index_in_two_splits_are_two_classes_of_noise_correlation():
+    active = np.random.default_rng(0).random((48, 3)) < 0.5
+    index, trial = np.tile(np.arange(12), 4), np.repeat(np.arange(4), 12)
+    one = pd.DataFrame({"sample_index": index, "trial": trial})
+    split = one.assign(sample_index=index % 6, dataset_split=np.where(index < 6, "train", "test"))
+    expected, found = (
+        a2n.signal_noise_correlation(a2n.SpikeRaster.from_dense(active, samples=table), "sample_index")
+        for table in (one, split)
+    )
+    np.testing.assert_allclose(found.noise, expected.noise)
+    np.testing.assert_allclose(found.signal, expected.signal)
+    by_item = active.reshape(4, 12, 3)
+    left = (by_item - by_item.mean(axis=0)).reshape(48, 3)
+    np.testing.assert_allclose(found.noise, np.corrcoef(left.T))
+    parts = a2n.SignalNoise("sample_index")
+    raster = a2n.SpikeRaster.from_dense(active, samples=split)
+    for first in range(0, 48, 6):
+        parts.update(raster.select(samples=range(first, first + 6)))
+    np.testing.assert_allclose(parts.result().noise, expected.noise)
+
+
+def test_labels_of_several_kinds_are_classes():
+    active = np.array([[1, 0], [0, 1], [1, 0], [0, 1]])
+    found = a2n.tuning(active, np.array([1, "a"] * 2, object))
+    assert found.classes.tolist() == [1, "a"]
+    assert found.n_spikes.tolist() == [[2, 0], [0, 2]]
 
 
 def test_trains_are_not_trials():
