@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ann2neo.processes.fit import ModelName, ProcessFit, fit_process
+from ann2neo.significance.result import join_units
 from ann2neo.spikes.argument_checks import check_choice
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.typing import Floats, RasterLike
@@ -67,7 +68,7 @@ class ProcessComparison:
     def to_unit_frame(self) -> pd.DataFrame:
         """The unit table with ``best`` and, per model, ``bits_…``: its score (see `scores`)."""
         scores = {f"bits_{name}": s for name, s in zip(self.fits, self.scores.T, strict=True)}
-        return self.units.assign(best=self.best, **scores)
+        return join_units(self.units, {"best": self.best, **scores})
 
     def to_frame(self) -> pd.DataFrame:
         """A row per layer and model.
@@ -158,7 +159,7 @@ def compare_processes(
     """
     source = as_raster(raster)
     check_choice(criterion, "criterion", ("bic", "aic", "cv"))
-    names = list(models)
+    names = [] if isinstance(models, str) else list(models)
     if not names or len(set(names)) < len(names):
         raise ValueError(f"models must be names of models, each once, got {models!r:.80}")
     given = {name: dict(one) for name, one in (options or {}).items()}

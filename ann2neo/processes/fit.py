@@ -102,11 +102,14 @@ class ProcessFit:
         found = self.estimate
         unit, place = np.nonzero(~np.isnan(found.values))
         table = self.units.iloc[unit].reset_index(drop=True)
-        return table.assign(
-            parameter=np.array(found.names, object)[place],
-            value=found.values[unit, place],
-            low=found.low[unit, place],
-            high=found.high[unit, place],
+        return join_units(
+            table,
+            {
+                "parameter": np.array(found.names, object)[place],
+                "value": found.values[unit, place],
+                "low": found.low[unit, place],
+                "high": found.high[unit, place],
+            },
         )
 
     def __repr__(self) -> str:

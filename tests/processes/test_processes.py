@@ -246,6 +246,16 @@ def test_a_constant_unit_is_held_out_alike_by_logistic_models_and_shares():
         np.testing.assert_allclose(a2n.fit_process(active, name, **options).cv_bits, expected)
 
 
+def test_results_do_not_take_the_place_of_columns_of_units():
+    units = pd.DataFrame({"layer": "a", "unit_index": [0, 1, 2], "best": 1.0, "value": 2.0})
+    raster = a2n.SpikeRaster.from_dense(ACTIVE, units=units)
+    found = a2n.compare_processes(raster, ("bernoulli", "markov"))
+    with pytest.raises(ValueError, match=r"no column named as a result, got \['best'\]"):
+        found.to_unit_frame()
+    with pytest.raises(ValueError, match=r"no column named as a result, got \['value'\]"):
+        found.fits["markov"].to_parameter_frame()
+
+
 def test_blocks_of_units_change_nothing(monkeypatch):
     active = np.random.default_rng(0).random((300, 7)) < 0.4
     whole = a2n.fit_process(active, "markov")
@@ -282,6 +292,7 @@ ACTIVE = np.random.default_rng(0).random((50, 3)) < 0.5
         (lambda: a2n.fit_process(ACTIVE, n_folds=1), ValueError, "n_folds must be at least 2"),
         (lambda: a2n.fit_process(ACTIVE, n_folds=51), ValueError, "n_folds must be at most"),
         (lambda: a2n.compare_processes(ACTIVE, ()), ValueError, "models must be"),
+        (lambda: a2n.compare_processes(ACTIVE, "markov"), ValueError, "models must be"),
         (lambda: a2n.compare_processes(ACTIVE, ("markov", "markov")), ValueError, "each once"),
         (lambda: a2n.compare_processes(ACTIVE, ("markov",), options={"glm": {}}), ValueError, "options"),
         (

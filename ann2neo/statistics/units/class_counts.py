@@ -110,6 +110,8 @@ class LabeledCounts(Accumulator):
         """Counts in arrays, with classes in the order given, or sorted."""
         if self.units is None:
             raise ValueError("no samples yet: call update first")
+        if classes is not None and np.ndim(classes) != 1:
+            raise ValueError(f"classes must be a list of the classes, got {classes!r:.80}")
         seen = pd.Index(list(dict.fromkeys(one for _, one in self._seen)))
         names = pd.Index(encode(seen)[1]) if classes is None else pd.Index(np.asarray(classes))
         unknown = seen.difference(names, sort=False)

@@ -12,6 +12,7 @@ import pandas as pd
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import Floats, RasterLike, SegmentLike
+from ann2neo.statistics.units.tuning import join_results
 from ann2neo.statistics.windows import check_window, count_in_windows
 
 TRIAL = "trial"
@@ -58,11 +59,14 @@ class TrialStatistics:
         defined = ~np.isnan(self.fanofactor)
         with np.errstate(invalid="ignore"):
             fano = np.where(defined, self.fanofactor, 0).sum(axis=1) / defined.sum(axis=1)
-        return self.units.assign(
-            trial_fanofactor=fano,
-            signal_variance=self.signal_variance,
-            noise_variance=self.noise_variance,
-            reliability=self.reliability,
+        return join_results(
+            self.units,
+            {
+                "trial_fanofactor": fano,
+                "signal_variance": self.signal_variance,
+                "noise_variance": self.noise_variance,
+                "reliability": self.reliability,
+            },
         )
 
     def __repr__(self) -> str:
@@ -91,7 +95,8 @@ def trial_statistics(trials: Trials, window: int = 1) -> TrialStatistics:
     Raises
     ------
     ValueError
-        If there is one trial only, or trials do not show the same samples.
+        If there is one trial only, a sample has none, or trials do not show the same units the same
+        samples.
 
     Notes
     -----
@@ -133,14 +138,20 @@ def _split(trials: Trials) -> list[SpikeRaster]:
         several = cast(Sequence[SpikeRaster], trials)
         parts = [as_raster(trial) for trial in several]
         shapes = {(part.n_units, part.n_samples) for part in parts}
-        orders = {tuple(part.samples["sample_index"]) for part in parts}
-        if len(shapes) > 1 or len(orders) > 1:
+        orders = {_list_rows(part.samples, ("dataset_split", "sample_index")) for part in parts}
+        units = {_list_rows(part.units, ("layer", "unit_index")) for part in parts}
+        if len(shapes) > 1 or len(orders) > 1 or len(units) > 1:
             raise ValueError(
                 f"trials must show the same units the same samples, got (units, samples) "
-                f"{sorted(shapes)} in {len(orders)} orders of sample_index"
+                f"{sorted(shapes)} in {len(orders)} orders of samples and {len(units)} of units"
             )
         return _check_several(parts)
     return _split_by_column(as_raster(cast(RasterLike, trials)))
+
+
+def _list_rows(table: pd.DataFrame, columns: tuple[str, ...]) -> tuple[Any, ...]:
+    """What the rows of a table say in those of the columns that it has."""
+    return tuple(tuple(table[name]) for name in columns if name in table.columns)
 
 
 def _is_train(thing: Any) -> bool:

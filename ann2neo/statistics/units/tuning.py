@@ -172,7 +172,7 @@ class Tuning:
         }
         if self.pvalue is not None:
             columns |= {"pvalue": self.pvalue, "pvalue_adjusted": self.pvalue_adjusted}
-        return _beside(self.units, columns)
+        return join_results(self.units, columns)
 
     def to_class_frame(self, *, alpha: float = 0.05) -> pd.DataFrame:
         """A row per unit and class.
@@ -192,7 +192,7 @@ class Tuning:
             "high": interval[..., 1].ravel(),
             "d_prime": self.d_prime.ravel(),
         }
-        return _beside(repeated, columns)
+        return join_results(repeated, columns)
 
     def to_xarray(self, *, sampling_period: TimeLike = 0.001) -> Any:
         """Tuning curves as ``pynapple.compute_tuning_curves`` returns them.
@@ -235,7 +235,7 @@ class Tuning:
         )
 
 
-def _beside(units: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
+def join_results(units: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
     """The unit table with results beside it, no name twice."""
     twice = [name for name in columns if name in units.columns]
     if twice:

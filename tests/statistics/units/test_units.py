@@ -199,6 +199,8 @@ def test_trials_as_a_column_and_as_segments_are_the_same():
         (lambda: a2n.population_coupling(a2n.Correlation(2).update(np.eye(4))), "window 2"),
         (lambda: a2n.pairwise_information(a2n.Correlation(2).update(np.eye(4))), "window 2"),
         (lambda: a2n.pairwise_information(a2n.Correlation()), "0 samples"),
+        (lambda: a2n.tuning(np.eye(4), [0, 1, 0, 1], classes=2), "classes must be a list"),
+        (lambda: a2n.tuning(np.eye(4), [0, 1, 0, 1], classes=[[0, 1]]), "classes must be a list"),
         (lambda: a2n.eigenspectrum(np.ones((1, 3))), "at least 2 samples"),
         (lambda: a2n.trial_statistics(np.eye(3)), "column 'trial'"),
         (lambda: a2n.trial_statistics([a2n.as_raster(np.eye(3))]), "at least 2"),
@@ -217,6 +219,25 @@ def test_trials_of_different_samples_are_refused():
     samples = pd.DataFrame({"sample_index": [0, 1, 0, 2], "trial": [0, 0, 1, 1]})
     with pytest.raises(ValueError, match="each of the 3 samples once"):
         a2n.trial_statistics(a2n.SpikeRaster.from_dense(np.eye(4), samples=samples))
+
+
+def test_trials_of_other_units_or_splits_are_refused():
+    active = np.eye(3)
+    units = pd.DataFrame({"layer": ["a", "a", "b"], "unit_index": [0, 1, 0]})
+    turned = units.iloc[::-1].reset_index(drop=True)
+    one, other = (a2n.SpikeRaster.from_dense(active, units=table) for table in (units, turned))
+    with pytest.raises(ValueError, match="in 1 orders of samples and 2 of units"):
+        a2n.trial_statistics([one, other])
+    samples = pd.DataFrame({"sample_index": range(3)})
+    train, test = (
+        a2n.SpikeRaster.from_dense(active, samples=samples.assign(dataset_split=split))
+        for split in ("train", "test")
+    )
+    with pytest.raises(ValueError, match="in 2 orders of samples and 1 of units"):
+        a2n.trial_statistics([train, test])
+    named = a2n.SpikeRaster.from_dense(active, units=units.assign(reliability=1.0))
+    with pytest.raises(ValueError, match="no column named as a result"):
+        a2n.trial_statistics([named, named]).to_frame()
 
 
 def test_samples_without_a_trial_are_refused():
