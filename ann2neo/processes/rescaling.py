@@ -82,6 +82,14 @@ def rescaling_test(
             f"raster must be what was fitted, {fit.n_units} units × {fit.n_samples} samples, "
             f"got {source.n_units} × {source.n_samples}"
         )
+    for name in ("layer", "unit_index"):
+        other = np.flatnonzero(source.units[name].to_numpy() != fit.units[name].to_numpy())
+        if other.size:
+            raise ValueError(
+                f"raster must have the units that were fitted, got {name} "
+                f"{source.units[name].iloc[other[0]]!r} for {fit.units[name].iloc[other[0]]!r} in row "
+                f"{other[0]} of the unit table"
+            )
     state = random_state(rng)
     half = rng.integers(0, 2, source.n_samples)
     statistic, pvalue = np.full((2, fit.n_units), np.nan)

@@ -4,6 +4,7 @@ import itertools
 import math
 
 import numpy as np
+import pytest
 from scipy import stats
 
 import ann2neo as a2n
@@ -68,3 +69,13 @@ def test_rescaled_intervals_are_exponential_exactly():
                     above = 1 - (1 - math.exp(begin - x)) / p
                 total += p * (1 - p) ** (d - 1) * above
             assert math.isclose(total, math.exp(-x), rel_tol=1e-9)
+
+
+def test_other_units_than_those_fitted_are_refused():
+    active = np.random.default_rng(0).random((100, 3)) < 0.4
+    raster = a2n.as_raster(active)
+    fit = a2n.fit_process(raster, "glm", units=[0])
+    rng = np.random.default_rng(0)
+    assert a2n.rescaling_test(fit, raster.select(units=[1, 2]), rng=rng).pvalue.shape == (2,)
+    with pytest.raises(ValueError, match="must have the units that were fitted, got unit_index"):
+        a2n.rescaling_test(fit, raster.select(units=[0, 1]), rng=rng)

@@ -56,7 +56,8 @@ def pairwise_information(
         )
     n, both, k = int(seen.n_windows), seen.products, seen.sum
     cells = both, k[:, None] - both, k - both, n - k[:, None] - k + both
-    single = _entropy_sum(n, k, n - k)
+    constant = (k == 0) | (k == n)
+    single = np.where(constant, 0.0, _entropy_sum(n, k, n - k))
     bits = single[:, None] + single - _entropy_sum(n, *cells)
     if estimator == "plug-in":
         bits = np.maximum(bits, 0)
@@ -66,6 +67,8 @@ def pairwise_information(
         scale = 1 / (2 * np.log(2) * n)
         bits += (states[:, None] + states - joint) * scale
         single = single + states * scale
+    # Of one state only what is left is rounding.
+    bits[constant] = bits[:, constant] = 0
     np.fill_diagonal(bits, single)
     return bits
 

@@ -253,4 +253,5 @@ def _binary_entropy(k: npt.ArrayLike, n: npt.ArrayLike) -> Floats:
     k, n = np.asarray(k, float), np.asarray(n, float)
     with np.errstate(invalid="ignore", divide="ignore"):
         bits = np.log2(n) - (xlogy(k, k) + xlogy(n - k, n - k)) / (np.log(2) * n)
-    return np.where(n > 0, bits, 0.0)
+    # Of one state only the difference is rounding.
+    return np.where((k > 0) & (k < n), bits, 0.0)

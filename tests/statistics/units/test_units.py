@@ -221,6 +221,18 @@ def test_trials_of_different_samples_are_refused():
         a2n.trial_statistics(a2n.SpikeRaster.from_dense(np.eye(4), samples=samples))
 
 
+@pytest.mark.parametrize("n", [3, 10, 40, 49, 1000])
+def test_units_of_one_state_have_no_entropy_and_no_information(n):
+    active = np.column_stack([np.zeros(n), np.ones(n), np.arange(n) % 2]).astype(bool)
+    for estimator in ("plug-in", "miller-madow"):
+        shared = a2n.pairwise_information(active, estimator=estimator)
+        assert not shared[:2].any()
+        assert not shared[:, :2].any()
+    found = a2n.tuning(active, np.arange(n) % 3)
+    assert not found.information()[:2].any()
+    assert not found.information(estimator="plug-in")[:2].any()
+
+
 def test_trials_of_other_units_or_splits_are_refused():
     active = np.eye(3)
     units = pd.DataFrame({"layer": ["a", "a", "b"], "unit_index": [0, 1, 0]})
