@@ -157,7 +157,7 @@ def surrogate_test(
     >>> rng = np.random.default_rng(1)
     >>> result = surrogate_test(active, fanofactor, alternative="greater", rng=rng, progress=False)
     >>> print(f"{result.statistic[0]:.1f} {result.columns['null_mean'][0]:.2f} {result.pvalue[0]:.3f}")
-    6.0 0.50 0.001
+    6.0 0.49 0.001
     """
     n_surrogates = check_count(n_surrogates, "n_surrogates")
     check_choice(alternative, "alternative", ALTERNATIVES)
