@@ -19,7 +19,7 @@
 # [Elephant](https://elephant.readthedocs.io) and [viziphant](https://viziphant.readthedocs.io),
 # both unchanged.
 #
-# It takes half a minute, and needs `pip install 'ann2neo[demo]'`.
+# It takes half a minute, and needs `pip install '.[demo]'`.
 
 # %%
 import keras

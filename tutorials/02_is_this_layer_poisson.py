@@ -18,7 +18,7 @@
 # mean. We run these tests on a real network, find that one of them asks the wrong question, and let
 # surrogates answer the right one.
 #
-# It takes half a minute, and needs `pip install 'ann2neo[demo]'`.
+# It takes half a minute, and needs `pip install '.[demo]'`.
 
 # %%
 import functools

@@ -27,7 +27,7 @@
 # | MemRetrainAll | the generalizing network | random | everything |
 # | MemRandomLast | untrained weights | random | the last two layers |
 #
-# It takes half a minute, and needs `pip install 'ann2neo[study]'`. At the end come the paper's own
+# It takes half a minute, and needs `pip install '.[study]'`. At the end come the paper's own
 # networks on MNIST, beside its published numbers.
 
 # %%

@@ -18,7 +18,7 @@
 # batch of its training, give it random labels half way, and see it happen: in the firing rates, in
 # the spike trains, and by a callback that raises the alarm.
 #
-# It takes a few seconds, and needs `pip install 'ann2neo[demo]'`.
+# It takes a few seconds, and needs `pip install '.[demo]'`.
 
 # %%
 import warnings

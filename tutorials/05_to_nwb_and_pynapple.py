@@ -18,7 +18,7 @@
 # nothing of networks: it finds units with spikes, and trials with labels. Then we ask what one asks
 # of neurons: which stimulus does each unit like, and can the stimulus be read from the spikes?
 #
-# It takes half a minute, and needs `pip install 'ann2neo[demo,nwb,pynapple]'`.
+# It takes half a minute, and needs `pip install '.[demo,nwb,pynapple]'`.
 
 # %%
 import keras

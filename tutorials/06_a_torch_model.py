@@ -17,7 +17,7 @@
 # and leaves it as it was. Here we train a small convolutional network and watch its spikes while it
 # learns, look at one of its layers, and go on to a transformer, where a token is a sample.
 #
-# It takes a few seconds, and needs `pip install 'ann2neo[demo,torch]'`.
+# It takes a few seconds, and needs `pip install '.[demo,torch]'`.
 
 # %%
 import matplotlib.pyplot as plt

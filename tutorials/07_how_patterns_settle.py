@@ -23,7 +23,7 @@
 #
 # Here a residual network learns scikit-learn's digits in half a minute, watched; then come networks of
 # 7 to 31 rectifiers on CIFAR-10, with intervals for both findings. It needs
-# `pip install 'ann2neo[study]'`.
+# `pip install '.[study]'`.
 
 # %%
 import tempfile

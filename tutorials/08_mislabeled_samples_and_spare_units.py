@@ -18,7 +18,7 @@
 # answers out of it than it gives itself, and removing units that it does not use. What does not work is
 # on the page "What works and what does not" of the documentation, which has numbers from larger data.
 #
-# It takes a few seconds, and needs `pip install 'ann2neo[demo]'`.
+# It takes a few seconds, and needs `pip install '.[demo]'`.
 
 # %%
 import matplotlib.pyplot as plt

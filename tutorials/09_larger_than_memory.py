@@ -18,7 +18,7 @@
 # instead of loaded, and analyzed chunk by chunk, by several threads if you like. Here it is small,
 # and we check that nothing comes out differently.
 #
-# It takes a few seconds, and needs `pip install 'ann2neo[demo]'`.
+# It takes a few seconds, and needs `pip install '.[demo]'`.
 
 # %%
 import keras

@@ -18,7 +18,7 @@
 # models, compares them, tests them, draws trains and populations of them, and ends with what a study of
 # MNIST networks found.
 #
-# It takes half a minute, and needs `pip install 'ann2neo[demo]'`.
+# It takes half a minute, and needs `pip install '.[demo]'`.
 
 # %%
 import warnings

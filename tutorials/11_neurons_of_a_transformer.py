@@ -17,7 +17,7 @@
 # token. Here a small GPT-2 learns to read sums, and we ask of its neurons how often they fire, which
 # tokens make them fire, and whether a token's place matters.
 #
-# It takes some 20 seconds, and needs `pip install 'ann2neo[demo,transformers]'`.
+# It takes some 20 seconds, and needs `pip install '.[demo,transformers]'`.
 
 # %%
 import matplotlib.pyplot as plt

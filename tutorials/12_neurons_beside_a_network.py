@@ -18,7 +18,7 @@
 # they are: intervals of a gamma process, more regular than Poisson's. Where they are made, put a
 # recording of your own: any `neo.Block`, or what pynapple, SpikeInterface or an NWB file holds.
 #
-# It takes a minute, and needs `pip install 'ann2neo[demo]'`.
+# It takes a minute, and needs `pip install '.[demo]'`.
 
 # %%
 import elephant.statistics
