@@ -15,6 +15,21 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
+@pytest.fixture
+def ann2neo(monkeypatch, capsys):
+    """Run the command line, in process; gives (status, stdout, stderr)."""
+    from ann2neo.cli import main
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["ann2neo", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        captured = capsys.readouterr()
+        return stop.value.code, captured.out, captured.err
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def few_objects_to_collect():
     """Collections of garbage leave out what is there already, hundreds of thousands of objects."""

@@ -12,20 +12,6 @@ from ann2neo.cli import main
 keras = pytest.importorskip("keras", reason="the tensorflow extra is not installed")
 
 
-@pytest.fixture
-def ann2neo(monkeypatch, capsys):
-    """Run the command line; gives (status, stdout, stderr)."""
-
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["ann2neo", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """A saved model with one hidden layer, samples and labels."""

@@ -113,7 +113,7 @@ def from_spikeinterface(
     Warns
     -----
     UserWarning
-        If properties are left out, such as those of several values a unit, or annotations of a sorting
+        If properties are left out, such as those of several values per unit, or annotations of a sorting
         that a raster cannot hold; the message names them.
 
     Examples

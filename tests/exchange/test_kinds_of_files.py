@@ -7,26 +7,11 @@ import numpy as np
 import pytest
 
 import ann2neo as a2n
-from ann2neo.cli import main
 
 h5py = pytest.importorskip("h5py", reason="the hdf5 extra is not installed")
 pynwb = pytest.importorskip("pynwb", reason="the nwb extra is not installed")
 neo = pytest.importorskip("neo")
 pq = pytest.importorskip("quantities")
-
-
-@pytest.fixture
-def ann2neo(monkeypatch, capsys):
-    """Run the command; gives (status, stdout, stderr)."""
-
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["ann2neo", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return run
 
 
 def sonata(path):

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from ann2neo.cli import main
 from ann2neo.study import Results, builtin_studies
 from tests.study.made_patterns import only_patterns
 
@@ -29,22 +28,10 @@ n_test = 40
 """
 
 
-@pytest.fixture
-def ann2neo(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["ann2neo", "study", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        captured = capsys.readouterr()
-        return stop.value.code, captured.out, captured.err
-
-    return run
-
-
 def test_run_and_report(ann2neo, tmp_path):
     (tmp_path / "tiny.toml").write_text(TOML)
     out = tmp_path / "out"
-    status, shown, _ = ann2neo("run", tmp_path / "tiny.toml", "--out", out)
+    status, shown, _ = ann2neo("study", "run", tmp_path / "tiny.toml", "--out", out)
     assert status == 0
     assert "mlp 4 digits" in shown
     # An untrained network has no accuracy on what it would have been trained on.
@@ -56,7 +43,7 @@ def test_run_and_report(ann2neo, tmp_path):
     assert table["status"].tolist() == ["ok", "ok"]
     assert table["epochs_run"].tolist() == [0, 2]
     (out / "report.html").unlink()
-    assert ann2neo("report", out)[0] == 0
+    assert ann2neo("study", "report", out)[0] == 0
     assert (out / "report.html").is_file()
 
 
@@ -65,7 +52,7 @@ def test_an_interrupted_run_says_how_to_go_on(ann2neo, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ann2neo.study.run", interrupt)
-    status, _, said = ann2neo("run", "digits-quick", "--out", tmp_path / "out")
+    status, _, said = ann2neo("study", "run", "digits-quick", "--out", tmp_path / "out")
     assert status == 130
     kept, interrupted_line = said.splitlines()
     assert kept == f"What has ended is kept in {tmp_path / 'out'}: the same command goes on from there."
@@ -74,7 +61,7 @@ def test_an_interrupted_run_says_how_to_go_on(ann2neo, tmp_path, monkeypatch):
 
 def test_report_of_patterns_alone(ann2neo, tmp_path):
     only_patterns(blocks=(1,), seeds=range(5)).save(tmp_path)
-    status, shown, _ = ann2neo("report", tmp_path)
+    status, shown, _ = ann2neo("study", "report", tmp_path)
     assert status == 0
     assert "No cell has numbers" not in shown
     assert re.search(r"plain_1 digits train +. +[01]\.\d\d . +\[[01]\.\d\d, [01]\.\d\d\]", shown)
@@ -82,7 +69,7 @@ def test_report_of_patterns_alone(ann2neo, tmp_path):
 
 
 def test_configs_lists_what_is_shipped(ann2neo):
-    status, shown, _ = ann2neo("configs")
+    status, shown, _ = ann2neo("study", "configs")
     assert status == 0
     for name in builtin_studies():
         assert name in shown
@@ -90,7 +77,7 @@ def test_configs_lists_what_is_shipped(ann2neo):
 
 def test_a_bad_config_is_one_line_and_status_2(ann2neo, tmp_path):
     (tmp_path / "bad.toml").write_text(TOML.replace("epochs = 2", 'epochs = "two"'))
-    status, _, error = ann2neo("run", tmp_path / "bad.toml", "--out", tmp_path / "out")
+    status, _, error = ann2neo("study", "run", tmp_path / "bad.toml", "--out", tmp_path / "out")
     assert status == 2
     assert "[[stop]] 1: epochs must be an integer of at least 1, got 'two'" in error
     assert error.count("\n") == 1

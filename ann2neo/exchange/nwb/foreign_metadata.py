@@ -43,7 +43,7 @@ def read_unit_columns(path: Path, group: Any, n_units: int) -> pd.DataFrame:
     Warns
     -----
     UserWarning
-        If there are others, such as of several values a unit or of references; the message names them.
+        If there are others, such as of several values per unit or of references; the message names them.
     """
     columns, dropped = {}, []
     for name, dataset in _inner_datasets(group):

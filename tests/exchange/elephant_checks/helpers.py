@@ -84,22 +84,28 @@ for _kernel in (
     _check_kernel(_kernel)
 
 
-def _check_abstract(called, options):
+def _check_abstract(called, options, error):
     @check_of(called)
     def check(call, recording):
         made = call(**options(recording))
         use = (
             made.boundary_enclosing_area_fraction if hasattr(made, "sigma") else made.generate_spiketrain
         )
-        with pytest.raises((NotImplementedError, AttributeError)):
+        with pytest.raises(error):
             use(*([0.9] if hasattr(made, "sigma") else []))
 
 
-_check_abstract(kernels.Kernel, lambda recording: {"sigma": 5 * MS})
-_check_abstract(kernels.SymmetricKernel, lambda recording: {"sigma": 5 * MS})
-_check_abstract(generation.AbstractPointProcess, lambda recording: {"t_stop": 1000 * MS})
-_check_abstract(generation.RenewalProcess, lambda recording: {"rate": 10 * pq.Hz})
-_check_abstract(generation.RateModulatedProcess, lambda recording: {"rate_signal": rate(recording, [4])})
+_check_abstract(kernels.Kernel, lambda recording: {"sigma": 5 * MS}, NotImplementedError)
+_check_abstract(kernels.SymmetricKernel, lambda recording: {"sigma": 5 * MS}, NotImplementedError)
+_check_abstract(
+    generation.AbstractPointProcess, lambda recording: {"t_stop": 1000 * MS}, NotImplementedError
+)
+_check_abstract(generation.RenewalProcess, lambda recording: {"rate": 10 * pq.Hz}, AttributeError)
+_check_abstract(
+    generation.RateModulatedProcess,
+    lambda recording: {"rate_signal": rate(recording, [4])},
+    AttributeError,
+)
 
 
 @check_of(elephant.trials.Trials)
