@@ -1,0 +1,91 @@
+"""Statistics of an opened recording against one in memory, and two workers against one, in one run.
+
+Run with ``python tests/benchmarks/streams_and_workers.py`` (two minutes). The store's files are in the
+system's cache; a chunk is unpacked each time it is read, which costs more than the cheapest statistics.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+from timing import Comparison, medians, show
+
+import ann2neo as a2n
+from ann2neo.spikes.words import n_words
+
+N_SAMPLES, N_STREAMED, N_SHARED = 60_000, 2048, 20_000
+
+
+def make_raster(n_units: int) -> a2n.SpikeRaster:
+    """Independent bits, a quarter of them active: as hard to pack as any of that rate."""
+    rng = np.random.default_rng(0)
+    shape = n_units, n_words(N_SAMPLES)
+    words = rng.integers(2**64, size=shape, dtype=np.uint64)
+    words &= rng.integers(2**64, size=shape, dtype=np.uint64)
+    words[:, -1] &= np.uint64(2 ** (N_SAMPLES % 64) - 1)
+    return a2n.SpikeRaster(words, N_SAMPLES)
+
+
+def stream(folder: str) -> list[Comparison]:
+    """Processor time of a statistic in memory, over that of it read from a store."""
+    raster = make_raster(N_STREAMED)
+    stored = a2n.open_raster(raster.save(Path(folder) / "spikes.zarr", progress=False))
+    functions: dict[str, Callable[..., Any]] = {
+        "fanofactor": a2n.fanofactor,
+        "summarize": a2n.summarize,
+        "pattern_counts": a2n.patterns.pattern_counts,
+        "poisson_assumptions": a2n.poisson_assumptions,
+        "correlation": a2n.correlation,
+    }
+    rows = []
+    for name, function in functions.items():
+        ways = functools.partial(function, stored), functools.partial(function, raster)
+        times = medians(*ways, repeats=3, clock=time.process_time)
+        rows.append(Comparison(f"{name}, {N_STREAMED:,} units", "from a store", *times, "≥ 0.8"))
+    return rows
+
+
+def share() -> list[Comparison]:
+    """Seconds of one worker and of two."""
+    raster = make_raster(N_SHARED)
+    some = raster.select(units=np.arange(4096))
+
+    def test(statistic: Callable[..., Any], n_surrogates: int, workers: int) -> a2n.TestResult:
+        options = {"n_surrogates": n_surrogates, "adjust": "max-t", "progress": False}
+        rng = np.random.default_rng(0)
+        return a2n.surrogate_test(raster, statistic, rng=rng, workers=workers, **options)
+
+    jobs: dict[str, Callable[..., Any]] = {
+        "20 surrogates' Fano factors, 20,000 units": functools.partial(test, a2n.fanofactor, 20),
+        "4 surrogates' CVs, 20,000 units": functools.partial(test, a2n.cv, 4),
+        "summarize, 20,000 units": functools.partial(a2n.summarize, raster),
+        "correlation, 4,096 units": functools.partial(a2n.correlation, some),
+    }
+    rows = []
+    for name, job in jobs.items():
+        times = medians(*(functools.partial(job, workers=workers) for workers in (1, 2)), repeats=3)
+        rows.append(Comparison(name, "one worker", *times, "≥ 1.7 × faster"))
+    return rows
+
+
+def main() -> None:
+    """Print both tables."""
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
+        rows = stream(folder)
+    show("In memory against from a store: ours / baseline is the rate that is left", rows)
+    show("Two workers against one", share())
+
+
+if __name__ == "__main__":
+    main()
