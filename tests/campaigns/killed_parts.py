@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from small_network import make_network
 
 import ann2neo as a2n
 
@@ -24,7 +23,13 @@ N_SAMPLES, N_UNITS, N_PARTS = 40_000, 512, 4
 
 
 def network():
-    return make_network(N_UNITS)
+    import torch
+
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    return torch.nn.Sequential(
+        torch.nn.Linear(16, N_UNITS), torch.nn.ReLU(), torch.nn.Linear(N_UNITS, 2)
+    )
 
 
 def samples(start, stop):
