@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 import ann2neo as a2n
 from ann2neo import monitoring, training
-from tests.benchmarks import alarm_switches, rate_drop
 
 
 def flag(rates, **options):
@@ -123,6 +122,8 @@ def test_a_rule_follows_one_layer():
 
 def test_a_small_calibration():
     """The whole one is tests/benchmarks/rate_drop.py."""
+    from tests.benchmarks import rate_drop
+
     outcomes = rate_drop.run((32, ("sgd", 0.2), 32), 3, np.random.default_rng(0))
     for outcome in outcomes:
         assert outcome.accuracy > 0.9
@@ -207,6 +208,9 @@ def test_a_layer_that_dies_is_named():
 
 def test_the_switches_in_small(monkeypatch):
     """The whole of them is tests/benchmarks/alarm_switches.py."""
+    pytest.importorskip("torch", reason="the torch extra is not installed")
+    from tests.benchmarks import alarm_switches
+
     monkeypatch.setattr(alarm_switches, "N_LAST", alarm_switches.N_AFTER)
     seeds, switches = [3, 4], ("renamed", "random, fresh head")
     courses = alarm_switches.run([("digits", "mlp64x1", 0.1)], seeds, switches)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
 
 import ann2neo as a2n
+
+torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
 
 def test_activation_sparsity_is_one_less_the_mean_rate():
