@@ -73,6 +73,17 @@ def find_last_hidden(found: Sequence[Place]) -> Place | None:
     return next(reversed(active or hidden), None)
 
 
+def note_unsteady(places: Sequence[Place]) -> list[str]:
+    """What the user is to be told of places that are others each time."""
+    labels = [repr(place.label) for place in places if place.is_unsteady]
+    if not labels:
+        return []
+    return [
+        f"{', '.join(labels)}: values are others each time the same samples are shown, by random numbers"
+        " or by something that the network keeps out of reach, and may depend on batch_size"
+    ]
+
+
 def list_labels(places: Sequence[Place]) -> list[str]:
     """Labels of outputs, as messages show them: inputs have the same ones with ":input" behind."""
     found = [place.label for place in places if place.side == "output"]

@@ -180,8 +180,9 @@ def record(
     -----
     UserWarning
         If a layer cannot be silent at this threshold, as a sigmoid at 0; if ``"all"`` or a pattern
-        leaves layers out that cannot be recorded, each named with the reason; if the order of samples
-        may be another and cannot be checked.
+        leaves layers out that cannot be recorded, each named with the reason; if values of a layer are
+        others each time, by random numbers; if the order of samples may be another and cannot be
+        checked.
 
     Notes
     -----
@@ -189,9 +190,11 @@ def record(
     activation functions between them by the path of the module that calls them and their own name:
     ``"relu"``, ``"block1.relu"``, ``"block1.relu:0"`` if called more than once. ``"all"`` has each
     activation module and function, and each module with weights whose output does not go straight into
-    one: of a linear layer and its ReLU, the ReLU. Functions of no such name count where they act on a
-    sum with weights, element by element, on the way to others: ``torch.sin(self.fc(x))`` is ``"sin"``,
-    ``h * torch.sigmoid(h)`` is ``"mul"``. Buffers and other tensors of a network that values are
+    one: of a linear layer and its ReLU, the ReLU. Functions of no such name count where they act on
+    sums with weights, unit by unit, on the way to others: ``torch.sin(self.fc(x))`` is ``"sin"``,
+    ``h * torch.sigmoid(h)`` and the product of two layers are ``"mul"``, ``h[h < 0] = 0`` is
+    ``"__setitem__"``, maxout is ``"max[0]"``, and what left torch for NumPy is what the next layer
+    reads, ``"second:input"``. Buffers and other tensors of a network that values are
     multiplied with are weights, too. What TorchScript compiled is named in a warning. Compiled and
     data-parallel networks are recorded as the network inside, uncompiled.
 

@@ -27,7 +27,7 @@ from ann2neo.recording.keras.restoration import Moving, keep_unchanged
 from ann2neo.recording.keras.running import Taps, make_runner, make_standing_runs
 from ann2neo.recording.keras.trial import find_whole_faults, try_network
 from ann2neo.recording.keras.weights import check_weights, hash_weights
-from ann2neo.recording.layer_selection import choose
+from ann2neo.recording.layer_selection import choose, note_unsteady
 from ann2neo.recording.observation import Look, NonFiniteSampleError, Take
 from ann2neo.recording.places import Place
 
@@ -88,7 +88,7 @@ class KerasObservation:
 
     def _choose(self) -> None:
         choice = choose(self._found, self._layers)
-        self._places, self.notes = choice.places, [*choice.notes, *_note_unsteady(choice.places)]
+        self._places, self.notes = choice.places, [*choice.notes, *note_unsteady(choice.places)]
         self.sites = [make_site(place, self._paths) for place in self._places]
         self.annotations = {**self._about, **choice.annotations}
         graphs = None
@@ -107,16 +107,6 @@ class KerasObservation:
     def prepare_looks(self, batches: list[Any]) -> Look:
         """See `ann2neo.recording.repeated_observation.watch`."""
         return _stand(self._network, self._places, batches)
-
-
-def _note_unsteady(places: list[Place]) -> list[str]:
-    labels = [repr(place.label) for place in places if place.is_unsteady]
-    if not labels:
-        return []
-    return [
-        f"{', '.join(labels)}: values are others each time the same samples are shown, by random numbers"
-        " or by something that the network keeps out of reach, and may depend on batch_size"
-    ]
 
 
 @contextmanager

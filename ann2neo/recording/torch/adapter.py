@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ann2neo.recording.layer_selection import note_unsteady
 from ann2neo.recording.observation import Look, NonFiniteSampleError, Take
 from ann2neo.recording.places import Place
 from ann2neo.recording.row_proof import choose_suspects
@@ -122,8 +123,8 @@ class TorchObservation:
         return self._hand_over(tensors, n_samples)
 
     def _describe(self, prepared: Prepared) -> None:
-        self.sites = prepared.sites
-        self.notes = prepared.choice.notes
+        self.sites, self.draws = prepared.sites, prepared.draws
+        self.notes = [*prepared.choice.notes, *note_unsteady(prepared.choice.places)]
         self.annotations = {**self._about, **prepared.choice.annotations}
 
     def _run_copying(self, inputs: Any, given: Any) -> list[Any]:
@@ -158,6 +159,8 @@ class TorchObservation:
         """Run on with these modules in training mode: no two runs are alike then."""
         self._noisy, self._begun = modules, None
         self._prepared.shown = []
+        # That no two runs are alike is what was asked for.
+        self.notes = self._prepared.choice.notes
         self._chance = Chance(self._network)
 
     def prepare_looks(self, batches: list[Any]) -> Look:

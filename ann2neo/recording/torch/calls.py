@@ -16,10 +16,12 @@ from ann2neo.recording.torch.dataflow import Dataflow, find_target
 from ann2neo.recording.torch.inputs import tensors_in
 from ann2neo.recording.torch.modules import holds_weights, is_activation, is_plain
 from ann2neo.recording.torch.operations import (
+    CHOOSING,
     COMPARING,
     COMPARISONS,
     CONTRACTIONS,
     FUNCTIONS,
+    MULTIPLYING,
     RECTIFYING,
     SHAPING,
     name_function,
@@ -34,7 +36,7 @@ _QUERIES = frozenset(
 )
 """Functions that return no tensor."""
 
-_NOTED = FUNCTIONS | CONTRACTIONS | SHAPING | COMPARING
+_NOTED = FUNCTIONS | CONTRACTIONS | SHAPING | COMPARING | CHOOSING | MULTIPLYING | {"sum"}
 Key = tuple[int, str]
 """What tells the calls of one module or function from those of another."""
 
@@ -126,7 +128,7 @@ class Calls(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
         if name in self.names:
             path = self._name_call(name)
             if path is not None:
-                self.take((0, path), tensors_in(returned))
+                self.take((0, path), _list_made(returned, args, kwargs))
         return returned
 
     def before(self, module: Any, args: Any, kwargs: Any) -> None:
@@ -190,7 +192,7 @@ class Calls(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
         if name in _NOTED:
             path = self._name_call(name)
             if path is not None:
-                made = tensors_in(returned)
+                made = _list_made(returned, args, kwargs)
                 rectified = name in RECTIFYING and any(_is_rectified(t, made) for t in before)
                 described = [self._describe(tensor) for tensor in made]
                 trial.calls.append(Call(None, path, given, described, module, is_rectified=rectified))
@@ -253,6 +255,12 @@ class Calls(TorchFunctionMode):  # type: ignore[misc, unused-ignore]
             channel_axis=None if trial is None else trial.channels.axis(tensor),
             is_binary=is_binary,
         )
+
+
+def _list_made(returned: Any, args: Any, kwargs: Any) -> list[Any]:
+    """What a function returned; of one that returns nothing what it worked on in place."""
+    target = find_target(args, kwargs) if returned is None else None
+    return tensors_in(returned if target is None else target)
 
 
 def _drop(key: Key, tensors: list[Any]) -> None:

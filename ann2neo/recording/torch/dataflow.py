@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,23 +11,19 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from ann2neo.recording.torch.inputs import walk_tensors
 from ann2neo.recording.torch.operations import (
-    COMPARING,
     COMPARISONS,
     CONTRACTIONS,
     FUNCTIONS,
+    LIKENESSES,
     LINEAR,
-    NORMALIZATIONS,
-    PASSING,
+    MULTIPLYING,
     PRODUCTS,
-    SELECTING,
     SHAPING,
     name_function,
     works_in_place,
 )
 
 _CONSTANT = -1
-_MULTIPLYING = frozenset(["mul", "multiply", "__mul__", "__rmul__"])
-_CHOOSING = frozenset(["where", "masked_fill"])
 _SECOND = frozenset(["linear", "matmul", "__matmul__", "mm", "bmm", "conv1d", "conv2d", "conv3d"])
 _OPERAND = {**dict.fromkeys(_SECOND, 1), "__rmatmul__": 0, "addmm": 2}
 """Functions that multiply values with a matrix from behind → which of their arguments it is."""
@@ -39,13 +34,16 @@ class Step:
     """One value and how it was made: by a function, in the innermost module that was running.
 
     `parents` are the values it was made from that depend on the samples; `weights` the modules whose
-    parameters took part. `module` is the number of the module's call, −1 outside of all.
+    parameters took part. `module` is the number of the module's call, −1 outside of all. `size` is how
+    many numbers it is; `chooses`: they are no floats, but tell which.
     """
 
     name: str
     parents: tuple[int, ...]
     weights: tuple[str, ...]
     module: int
+    size: int = 0
+    chooses: bool = False
 
     @property
     def is_contraction(self) -> bool:
@@ -88,7 +86,7 @@ class Dataflow:
         for tensor, path in stored:
             self._stored[tensor] = (path,)
         for tensor in inputs:
-            self._values[tensor] = self._add("samples", (), (), -1)
+            self._values[tensor] = self._add("samples", (), (), -1, tensor)
 
     def follow(
         self,
@@ -100,16 +98,21 @@ class Dataflow:
     ) -> Any:
         """What the function returns."""
         given = list(walk_tensors([args, kwargs], depth=3))
-        name = name_function(function)
+        name = _name_product(args) or name_function(function)
         for tensor in given:
             self._meet(tensor, module)
-        parents = tuple(dict.fromkeys(value for t in given if (value := self.find(t)) is not None))
+        sources = [] if name in LIKENESSES else given
+        parents = tuple(dict.fromkeys(value for t in sources if (value := self.find(t)) is not None))
         weights = tuple(dict.fromkeys(owner for t in given for owner in self._list_owners(t)))
         if not weights and name in CONTRACTIONS and _takes_packed_weights(args):
             weights = (path,)
         stored = tuple(dict.fromkeys(owner for t in given for owner in self._stored.get(t, ())))
         if not weights and parents and stored:
             weights = self._find_stored(name, args, kwargs)
+        if name == "sum" and len(parents) == 1 and self.steps[parents[0]].name in MULTIPLYING:
+            # A product with a matrix, written out.
+            weights = self.steps[parents[0]].weights
+            name = "tensordot" if weights else name
         changed = find_target(args, kwargs) if works_in_place(function, kwargs) else None
         returned = function(*args, **kwargs)
         made = [] if returned is NotImplemented else list(walk_tensors(returned, depth=3))
@@ -141,83 +144,13 @@ class Dataflow:
             self._values[tensor] = _CONSTANT
             return None
         name = "opaque layer" if weights else "opaque"
-        value = self._add(name, parents, weights, module)
+        value = self._add(name, parents, weights, module, tensor)
         self._values[tensor] = value
         return value
 
-    def find_shaped(self, active: AbstractSet[int]) -> set[int]:
-        """Values that a function of no name made of sums with weights, element by element, and that go
-        on to others without another such function or an activation function: ``sin(fc(x))``.
-
-        `active` are those that activation functions made.
-        """
-        readers: dict[int, list[int]] = {}
-        for number, step in enumerate(self.steps):
-            for parent in step.parents:
-                readers.setdefault(parent, []).append(number)
-        shaped = {
-            number
-            for number, step in enumerate(self.steps)
-            if number not in active and step.parents and self._shapes(step, active)
-        }
-        return {number for number in shaped if self._leads_on(number, readers, shaped | active)}
-
     def walk_beside(self, values: Iterable[int]) -> set[int]:
         """Values from which these were made element by element, whatever the function."""
-        return set(self.walk_back(values, stop=lambda step: not _is_elementwise(step)))
-
-    def _shapes(self, step: Step, active: AbstractSet[int]) -> bool:
-        """Whether a step is a function, not linear, of one sum with weights alone."""
-        multiplies = step.name in _MULTIPLYING
-        if step.weights or not (step.name in SHAPING | COMPARING or multiplies):
-            return False
-        if len(step.parents) < 2 and (multiplies or step.name in _CHOOSING):
-            return False
-        sources, bends = [], False
-        for parent in step.parents:
-            ends = set()
-            for number in self.walk_back([parent], stop=_is_end):
-                before = self.steps[number]
-                if _is_end(before):
-                    ends.add(number)
-                elif before.name in FUNCTIONS or number in active:
-                    bends = True
-                    if not multiplies:
-                        return False
-                elif before.name in SHAPING or before.name in COMPARISONS:
-                    bends |= before.name not in _MULTIPLYING
-            sources.append(ends)
-        if any(ends != sources[0] for ends in sources) or (multiplies and not bends):
-            return False
-        return bool(sources[0]) and all(self._is_weighted(end) for end in sources[0])
-
-    def _is_weighted(self, number: int) -> bool:
-        """Whether a value is a sum with weights, normalized perhaps, or a part of one."""
-        while True:
-            step = self.steps[number]
-            if step.is_contraction:
-                return True
-            if step.name not in SELECTING | NORMALIZATIONS or not step.parents:
-                return False
-            number = step.parents[0]
-
-    def _leads_on(
-        self, number: int, readers: Mapping[int, Sequence[int]], stops: AbstractSet[int]
-    ) -> bool:
-        """Whether a value goes on to sums with weights, element by element."""
-        compares = self.steps[number].name in COMPARING
-        pending, seen = [number], set()
-        while pending:
-            for reader in readers.get(pending.pop(), ()):
-                step = self.steps[reader]
-                if step.is_contraction:
-                    return True
-                # What compares makes spikes if they are read as numbers, else a mask.
-                goes_on = step.name in PASSING if compares else _is_elementwise(step)
-                if reader not in seen and reader not in stops and goes_on:
-                    seen.add(reader)
-                    pending.append(reader)
-        return False
+        return set(self.walk_back(values, stop=lambda step: not is_elementwise(step)))
 
     def _find_stored(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, ...]:
         """Whose tensor it is, no parameter, that values are multiplied with from behind."""
@@ -260,7 +193,7 @@ class Dataflow:
         if id(tensor) in self._owners:
             return
         if parents:
-            self._values[tensor] = self._add(name, parents, weights, module)
+            self._values[tensor] = self._add(name, parents, weights, module, tensor)
         elif weights:
             self._weights[tensor] = weights
         else:
@@ -272,10 +205,14 @@ class Dataflow:
         if base is not None and id(base) not in self._owners:
             parents = [self._values.get(part) for part in (base, tensor)]
             known = tuple(value for value in parents if value not in (None, _CONSTANT))
-            self._values[base] = self._add("__setitem__", known, (), module)
+            self._values[base] = self._add("copy", known, (), module, base)
 
-    def _add(self, name: str, parents: tuple[int, ...], weights: tuple[str, ...], module: int) -> int:
-        self.steps.append(Step(name, parents, weights, module))
+    def _add(
+        self, name: str, parents: tuple[int, ...], weights: tuple[str, ...], module: int, tensor: Any
+    ) -> int:
+        size = 0 if tensor.is_nested else tensor.numel()
+        chooses = not (tensor.is_floating_point() or tensor.is_complex())
+        self.steps.append(Step(name, parents, weights, module, size, chooses))
         return len(self.steps) - 1
 
     def _list_owners(self, tensor: Any) -> tuple[str, ...]:
@@ -286,19 +223,23 @@ class Dataflow:
         """A tensor never seen was made out of sight, as by a function with a gradient of its own."""
         known = tensor in self._values or tensor in self._weights or id(tensor) in self._owners
         if not known and self.steps:
-            self._values[tensor] = self._add("opaque", (len(self.steps) - 1,), (), module)
+            self._values[tensor] = self._add("opaque", (len(self.steps) - 1,), (), module, tensor)
 
 
-def _is_elementwise(step: Step) -> bool:
+def is_elementwise(step: Step) -> bool:
+    """Whether each value was made from those in its place, or comes from elsewhere as it is."""
     if step.is_contraction or step.name in CONTRACTIONS:
         return False
     names = FUNCTIONS | SHAPING | COMPARISONS
     return step.name in LINEAR or step.name in PRODUCTS or step.name in names or "softmax" in step.name
 
 
-def _is_end(step: Step) -> bool:
-    """Whether a step is no function of its parents element by element, or takes a part of them."""
-    return not _is_elementwise(step) or "softmax" in step.name or step.name in SELECTING
+def _name_product(args: Sequence[Any]) -> str:
+    """``"mul"`` for Einstein's sums that sum over nothing."""
+    if not args or not isinstance(args[0], str) or "->" not in args[0]:
+        return ""
+    given, _, made = args[0].replace(" ", "").partition("->")
+    return "mul" if set(given) <= {*made, ","} and "," in given else ""
 
 
 def find_target(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -26,12 +26,13 @@ def seed_noise(rng: np.random.Generator) -> Iterator[None]:
 
 @contextmanager
 def switch_on_noise(network: Any, observation: Any, rng: np.random.Generator) -> Iterator[int]:
-    """While inside, modules that drop or add noise in training do so; gives how many there are."""
+    """While inside, modules that drop or add noise in training do so; gives how many there are, with the
+    network itself if it draws in any mode."""
     modules = [module for module in network.modules() if _is_noisy(module)]
     before = [(module, module.training) for module in modules]
     observation.allow_noise(modules)
     try:
-        yield len(modules)
+        yield len(modules) + observation.draws
     finally:
         observation.allow_noise([])
         for module, training in before:

@@ -44,13 +44,48 @@ SHAPING = frozenset(
             "absolute",
             "__abs__",
         ),
-        *("erf", "atan", "arctan", "log1p", "sign", "heaviside", "clamp_max", "minimum"),
+        *("erf", "atan", "arctan", "log1p", "sign", "sgn", "heaviside", "clamp_max", "minimum", "min"),
+        *("round", "floor", "ceil", "trunc", "fix", "frac", "remainder", "fmod", "__mod__", "sqrt"),
+        *("log", "log2", "log10", "reciprocal", "tan", "asin", "acos", "arcsin", "arccos", "sinh"),
+        *("cosh", "asinh", "acosh", "atanh", "arcsinh", "arccosh", "arctanh", "erfc", "logit"),
+        *("expit", "sinc", "hypot", "atan2", "float_power", "fmax", "fmin", "logaddexp", "amax"),
+        *("angle", "gumbel_softmax"),
+        *(
+            "amin",
+            "aminmax",
+            "bernoulli",
+            "__rdiv__",
+            "__rpow__",
+            "topk",
+            "kthvalue",
+            "sort",
+            "softmax",
+            "log_softmax",
+            "softmin",
+        ),
         *RECTIFYING,
     ]
 )
 """Functions that may be activation functions: where they come from and lead to tells."""
 
-COMPARING = frozenset(["gt", "ge", "lt", "le", "__gt__", "__ge__", "__lt__", "__le__"])
+CHOOSING = frozenset(
+    [
+        *("where", "masked_fill", "masked_scatter", "__setitem__", "index_put", "scatter", "put"),
+        *("scatter_reduce", "index_fill", "index_copy"),
+    ]
+)
+"""Functions that are such where what they choose by comes of the values themselves."""
+
+MULTIPLYING = frozenset(
+    [
+        *("mul", "multiply", "__mul__", "__rmul__", "__imul__", "div", "divide", "true_divide"),
+        *("__truediv__", "__rtruediv__", "__itruediv__", "__rdiv__", "addcmul", "addcdiv", "lerp"),
+    ]
+)
+"""Functions that are such where two of their factors come of the samples: gates."""
+
+COMPARING = frozenset(["gt", "ge", "lt", "le", "__gt__", "__ge__", "__lt__", "__le__", "one_hot"])
+"""Functions whose results are such where they are read as numbers."""
 
 SELECTING = frozenset(
     [
@@ -58,6 +93,14 @@ SELECTING = frozenset(
     ]
 )
 """Functions that take a part of the values."""
+
+LIKENESSES = frozenset(
+    [
+        *("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"),
+        *("randint_like", "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor", "shape"),
+    ]
+)
+"""Functions that take of a tensor its form alone."""
 
 CONTRACTIONS = frozenset(
     [
@@ -125,6 +168,7 @@ PASSING = frozenset(
         *("expand", "expand_as", "chunk", "split", "tensor_split", "unbind", "narrow", "select"),
         *("cpu", "cuda", "dequantize", "quantize_per_tensor", "pad", "constant_pad_nd"),
         *("__getitem__", "as_subclass", "lift_fresh", "_to_copy"),
+        *("view_as_complex", "view_as_real", "real", "imag", "nan_to_num"),
     ]
 )
 """Functions that hand values on, where they lie or elsewhere."""
@@ -191,10 +235,14 @@ COMPARISONS = frozenset(
 _IN_PLACE = frozenset(["__setitem__", "__set__"])
 
 
+_SPELLED = {"_threshold": "threshold", "special_expit": "expit"}
+
+
 def name_function(function: Any) -> str:
     """The name of a function, without what marks its overload or that it works in place."""
     name = getattr(function, "__name__", "").partition(".")[0]
-    return name if name.startswith("__") else name.rstrip("_")
+    name = name if name.startswith("__") else name.rstrip("_")
+    return _SPELLED.get(name, name)
 
 
 def works_in_place(function: Any, kwargs: Any) -> bool:

@@ -66,7 +66,7 @@ def prepare(trials: Trials, layers: Any, network: Any, paths: Mapping[int, str])
     by_id = {id(place): tap for place, tap in found}
     wanted = [by_id[id(place)] for place in choose([place for place, _ in found], layers).places]
     proven = _prove(trials, wanted)
-    settled = [(settle_place(place, tap, proven), tap) for place, tap in found]
+    settled = [(settle_place(place, tap, proven, trials), tap) for place, tap in found]
     choice = choose([place for place, _ in settled], layers)
     by_id = {id(place): tap for place, tap in settled}
     taps = [by_id[id(place)] for place in choice.places]
@@ -98,7 +98,7 @@ def list_proven(trials: Trials, *, inputs: bool = True) -> list[Place]:
     found = trials.find_places()
     wanted = [tap for place, tap in found if (inputs or place.side == "output") and not place.fault]
     proven = _prove(trials, wanted)
-    return [settle_place(place, tap, proven) for place, tap in found]
+    return [settle_place(place, tap, proven, trials) for place, tap in found]
 
 
 Proof = tuple[Arrangement | str, list[Shown]]
@@ -123,7 +123,7 @@ def reprove(trials: Trials, prepared: Prepared) -> None:
     prepared.is_single, prepared.moves = False, trials.moves
 
 
-def settle_place(place: Place, tap: Tap, proven: Mapping[Tap, Proof]) -> Place:
+def settle_place(place: Place, tap: Tap, proven: Mapping[Tap, Proof], trials: Trials) -> Place:
     """The place with what its proof says of its shape, or the fault it found."""
     if tap not in proven:
         return place
@@ -131,7 +131,9 @@ def settle_place(place: Place, tap: Tap, proven: Mapping[Tap, Proof]) -> Place:
     if isinstance(found, str):
         return dataclasses.replace(place, shape=None, channel_axis=None, fault=found)
     axis = found.find_axis(tap.channel_axis)
-    return dataclasses.replace(place, shape=found.shape_sample(shown[0].tensor.shape), channel_axis=axis)
+    shape = found.shape_sample(shown[0].tensor.shape)
+    unsteady = tap in trials.unsteady
+    return dataclasses.replace(place, shape=shape, channel_axis=axis, is_unsteady=unsteady)
 
 
 def make_site(place: Place, arrangement: Arrangement) -> Site:

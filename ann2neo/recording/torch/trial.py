@@ -39,7 +39,8 @@ class Trials:
 
     `rows` are these samples. `draws`: the network draws random numbers. `moves`: it changes what it
     keeps from run to run. `overwritten` are the
-    taps of tensors that change after they were returned.
+    taps of tensors that change after they were returned, `unsteady` those whose values are others with
+    other random numbers.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class Trials:
         self.rows = find_distinct(inputs, min(_N_TRIED, self.n_batch))
         self.draws = self.moves = False
         self.overwritten: set[Tap] = set()
+        self.unsteady: set[Tap] = set()
+        self._later: Chance | None = None
         self._traced: TraceKeeper | None = None
 
     def find_places(self) -> list[tuple[Place, Tap]]:
@@ -115,7 +118,22 @@ class Trials:
             for tap, found in zip(taps, shown, strict=True):
                 if not self.draws and not _is_repeated(found):
                     raise ValueError(f"layer {tap.key[1]!r} cannot be recorded: {_UNSTEADY}")
+        if self.draws:
+            self._find_unsteady(runs[0], taps, shown)
         return shown
+
+    def _find_unsteady(
+        self, rows: np.ndarray, taps: Sequence[Tap], shown: Sequence[Sequence[Shown]]
+    ) -> None:
+        """What changes when the same samples are shown with other random numbers."""
+        again = self._try(rows, taps, self._later)
+        self._reset()
+        for tap, found, tensor in zip(taps, shown, again or [None] * len(taps), strict=True):
+            before = found[0].tensor if found else None
+            if before is None or tensor is None or find_form_fault(tensor):
+                continue
+            if not agree(before, tensor, strict=True):
+                self.unsteady.add(tap)
 
     def _show(
         self,
@@ -143,21 +161,24 @@ class Trials:
         self._reset()
         return shown
 
-    def _try(self, rows: np.ndarray, taps: Sequence[Tap]) -> list[Any] | None:
+    def _try(
+        self, rows: np.ndarray, taps: Sequence[Tap], chance: Chance | None = None
+    ) -> list[Any] | None:
         try:
-            return self._record(take_rows(self._inputs, self.rows[rows]), taps)
+            few = take_rows(self._inputs, self.rows[rows])
+            return self._record(few, taps, (chance or self._start).copy())
         except torch.cuda.OutOfMemoryError:
             raise
         except Exception:
             self._reset()
             return None
 
-    def _record(self, few: Any, taps: Sequence[Tap]) -> list[Any]:
+    def _record(self, few: Any, taps: Sequence[Tap], chance: Chance) -> list[Any]:
         keeper = Keeper(taps, set(taps))
         given = place_inputs(few, self._network)
         self._calls.take, self._calls.take_given = keeper.take, keeper.take_given
         try:
-            with self._start.copy().own():
+            with chance.own():
                 run(self._network, self._calls, given)
         finally:
             self._calls.drop()
@@ -194,7 +215,7 @@ class Trials:
         finally:
             self._calls.trial = None
             self._calls.drop()
-        self._traced = kept
+        self._traced, self._later = kept, chance
         self.draws = not chance.equals(self._start)
         self.moves = self._found.has_moved()
         return trial, returned

@@ -202,7 +202,8 @@ def test_networks_under_vmap_are_named():
 
     for batch_size in (1, 8):
         with pytest.warns(UserWarning, match=r"leaves out 'act': it runs inside torch.vmap"):
-            assert a2n.record(Mapped(), X, layers="all", batch_size=batch_size).layers == ["out"]
+            raster = a2n.record(Mapped(), X, layers="all", batch_size=batch_size)
+        assert raster.layers == ["out:input", "out"]
 
 
 def test_a_network_of_one_dict():

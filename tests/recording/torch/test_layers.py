@@ -125,5 +125,5 @@ def test_what_has_units():
     ids = np.random.default_rng(0).integers(0, 7, (N, 3))
     found = a2n.record(model, ids, layers="all", threshold=0.6).layers
     # In inference mode dropout hands its input on, so that the linear layer's values reach the PReLU.
-    assert found == ["4", "5.sigmoid", "6.relu", "7[0]", "9"]
+    assert found == ["4", "5.sigmoid", "5.mul:1", "6.relu", "7[0]", "9"]
     assert a2n.record(model, ids).layers == ["6.relu"]

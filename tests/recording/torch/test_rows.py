@@ -157,7 +157,8 @@ def test_rows_mixed_with_others_that_are_drawn(seed):
     with pytest.raises(ValueError, match="layer '2' cannot be recorded: its rows depend on the other"):
         a2n.record(model, x, layers="2")
     noisy = nn.Sequential(nn.Linear(6, 5), Do(lambda h: h + torch.randn(h.shape)), nn.ReLU())
-    assert a2n.record(noisy, x, layers="2").n_samples == N
+    with pytest.warns(UserWarning, match="'2': values are others each time"):
+        assert a2n.record(noisy, x, layers="2").n_samples == N
 
 
 def test_batch_norm_without_statistics_is_refused():

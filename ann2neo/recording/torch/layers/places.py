@@ -14,6 +14,7 @@ from ann2neo.recording.places import Place
 from ann2neo.recording.torch.calls import Call, Key, Seen, Trial
 from ann2neo.recording.torch.dataflow import Dataflow
 from ann2neo.recording.torch.layers.kinds import is_lookup, is_normalization, name_activation
+from ann2neo.recording.torch.layers.shaped import find_shaped
 from ann2neo.recording.torch.layers.sums import Sums
 from ann2neo.recording.torch.modules import holds_weights
 from ann2neo.recording.torch.operations import (
@@ -60,10 +61,12 @@ class _Finder:
         # What is computed beside and returned nowhere lies before no output.
         self._returned = set(self._flow.walk_back(ends))
         self._spikes = self._find_spikes()
+        modules = [call for call in self._calls if call.module is not None]
+        self._given_back = {seen.value for call in modules for seen in call.made}
         # What an activation function takes or makes stands in the raster under the function's name.
         self._shaped = self._find_shaped()
         active = [call for call in self._calls if self._name_activation(call) != "linear"]
-        self._taken = {call.given[0].value for call in active if call.given} - {None}
+        self._taken = {value for call in active for value in self._list_taken(call)}
         self._made = {seen.value for call in active if call.module is None for seen in call.made}
         self._made -= {None}
         self._sums = Sums(self._flow, {seen.value for call in active for seen in call.made})
@@ -107,13 +110,23 @@ class _Finder:
         """Functions other than activation functions are places where nothing else stands for them."""
         if call.module is not None or call.name in FUNCTIONS or self._is_function(call):
             return True
+        if "softmax" in call.name and any(seen.value in self._output for seen in call.made):
+            return True
         return any(self._is_unaccounted(seen) for seen in call.made)
 
-    def _find_shaped(self) -> set[int | None]:
+    def _find_shaped(self) -> dict[int | None, set[int]]:
         """Values made by functions that are none by name, but act as activation functions."""
         named = [call for call in self._calls if call.name in FUNCTIONS or call.is_rectified]
         known = [seen.value for call in named for seen in call.made if seen.value is not None]
-        return {*self._flow.find_shaped(frozenset(known))}
+        return dict(find_shaped(self._flow, frozenset(known)).items())
+
+    def _list_taken(self, call: Call) -> list[int]:
+        """What an activation function is of, if it is of one value alone."""
+        made = call.made[0].value if call.made else None
+        taken = [call.given[0].value] if call.given else []
+        if call.module is None and made in self._shaped:
+            taken = taken if len(self._shaped[made]) == 1 else []
+        return [value for value in taken if value is not None]
 
     def _is_function(self, call: Call) -> bool:
         """Whether a function does what an activation function does."""
@@ -138,9 +151,22 @@ class _Finder:
         for position, seen in enumerate(call.given if call.module is not None else []):
             label = f"{call.path}:{number}:input" if n_calls > 1 else f"{call.path}:input"
             label = f"{label}[{position}]" if len(call.given) > 1 else label
-            reason = "what a layer reads; name it to record it"
-            place = self._make_place(call, number, position, seen, label, "linear", reason, side="input")
+            unseen = self._is_unseen(call, seen)
+            reason = "" if unseen else "what a layer reads; name it to record it"
+            activation = "own function" if unseen else "linear"
+            place = self._make_place(
+                call, number, position, seen, label, activation, reason, side="input"
+            )
             yield place, self._make_tap(call, number, position, seen, "input")
+
+    def _is_unseen(self, call: Call, seen: Seen) -> bool:
+        """Whether a layer with weights reads what was made of others' values out of sight."""
+        if seen.value is None or call.n_inner or not holds_weights(call.module):
+            return False
+        if seen.value in self._given_back:
+            return False
+        weights = self._flow.list_weights(seen.value)
+        return self._flow.steps[seen.value].name == "opaque" and bool(weights)
 
     def _make_tap(self, call: Call, number: int, position: int, seen: Seen, side: str) -> Tap:
         return Tap(
@@ -219,7 +245,7 @@ class _Finder:
         if activation == "spikes" and self._n_calls[call.key] > 1:
             return f"a time step of {call.path!r}"
         if call.module is None:
-            return "" if activation != "linear" or self._is_unaccounted(seen) else "no weights"
+            return self._find_function_reason(seen, position, activation)
         if activation != "linear":
             return "" if position == 0 or activation == "spikes" else "a further output, such as a state"
         if isinstance(call.module, torch.nn.RNNBase) and position > 0:
@@ -234,6 +260,12 @@ class _Finder:
             return "an activation function inside stands for it"
         return self._find_weightless_reason(call, seen)
 
+    def _find_function_reason(self, seen: Seen, position: int, activation: str) -> str:
+        if position and not seen.dtype.is_floating_point:
+            return "which ones were chosen"
+        unsaid = activation == "linear" and not self._is_unaccounted(seen)
+        return "makes the output of what is recorded" if unsaid else ""
+
     def _find_weightless_reason(self, call: Call, seen: Seen) -> str:
         steps = self._sums.list_steps(call)
         direct = [step for step in steps if step.module == call.number]
@@ -242,7 +274,7 @@ class _Finder:
             if self._sums.is_affine(call, seen):
                 return ""
             return "no weights of its own, nor an activation function"
-        if is_lookup(call.module, weighted):
+        if is_lookup(call.module, weighted) and not self._is_chosen(call):
             return "an embedding"
         if is_normalization(call.module, direct):
             return "a normalization"
@@ -252,6 +284,11 @@ class _Finder:
         if value is not None and value in self._sums.find_sums(call):
             return ""
         return "what is inside stands for it"
+
+    def _is_chosen(self, call: Call) -> bool:
+        """Whether the network itself chose what is looked up, as one does that quantizes vectors."""
+        given = [seen.value for seen in call.given if seen.value is not None]
+        return any(self._flow.steps[number].is_contraction for number in self._flow.walk_back(given))
 
     def _find_spikes(self) -> dict[int | None, Call]:
         """Value → the module of spiking units that made it: of several that return it, the outermost
