@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +12,19 @@ import pandas as pd
 
 from ann2neo.significance.combine import Adjustment, adjust_pvalues, combine_pvalues
 from ann2neo.significance.dispersion import fano_of_sums
-from ann2neo.significance.independence import ljung_box_test, runs_test
+from ann2neo.significance.independence import check_max_lag, ljung_box_of_counts, runs_of_counts
 from ann2neo.significance.result import TestResult, join_units
-from ann2neo.significance.stationarity import adf_test
-from ann2neo.spikes.argument_checks import check_level
+from ann2neo.significance.stationarity import adf_of_counts, find_max_lag
+from ann2neo.spikes.argument_checks import check_level, check_rng
 from ann2neo.spikes.as_raster import as_recording
-from ann2neo.spikes.files.stored_raster import StoredRaster
-from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import Bits, Floats, RasterLike
+from ann2neo.spikes.workers import Workers
+from ann2neo.statistics.accumulators.accumulate import accumulate
+from ann2neo.statistics.accumulators.several import Several
+from ann2neo.statistics.autocorrelation import Autocorrelation
 from ann2neo.statistics.fano import FanoFactor
-from ann2neo.statistics.windows import check_window, count_in_windows
+from ann2neo.statistics.halves import Halves
+from ann2neo.statistics.windows import check_window
 
 ASSUMPTIONS = {
     "ljung_box": "independence",
@@ -203,6 +207,7 @@ def poisson_assumptions(
     max_lag: int = 10,
     adjust: Adjustment = "benjamini-hochberg",
     rng: np.random.Generator | None = None,
+    workers: Workers = 1,
 ) -> PoissonAssumptions:
     """The firing-rate paper's tests of the Poisson assumptions, and the two that suit binary trains.
 
@@ -226,6 +231,8 @@ def poisson_assumptions(
         How p-values are adjusted for the number of units of a layer.
     rng : numpy.random.Generator, optional
         See `ljung_box_test`.
+    workers : int, concurrent.futures.Executor or dask.distributed.Client
+        Who counts stretches of samples, as for `accumulate`, and tests units: the result is the same.
 
     Returns
     -------
@@ -260,33 +267,24 @@ def poisson_assumptions(
     alpha = check_level(alpha, "alpha")
     adjust_pvalues([1.0], adjust)
     check_window(raster.n_samples, window, at_least=2)
-    seen = FanoFactor(window).update(raster)
+    max_lag = check_max_lag(max_lag, raster.n_samples)
+    if rng is not None:
+        check_rng(rng)
+    adf_lag = find_max_lag(None, raster.n_samples)
+    makes = (
+        functools.partial(FanoFactor, window),
+        functools.partial(Autocorrelation, max(max_lag, adf_lag + 1)),
+        functools.partial(Halves, raster.n_samples),
+    )
+    fano, counted, halves = accumulate(
+        functools.partial(Several, makes), raster, workers=workers
+    ).result()
+    units, table = raster.units, counted.table
     tests = {
-        "ljung_box": ljung_box_test(raster, max_lag, rng=rng),
-        "runs": runs_test(raster),
-        "adf": adf_test(raster),
-        "fano_bernoulli": fano_of_sums(raster.units, seen, "bernoulli", "two-sided"),
-        "fano_poisson": fano_of_sums(raster.units, seen, "poisson", "two-sided"),
+        "ljung_box": ljung_box_of_counts(units, table.up_to(max_lag), rng),
+        "runs": runs_of_counts(units, table.up_to(1), workers),
+        "adf": adf_of_counts(units, table.up_to(adf_lag + 1), adf_lag, workers),
+        "fano_bernoulli": fano_of_sums(units, fano, "bernoulli", "two-sided"),
+        "fano_poisson": fano_of_sums(units, fano, "poisson", "two-sided"),
     }
-    return PoissonAssumptions(tests, alpha, adjust, _drift(raster))
-
-
-def _drift(recording: SpikeRaster | StoredRaster) -> Floats:
-    """Second half's firing rate less the first's, without sign; NaN for one sample."""
-    n_samples, half = recording.n_samples, recording.n_samples // 2
-    if half == 0:
-        return np.full(recording.n_units, np.nan)
-    difference, start = np.zeros(recording.n_units, np.int64), 0
-    for chunk in recording.chunks():
-        stop = start + chunk.n_samples
-        first, last = (
-            min(max(half - start, 0), chunk.n_samples),
-            min(stop - (n_samples - half), chunk.n_samples),
-        )
-        if first > 0:
-            difference -= count_in_windows(chunk, first, 1)[:, 0]
-        if last > 0:
-            difference += count_in_windows(chunk, last, 1, chunk.n_samples - last)[:, 0]
-        start = stop
-    drift: Floats = np.abs(difference) / half
-    return drift
+    return PoissonAssumptions(tests, alpha, adjust, halves.result())

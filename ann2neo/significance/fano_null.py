@@ -75,8 +75,10 @@ def moments(ones: Any, window: int, n_windows: int) -> tuple[np.ndarray, np.ndar
     # Factors of it that are not positive are left out: they meet a K^(r) that is 0.
     rest = [math.prod(max(n - i, 1) for i in range(r, 6)) for r in range(7)]
     raw = [[(r, c * rest[r]) for r, c in moment.items()] for moment in (first, second, third)]
-    central = [_central(int(k), rest[0], raw) for k in np.asarray(ones)]
-    mean, variance, skewness = np.array(central, np.float64).reshape(-1, 3).T
+    # Whole numbers of any size are slow: once for each number of spikes.
+    numbers, which = np.unique(np.asarray(ones, np.int64), return_inverse=True)
+    central = [_central(int(k), rest[0], raw) for k in numbers]
+    mean, variance, skewness = np.array(central, np.float64).reshape(-1, 3)[which].T
     return mean, variance, skewness
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
 
 import numpy as np
-from scipy import special
+import pandas as pd
 
+from ann2neo.significance.kernels.runs import tails_of_runs
 from ann2neo.significance.ljung_box_null import ljung_box_statistic, pvalues
 from ann2neo.significance.result import TestResult
 from ann2neo.spikes.argument_checks import check_count, check_rng
 from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.lagged import LaggedCounts
 from ann2neo.spikes.typing import RasterLike
+from ann2neo.spikes.workers import Workers, map_in_order, split_units
 from ann2neo.statistics.autocorrelation import autocorrelation_from_counts
 
 
@@ -87,17 +89,29 @@ def ljung_box_test(
     array([0.952, 0.   ])
     """
     raster = as_recording(raster)
-    max_lag = check_count(max_lag, "max_lag")
-    if raster.n_samples < 2:
-        raise ValueError(f"raster must have at least 2 samples, got {raster.n_samples}")
-    if max_lag >= raster.n_samples:
-        raise ValueError(
-            f"max_lag must lie in [1, {raster.n_samples - 1}] for {raster.n_samples} samples, "
-            f"got {max_lag}"
-        )
+    max_lag = check_max_lag(max_lag, raster.n_samples)
     if rng is not None:
         check_rng(rng)
-    table, n = LaggedCounts.of(raster, max_lag), raster.n_samples
+    return ljung_box_of_counts(raster.units, LaggedCounts.of(raster, max_lag), rng)
+
+
+def check_max_lag(max_lag: int, n_samples: int) -> int:
+    """Refuse lags that a recording of so many samples has no pairs for."""
+    max_lag = check_count(max_lag, "max_lag")
+    if n_samples < 2:
+        raise ValueError(f"raster must have at least 2 samples, got {n_samples}")
+    if max_lag >= n_samples:
+        raise ValueError(
+            f"max_lag must lie in [1, {n_samples - 1}] for {n_samples} samples, got {max_lag}"
+        )
+    return max_lag
+
+
+def ljung_box_of_counts(
+    units: pd.DataFrame, table: LaggedCounts, rng: np.random.Generator | None
+) -> TestResult:
+    """`ljung_box_test` of all lags counted."""
+    max_lag, n = table.max_lag, table.n_samples
     r = autocorrelation_from_counts(table)[:, 1:]
     statistic = ljung_box_statistic(r, n)
     pvalue, permuted = pvalues(statistic, table.counts[:, 0], n, max_lag, rng)
@@ -108,7 +122,7 @@ def ljung_box_test(
         "the samples are uncorrelated",
         "Ljung–Box test",
         {"max_lag": max_lag},
-        raster.units,
+        units,
         {
             "largest_autocorrelation": np.take_along_axis(r, farthest[:, None], 1)[:, 0],
             "first_autocorrelation": r[:, 0],
@@ -154,8 +168,12 @@ def runs_test(raster: RasterLike) -> TestResult:
     1    4.13521  0.00002    20.0           11.0
     """
     raster = as_recording(raster)
-    table, n = LaggedCounts.of(raster, 1), raster.n_samples
-    ones = table.counts[:, 0]
+    return runs_of_counts(raster.units, LaggedCounts.of(raster, 1))
+
+
+def runs_of_counts(units: pd.DataFrame, table: LaggedCounts, workers: Workers = 1) -> TestResult:
+    """`runs_test` of pairs at lag 1."""
+    n, ones = table.n_samples, table.counts[:, 0]
     # A sample that differs from the one before it starts a run.
     ends = table.head[:, 0].astype(np.int64) + table.tail[:, -1]
     n_runs = 1 + 2 * ones - ends - 2 * table.counts[:, 1]
@@ -164,17 +182,17 @@ def runs_test(raster: RasterLike) -> TestResult:
     statistic = np.full(ones.size, np.nan)
     statistic[varies] = (n_runs[varies] - mean[varies]) / np.sqrt(variance[varies])
     pvalue, mid = np.full((2, ones.size), np.nan)
-    for unit in np.flatnonzero(varies):
-        pvalue[unit], mid[unit] = _runs_pvalues(
-            int(n_runs[unit]), int(ones[unit]), n, mean[unit], variance[unit]
-        )
+    columns = (array[varies] for array in (n_runs, ones, mean, variance))
+    pieces = split_units(tuple(columns), workers)
+    found = map_in_order(functools.partial(_runs_pvalues, n), pieces, workers=workers, kind="threads")
+    pvalue[varies], mid[varies] = np.concatenate([np.empty((2, 0)), *found], axis=1)
     return TestResult(
         statistic,
         pvalue,
         "every order of the samples is equally likely",
         "Wald–Wolfowitz runs test, exact",
         {},
-        raster.units,
+        units,
         {
             "n_runs": np.where(varies, n_runs, np.nan),
             "expected_runs": np.where(varies, mean, np.nan),
@@ -190,29 +208,14 @@ def _moments_of_runs(ones: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     return pairs / n + 1, np.where(pairs > 0, variance, 0)
 
 
-def _runs_pvalues(n_runs: int, ones: int, n: int, mean: float, variance: float) -> tuple[float, float]:
-    """Twice the smaller tail of the exact law of the number of runs, at most 1; and the mid-p-value."""
-    # Bernstein's inequality leaves less than 1e-17 of the probability beyond this.
-    reach = int(9 * np.sqrt(variance)) + 200
-    zeros = n - ones
-    lowest, highest = 2, 2 * min(ones, zeros) + (ones != zeros)
-    if n_runs <= mean:
-        runs = np.arange(n_runs, max(lowest, n_runs - reach) - 1, -1)
-    else:
-        runs = np.arange(n_runs, min(highest, n_runs + reach) + 1)
-    probability = _probability_of_runs(runs, ones, zeros)
-    tail, own = probability.sum(), probability[0]
-    pvalue, mid = min(tail, 1 - tail + own), min(tail - own / 2, 1 - tail + own / 2)
-    return float(min(1, 2 * pvalue)), float(min(1, max(0, 2 * mid)))
+def _runs_pvalues(n: int, units: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Twice the smaller tail of the exact law of the number of runs, at most 1; and the mid-p-value.
 
-
-def _probability_of_runs(runs: np.ndarray, ones: int, zeros: int) -> np.ndarray:
-    """P(R) = C(K−1, j−1) C(M−1, j−1) / C(n, K) · (2 if R = 2j, (n − 2j) / j if R = 2j + 1)."""
-    n, j = ones + zeros, runs // 2
-    log = _log_binomial(ones - 1, j - 1) + _log_binomial(zeros - 1, j - 1) - _log_binomial(n, ones)
-    result: np.ndarray = np.exp(log) * np.where(runs % 2 == 0, 2.0, (n - 2 * j) / j)
-    return result
-
-
-def _log_binomial(n: int, k: Any) -> Any:
-    return special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+    Of units given by their number of runs, of spikes, and the mean and variance of the number of runs.
+    """
+    tail, own = np.empty((2, units[0].size))
+    tails_of_runs(n, *units, tail, own)
+    pvalue = np.minimum(tail, 1 - tail + own)
+    mid = np.minimum(tail - own / 2, 1 - tail + own / 2)
+    both: np.ndarray = np.clip([2 * pvalue, 2 * mid], 0, 1)
+    return both

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import special
 
+from ann2neo.significance.kernels.dickey_fuller import dickey_fuller
 from ann2neo.significance.result import TestResult
 from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.lagged import LaggedCounts
 from ann2neo.spikes.typing import RasterLike
-
-# Units whose Gram matrices are worked on together: a few stay in the cache.
-_CHUNK = 64
-
-# A regressor is taken to be a combination of the others, and a fit to be perfect, where less than this
-# fraction of its variance is left: rounding leaves 1e-14.
-_COLLINEAR = 1e-11
+from ann2neo.spikes.workers import Workers, map_in_order, split_units
 
 # MacKinnon (1994), one series, constant, no trend, with the figures of statsmodels' adfvalues: Φ of a
 # polynomial in the statistic, ascending powers, up to and beyond _SPLIT; 0 and 1 outside its range.
@@ -81,15 +78,20 @@ def adf_test(raster: RasterLike, max_lag: int | None = None) -> TestResult:
     1     -2.457   0.126  0.0
     """
     raster = as_recording(raster)
-    max_lag = _check_max_lag(max_lag, raster.n_samples)
-    statistic = np.full(raster.n_units, np.nan)
-    lag = np.full(raster.n_units, np.nan)
+    max_lag = find_max_lag(max_lag, raster.n_samples)
+    return adf_of_counts(raster.units, LaggedCounts.of(raster, max_lag + 1), max_lag)
+
+
+def adf_of_counts(
+    units: pd.DataFrame, table: LaggedCounts, max_lag: int, workers: Workers = 1
+) -> TestResult:
+    """`adf_test` from the counts of all lags up to ``max_lag + 1``."""
+    statistic, lag = np.full((2, len(units)), np.nan)
     if max_lag >= 0:
-        table = LaggedCounts.of(raster, max_lag + 1)
-        for first in range(0, raster.n_units, _CHUNK):
-            part = slice(first, first + _CHUNK)
-            trains = _Trains(table.n_samples, table.counts[part], table.head[part], table.tail[part])
-            statistic[part], lag[part] = _test_units(trains, max_lag)
+        pieces = split_units((table.counts, table.head, table.tail), workers)
+        test = functools.partial(_test_piece, table.n_samples, max_lag)
+        found = map_in_order(test, pieces, workers=workers, kind="threads")
+        statistic, lag = np.concatenate(list(found), axis=1)
     degenerate = np.isnan(statistic)
     return TestResult(
         statistic,
@@ -97,125 +99,16 @@ def adf_test(raster: RasterLike, max_lag: int | None = None) -> TestResult:
         "the train has a unit root (it is a random walk)",
         "augmented Dickey–Fuller test, constant, lags by AIC",
         {"max_lag": max(max_lag, 0)},
-        raster.units,
+        units,
         {"lag": np.where(degenerate, np.nan, lag), "degenerate": degenerate},
     )
 
 
-class _Trains:
-    """Lag counts of some units, and the covariances of regressors that follow from them."""
-
-    def __init__(self, n_samples: int, counts: np.ndarray, head: np.ndarray, tail: np.ndarray) -> None:
-        self.n_samples, self.counts = n_samples, counts
-        self.head = head.astype(np.int64)
-        self.end = tail[:, ::-1].astype(np.int64)
-
-    def of(self, chosen: np.ndarray) -> _Trains:
-        return _Trains(self.n_samples, self.counts[chosen], self.head[chosen], self.end[chosen, ::-1])
-
-    def covariance(self, lag: int) -> np.ndarray:
-        """N² times the covariances of x[t], x[t−1] … x[t−lag−1] over the N samples t > lag.
-
-        Exact in int64 for fewer than 3·10⁹ samples.
-        """
-        m = lag + 1
-        gram = np.empty((len(self.counts), m + 1, m + 1), np.int64)
-        for d in range(m + 1):
-            # Σ x[t−i] x[t−j] with j = i + d is c_d less the products before the first and after the
-            # last t: m − j of them at the head of the train, i of them at its end.
-            i = np.arange(m + 1 - d)
-            before = _accumulate(self.head[:, : m - d] * self.head[:, d:m])
-            after = _accumulate(self.end[:, : m - d] * self.end[:, d:m])
-            gram[:, i, i + d] = self.counts[:, d, None] - before[:, ::-1] - after
-            gram[:, i + d, i] = gram[:, i, i + d]
-        # Bits are their own squares.
-        sums = np.diagonal(gram, axis1=1, axis2=2)
-        return (self.n_samples - m) * gram - sums[:, :, None] * sums[:, None, :]
-
-
-def _accumulate(products: np.ndarray) -> np.ndarray:
-    """Sums of the first 0, 1, 2 … products."""
-    sums = np.zeros((len(products), products.shape[1] + 1), np.int64)
-    np.cumsum(products, axis=1, out=sums[:, 1:])
-    return sums
-
-
-def _test_units(trains: _Trains, max_lag: int) -> tuple[np.ndarray, np.ndarray]:
-    """Statistic and lag of each unit, NaN where degenerate."""
-    n_units = len(trains.counts)
-    lag = _lowest_aic(trains, max_lag)
-    statistic = np.full(n_units, np.nan)
-    for one in np.unique(lag[~np.isnan(lag)]).astype(int):
-        chosen = np.flatnonzero(lag == one)
-        statistic[chosen] = _t_of_level(trains.of(chosen), one)
-    return statistic, lag
-
-
-def _lowest_aic(trains: _Trains, max_lag: int) -> np.ndarray:
-    """Number of lagged differences with the lowest AIC, all tried on the same samples."""
-    loadings = _loadings(_regression(trains, max_lag, level_last=False))
-    # What regressors beyond a model's own explain, and what none does, is what the model leaves.
-    squares = loadings[:, ::-1] ** 2
-    unexplained = np.cumsum(squares, axis=1)[:, ::-1][:, 1:]
-    n = trains.n_samples - max_lag - 1
-    with np.errstate(invalid="ignore"):
-        aic = n * np.log(unexplained) + 2 * np.arange(max_lag + 1)
-    defined = ~np.isnan(loadings[:, 0])
-    lag = np.full(len(loadings), np.nan)
-    lag[defined] = np.argmin(aic[defined], axis=1)
-    return lag
-
-
-def _t_of_level(trains: _Trains, lag: int) -> np.ndarray:
-    """t of the level's coefficient with `lag` differences: √df · loading / residual, the level last."""
-    loadings = _loadings(_regression(trains, lag, level_last=True))
-    degrees = trains.n_samples - 1 - lag - (lag + 2)
-    result: np.ndarray = math.sqrt(degrees) * loadings[:, -2] / loadings[:, -1]
-    return result
-
-
-def _regression(trains: _Trains, lag: int, *, level_last: bool) -> np.ndarray:
-    """Covariances of the regressors and, last, of Δx[t]; regressors x[t−1] and Δx[t−1] … Δx[t−lag]."""
-    c = trains.covariance(lag)
-    rows = c[:, :-1] - c[:, 1:]
-    differences = rows[:, :, :-1] - rows[:, :, 1:]
-    everything = np.empty((len(c), lag + 2, lag + 2), np.int64)
-    everything[:, 1:, 1:] = differences
-    everything[:, 0, 1:] = everything[:, 1:, 0] = rows[:, :, 1]
-    everything[:, 0, 0] = c[:, 1, 1]
-    # Here: level, Δx[t], Δx[t−1] …
-    lagged = list(range(2, lag + 2))
-    order = [*lagged, 0, 1] if level_last else [0, *lagged, 1]
-    return everything[:, order][:, :, order]
-
-
-def _loadings(covariance: np.ndarray) -> np.ndarray:
-    """Last row of the Cholesky factor of each correlation matrix; NaN where it is singular."""
-    variance = np.diagonal(covariance, axis1=1, axis2=2).astype(np.float64)
-    constant = np.any(variance <= 0, axis=1)
-    scale = 1 / np.sqrt(np.where(constant[:, None], 1, variance))
-    correlation = covariance * scale[:, :, None] * scale[:, None, :]
-    correlation[constant] = np.eye(correlation.shape[1])
-    factor = _cholesky(correlation)
-    left = np.diagonal(factor, axis1=1, axis2=2) ** 2
-    loadings = factor[:, -1].copy()
-    loadings[constant | ~(left > _COLLINEAR).all(axis=1)] = np.nan
-    return loadings
-
-
-def _cholesky(matrices: np.ndarray) -> np.ndarray:
-    """Cholesky factors, NaN for matrices that are not positive definite."""
-    try:
-        return np.linalg.cholesky(matrices)
-    except np.linalg.LinAlgError:
-        pass
-    factors = np.full_like(matrices, np.nan)
-    for factor, matrix in zip(factors, matrices, strict=True):
-        try:
-            factor[:] = np.linalg.cholesky(matrix)
-        except np.linalg.LinAlgError:
-            continue
-    return factors
+def _test_piece(n_samples: int, max_lag: int, piece: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Statistic and lag of some units."""
+    found = np.empty((2, len(piece[0])))
+    dickey_fuller(n_samples, max_lag, *piece, *found)
+    return found
 
 
 def _mackinnon(statistic: np.ndarray) -> np.ndarray:
@@ -229,7 +122,7 @@ def _mackinnon(statistic: np.ndarray) -> np.ndarray:
     return result
 
 
-def _check_max_lag(max_lag: Any, n_samples: int) -> int:
+def find_max_lag(max_lag: Any, n_samples: int) -> int:
     """Schwert's rule or the lag asked for; −1 where a train is too short for any."""
     most = n_samples // 2 - 2
     if max_lag is None:

@@ -206,6 +206,25 @@ def lag_products(words, max_lag):
     return products
 
 
+@numba.njit(nogil=True, cache=True)
+def add_products_across(before, after, products):
+    """Add pairs of a bit of ``before`` and one of ``after`` a lag later to ``products[u, lag]``.
+
+    ``after`` may have more words than ``before``; lags from 1 on.
+    """
+    n_words = after.shape[1]
+    for u in range(products.shape[0]):
+        row = after[u]
+        for lag in range(1, products.shape[1]):
+            skip, down, count = lag >> 6, np.uint64(lag & 63), np.uint64(0)
+            for w in range(min(before.shape[1], n_words - skip)):
+                later = row[w + skip] >> down
+                if down and w + skip + 1 < n_words:
+                    later |= row[w + skip + 1] << (np.uint64(64) - down)
+                count += _popcount(before[u, w] & later)
+            products[u, lag] += np.int64(count)
+
+
 # Terms of CV2, LV and LvR lie in [0, 2]. As whole multiples of 2^-61 in two int64 they add up exactly,
 # so that no sum depends on how a recording was cut: low 32 bits and the rest, room for 2^31 terms.
 @numba.njit(nogil=True, cache=True, inline="always")

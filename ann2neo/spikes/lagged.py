@@ -12,7 +12,8 @@ import numpy as np
 from ann2neo.spikes import kernels
 from ann2neo.spikes.files.stored_raster import StoredRaster
 from ann2neo.spikes.raster import SpikeRaster
-from ann2neo.spikes.typing import Bits, Ints, Words
+from ann2neo.spikes.typing import Bits, Words
+from ann2neo.spikes.words import n_words
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +74,10 @@ class LaggedCounts:
                 f"got {later.counts.shape}"
             )
         counts = self.counts + later.counts
-        for lag in range(1, self.max_lag + 1):
-            counts[:, lag] += self._across(later, lag)
         edge = self.max_lag
+        if edge:
+            before, after = self.tail, np.pad(later.head, ((0, 0), (self.tail.shape[1], 0)))
+            kernels.add_products_across(pack_samples(before), pack_samples(after), counts)
         head = np.concatenate([self.head, later.head], axis=1)[:, :edge]
         both = np.concatenate([self.tail, later.tail], axis=1)
         return LaggedCounts(
@@ -94,17 +96,11 @@ class LaggedCounts:
         ends[:, size + 1 :] = ends[:, size, None]
         return ends
 
-    def _across(self, later: LaggedCounts, lag: int) -> Ints:
-        """Pairs `lag` apart with one partner on each side of the seam."""
-        # Samples n−lag … n−1 here meet samples 0 … lag−1 there, as far as either stretch goes.
-        here, there = self.tail[:, -lag:], later.head[:, :lag]
-        missing = lag - here.shape[1]
-        size = min(here.shape[1], there.shape[1] - missing)
-        if size <= 0:
-            return np.zeros(len(here), np.int64)
-        both = here[:, :size] & there[:, missing : missing + size]
-        pairs: Ints = np.count_nonzero(both, axis=1).astype(np.int64, copy=False)
-        return pairs
+    def up_to(self, max_lag: int) -> LaggedCounts:
+        """The counts of the first lags alone, up to `max_lag`, at most this table's."""
+        edge = min(max_lag, self.head.shape[1])
+        tail = self.tail[:, self.tail.shape[1] - edge :]
+        return LaggedCounts(self.n_samples, self.counts[:, : max_lag + 1], self.head[:, :edge], tail)
 
 
 def check_lag(value: Any) -> int:
@@ -126,3 +122,12 @@ def unpack_samples(words: Words, start: int, stop: int) -> Bits:
     unpacked = np.unpackbits(little, axis=1, bitorder="little")
     active: Bits = unpacked[:, start - 64 * first : stop - 64 * first].astype(bool)
     return active
+
+
+def pack_samples(active: Bits) -> Words:
+    """Words of booleans, shape (n_units, n_samples): the inverse of `unpack_samples`."""
+    packed = np.packbits(active, axis=1, bitorder="little")
+    padded = np.zeros((len(active), 8 * n_words(active.shape[1])), np.uint8)
+    padded[:, : packed.shape[1]] = packed
+    words: Words = padded.view(np.dtype(np.uint64).newbyteorder("<")).astype(np.uint64, copy=False)
+    return words

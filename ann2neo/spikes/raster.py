@@ -15,7 +15,7 @@ from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import as_bits, as_indices, check_count, check_period
 from ann2neo.spikes.raster_tables import LazyTable
 from ann2neo.spikes.typing import Bits, Ints, TimeLike, Words
-from ann2neo.spikes.words import check_words, freeze, is_frozen, n_words
+from ann2neo.spikes.words import check_words, freeze, is_frozen, n_words, take_samples
 
 
 class SpikeRaster:
@@ -238,10 +238,14 @@ class SpikeRaster:
         array([[0, 0, 1],
                [1, 0, 0]])
         """
-        chosen = raster_tables.find_units(self._unit_table.table, layer)
-        if units is not None:
-            chosen = chosen[as_indices(units, chosen.size, "units")]
-        words = self._words if chosen.size == self.n_units and units is None else self._words[chosen]
+        words, unit_table = self._words, self._unit_table
+        if layer is not None or units is not None:
+            chosen = raster_tables.find_units(self._unit_table.table, layer)
+            if units is not None:
+                chosen = chosen[as_indices(units, chosen.size, "units")]
+            if chosen.size != self.n_units or units is not None:
+                words = self._words[chosen]
+            unit_table = raster_tables.take_rows(self._unit_table, chosen)
         n_samples, sample_table = self.n_samples, self._sample_table
         annotations = self._annotations
         if samples is not None:
@@ -249,17 +253,26 @@ class SpikeRaster:
             n_samples = order.size
             sample_table = raster_tables.take_rows(self._sample_table, order)
             annotations = raster_tables.shift_start(annotations, order, self._period)
-            gathered = np.empty((len(words), n_words(n_samples)), np.uint64)
-            kernels.gather(words, order, gathered)
-            words = gathered
+            words = take_samples(words, order)
         return SpikeRaster(
             freeze(words),
             n_samples,
-            raster_tables.take_rows(self._unit_table, chosen),
+            unit_table,
             sample_table,
             sampling_period=self._period,
             annotations=annotations,
         )
+
+    def _take(self, start: int, stop: int) -> SpikeRaster:
+        """Consecutive samples; itself if these are all."""
+        whole = (start, stop) == (0, self.n_samples)
+        return self if whole else self.select(samples=np.arange(start, stop))
+
+    def _view_units(self, start: int, stop: int) -> SpikeRaster:
+        """Consecutive units, whose words are not copied: for those who let go of it soon."""
+        rows = np.arange(start, min(stop, self.n_units))
+        units = raster_tables.take_rows(self._unit_table, rows)
+        return SpikeRaster(self._words[start:stop], self._n_samples, units, self._sample_table)
 
     def chunks(self) -> Iterator[SpikeRaster]:
         """The raster itself, once; one on disk (`open_raster`) comes in pieces."""

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+import numpy as np
 
 from ann2neo.spikes.argument_checks import check_count
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
+
+_FEWEST = 64
+"""Units that are worth being handed to somebody."""
 
 _BLAS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -100,6 +106,14 @@ def count_workers(workers: Workers) -> int:
         getattr(workers, "nthreads", dict)() or [0] * 8
     )
     return int(known)
+
+
+def split_units(columns: Sequence[np.ndarray], workers: Workers) -> list[tuple[np.ndarray, ...]]:
+    """Rows of arrays with a row per unit: some pieces a worker, as some take longer than others."""
+    n_units = len(columns[0])
+    n_pieces = 1 if workers == 1 else 4 * count_workers(workers)
+    size = max(_FEWEST, math.ceil(n_units / n_pieces))
+    return [tuple(c[first : first + size] for c in columns) for first in range(0, n_units, size)]
 
 
 @contextmanager

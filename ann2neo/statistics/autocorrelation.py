@@ -71,6 +71,7 @@ class Autocorrelation(Accumulator):
     array([[ 1.  ,  0.25, -0.5 ]])
     """
 
+    _by_unit = True
     _settings = ("max_lag",)
     _kept = (LaggedCounts,)
 

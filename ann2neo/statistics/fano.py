@@ -86,6 +86,7 @@ class FanoFactor(Accumulator):
     array([0.66666667])
     """
 
+    _by_unit = True
     _settings = ("window", "ddof")
     _kept = (CutWindows,)
 

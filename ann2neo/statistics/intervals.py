@@ -159,6 +159,8 @@ class Intervals(Accumulator):
     array([0.5])
     """
 
+    _by_unit = True
+
     def __init__(self, *, start: int = 0) -> None:
         super().__init__(start=start)
         self._ends: np.ndarray | None = None

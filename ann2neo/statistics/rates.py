@@ -78,6 +78,8 @@ class FiringRate(Accumulator):
     array([0.25, 0.25, 0.25, 0.25])
     """
 
+    _by_unit = True
+
     def __init__(self, *, start: int = 0) -> None:
         super().__init__(start=start)
         self.n_spikes: Any = 0

@@ -14,6 +14,7 @@ from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import Floats, Ints, RasterLike
 from ann2neo.spikes.workers import Workers
 from ann2neo.statistics.accumulators.accumulate import accumulate
+from ann2neo.statistics.accumulators.several import Several
 from ann2neo.statistics.across_units import cv_percent_across_units, mean_across_units
 from ann2neo.statistics.fano import FanoFactor, fano_from_sums
 from ann2neo.statistics.groups import group_units
@@ -116,11 +117,12 @@ class UnitSums:
 
     @classmethod
     def of(cls, raster: SpikeRaster | StoredRaster, window: int, workers: Workers = 1) -> UnitSums:
-        """Go through a recording once for each statistic; warns of samples beyond the last window."""
+        """Go through a recording once; warns of samples beyond the last window."""
         check_window(raster.n_samples, window)
-        counts = accumulate(functools.partial(FanoFactor, window), raster, workers=workers)
-        rates = accumulate(FiringRate, raster, workers=workers)
-        return cls(rates, counts, accumulate(Intervals, raster, workers=workers).cv())
+        makes = FiringRate, functools.partial(FanoFactor, window), Intervals
+        seen = accumulate(functools.partial(Several, makes), raster, workers=workers)
+        rates, counts, intervals = seen.result()
+        return cls(rates, counts, intervals.cv())
 
     def summarize(self, units: Ints) -> dict[str, float]:
         """A row of `summarize`, of these units (one may stand there twice)."""

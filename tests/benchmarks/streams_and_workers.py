@@ -68,6 +68,7 @@ def share() -> list[Comparison]:
     jobs: dict[str, Callable[..., Any]] = {
         "20 surrogates' Fano factors, 20,000 units": functools.partial(test, a2n.fanofactor, 20),
         "4 surrogates' CVs, 20,000 units": functools.partial(test, a2n.cv, 4),
+        "poisson_assumptions, 20,000 units": functools.partial(a2n.poisson_assumptions, raster),
         "summarize, 20,000 units": functools.partial(a2n.summarize, raster),
         "correlation, 4,096 units": functools.partial(a2n.correlation, some),
     }

@@ -8,7 +8,8 @@ from hypothesis import given
 from statsmodels.tsa.adfvalues import mackinnonp
 from statsmodels.tsa.stattools import adfuller
 
-from ann2neo.significance.stationarity import _mackinnon, _Trains, adf_test
+from ann2neo.significance.kernels.dickey_fuller import lag_covariances
+from ann2neo.significance.stationarity import _mackinnon, adf_test
 from ann2neo.spikes.as_raster import as_raster
 from ann2neo.spikes.lagged import LaggedCounts
 from tests.strategies import dense
@@ -107,12 +108,13 @@ def test_covariances_are_those_of_the_regressors(active):
             continue
         m = lag + 1
         table = LaggedCounts.of(as_raster(active), m + 1)
-        found = _Trains(n, table.counts, table.head, table.tail).covariance(lag)
         for unit, train in enumerate(active.T.astype(np.int64)):
             columns = np.array([train[m - i : n - i] for i in range(m + 1)])
             sums = columns.sum(axis=1)
             expected = (n - m) * (columns @ columns.T) - np.outer(sums, sums)
-            np.testing.assert_array_equal(found[unit], expected)
+            found = np.empty((m + 1, m + 1), np.int64)
+            lag_covariances(n, lag, table.counts[unit], table.head[unit], table.tail[unit], found)
+            np.testing.assert_array_equal(found, expected)
 
 
 def test_pvalues_are_mackinnons():

@@ -1,6 +1,8 @@
 """Recordings on disk: statistics and tests of what is opened, and of its path, equal those in memory."""
 
 import functools
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from ann2neo.spikes import packing
 from ann2neo.spikes.files.stored_raster import StoredRaster
 
 N_UNITS, N_SAMPLES = 5, 1000
+SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +89,24 @@ def test_what_streams_loads_nothing(path, name, monkeypatch):
     assert len(chunks) > 1
     assert max(chunks) <= 3 * 64
     assert_same(function(str(path)), expected)
+
+
+@pytest.fixture(scope="module")
+def pools():
+    with ThreadPoolExecutor(3) as threads, ProcessPoolExecutor(2, mp_context=SPAWN) as processes:
+        yield {"3": 3, "threads": threads, "processes": processes}
+
+
+@pytest.mark.parametrize("who", ["3", "threads", "processes"])
+@pytest.mark.parametrize("source", ["memory", "store", "path"])
+def test_workers_of_the_battery_change_nothing(path, pools, source, who, monkeypatch):
+    monkeypatch.setattr("ann2neo.statistics.accumulators.accumulate._FEWEST_UNITS", 1)
+    monkeypatch.setattr("ann2neo.spikes.workers._FEWEST", 1)
+    raster = a2n.SpikeRaster.load(path)
+    given = {"memory": raster, "store": a2n.open_raster(path), "path": str(path)}[source]
+    one, many = a2n.poisson_assumptions(raster), a2n.poisson_assumptions(given, workers=pools[who])
+    assert_same(many.to_frame(), one.to_frame())
+    assert_same(many.verdicts(), one.verdicts())
 
 
 @pytest.mark.parametrize("name", LOADED)

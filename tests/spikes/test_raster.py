@@ -111,6 +111,21 @@ def test_permutation_and_its_inverse(data, raster):
     assert raster.select(samples=order).select(samples=np.argsort(order)) == raster
 
 
+@given(rasters(300), st.data())
+def test_select_a_stretch_of_samples(raster, data):
+    start = data.draw(st.integers(0, raster.n_samples - 1))
+    stop = data.draw(st.integers(start + 1, raster.n_samples))
+    part = raster.select(samples=np.arange(start, stop))
+    np.testing.assert_array_equal(part.to_dense(), raster.to_dense()[start:stop])
+    np.testing.assert_array_equal(
+        part.samples["sample_index"], raster.samples["sample_index"][start:stop]
+    )
+    # Samples in a row, one of them at another place or twice, are no stretch.
+    for order in (np.roll(np.arange(start, stop), 1), np.r_[start, np.arange(start, stop)]):
+        shown = raster.select(samples=order)
+        np.testing.assert_array_equal(shown.to_dense(), raster.to_dense()[order])
+
+
 def test_select_one_layer_by_name():
     part = example().select(layer="b")
     assert part.layers == ["b"]

@@ -1,6 +1,8 @@
 """What all accumulators promise: pure merges under any tree, place and units, files without pickle."""
 
+import functools
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,6 +11,9 @@ from hypothesis import strategies as st
 
 import ann2neo as a2n
 from ann2neo import Autocorrelation, Correlation, FanoFactor, FiringRate, Intervals
+from ann2neo.statistics.accumulators import accumulate as feeding
+from ann2neo.statistics.accumulators.several import Several
+from ann2neo.statistics.halves import Halves
 from ann2neo.statistics.patterns.counts import PatternCounts
 from tests.statistics.chunking import assert_same_bits, cut_rasters
 
@@ -19,7 +24,10 @@ KINDS = {
     "Autocorrelation": lambda start: Autocorrelation(0, start=start),
     "Correlation": lambda start: Correlation(1, start=start),
     "PatternCounts": lambda start: PatternCounts(),
+    "Halves": lambda start: Halves(50, start=start),
+    "Several": lambda start: Several([FiringRate, Intervals, Autocorrelation0], start=start),
 }
+Autocorrelation0 = functools.partial(Autocorrelation, 0)
 EVERY = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
 
 
@@ -30,6 +38,8 @@ def state(seen):
 
 def values(seen):
     found = seen.result()
+    if isinstance(found, tuple):
+        return [value for member in found for value in values(member)]
     if isinstance(found, dict):
         return [part for histogram in found.values() for part in (histogram.keys, histogram.counts)]
     return [found]
@@ -54,6 +64,27 @@ def test_any_tree_of_merges_gives_the_same_and_changes_nothing(make, cut, data):
 
 
 @EVERY
+@given(cut=cut_rasters(300).filter(lambda cut: cut[0].n_samples >= 3), workers=st.integers(2, 5))
+@settings(max_examples=10, deadline=None)
+def test_any_number_of_workers_gives_the_same(make, cut, workers):
+    raster, whole = cut[0], make(0).update(cut[0])
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(workers) as pool:
+        # Pieces of a unit, and of a word.
+        patch.setattr(feeding, "_FEWEST_UNITS", 1)
+        patch.setattr(feeding, "_COPIED", 1)
+        for who in (workers, pool):
+            found = a2n.accumulate(lambda start: make(start), raster, workers=who)
+            assert (found.n_units, found.start, found.stop) == (raster.n_units, 0, raster.n_samples)
+            for one, other in zip(values(found), values(whole), strict=True):
+                assert_same_bits(one, other)
+            # It is an accumulator like any other, to be merged with what comes behind.
+            behind = make(raster.n_samples).update(raster)
+            later = found.merge(behind), whole.merge(behind)
+            for one, other in zip(*map(values, later), strict=True):
+                assert_same_bits(one, other)
+
+
+@pytest.mark.parametrize("make", [KINDS[name] for name in KINDS if name != "Several"])
 def test_files_bring_everything_back(make, tmp_path):
     raster = a2n.as_raster(np.random.default_rng(0).random((50, 4)) < 0.4)
     first, rest = (raster.select(samples=np.arange(*ends)) for ends in ((0, 20), (20, 50)))

@@ -41,13 +41,17 @@ class StoredRaster:
     """
 
     def __init__(
-        self, parts: Sequence[StoredPart], chosen: Ints | None = None, order: range | Ints | None = None
+        self,
+        parts: Sequence[StoredPart],
+        chosen: Ints | None = None,
+        order: range | Ints | None = None,
+        unit_table: LazyTable | None = None,
     ) -> None:
         self._parts = tuple(parts)
         self._chosen = chosen
         self._starts = list(itertools.accumulate((part.n_samples for part in parts), initial=0))
         self._order = range(self._starts[-1]) if order is None else order
-        self._unit_table = LazyTable(self._read_units)
+        self._unit_table = unit_table or LazyTable(self._read_units)
         self._closed = False
 
     @property
@@ -137,6 +141,10 @@ class StoredRaster:
             else:
                 order = np.asarray(order, np.int64)[index]
         return StoredRaster(self._parts, chosen, order)
+
+    def _take(self, start: int, stop: int) -> StoredRaster:
+        """Consecutive samples, whose numbers are not listed."""
+        return StoredRaster(self._parts, self._chosen, self._order[start:stop], self._unit_table)
 
     def chunks(self, n_samples: int | None = None) -> Iterator[SpikeRaster]:
         """Consecutive pieces in memory.

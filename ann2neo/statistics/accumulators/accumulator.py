@@ -38,6 +38,9 @@ class Accumulator:
     _any_order: ClassVar[bool] = False
     """Whether stretches may be added and merged in any order."""
 
+    _by_unit: bool = False
+    """Whether what it holds of a unit comes from that unit alone and stands in a row of each array."""
+
     _settings: ClassVar[tuple[str, ...]] = ()
     """Attributes that two accumulators must have in common to be merged."""
 
