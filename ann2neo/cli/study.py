@@ -96,14 +96,44 @@ def configs() -> None:
 
 def _say(results: Results) -> None:
     """What was measured, means over seeds, and what failed."""
-    if len(results.indicators) or not len(results.patterns):
+    if len(results.indicators) or not (len(results.patterns) or len(results.uses)):
         say_table(_condition_table(results))
     if len(results.patterns):
         say_table(_pattern_table(results))
+    if len(results.uses):
+        say_table(_uses_table(results))
     cells = results.cells
     for cell in cells[cells["status"] != "ok"].to_dict("records"):
         said = [str(cell[name]) for name in ("kind", *_GROUP, "seed", "status", "error")]
         say(" ".join(filter(None, said)))
+
+
+def _uses_table(results: Results) -> Table:
+    """How wrong labels are found, and test samples read."""
+    from ann2neo.study.analysis.number_format import format_number
+    from ann2neo.study.analysis.uses_findings import NETWORK, READERS, SCORES, summarize_labels
+
+    shown = {"patterns": "patterns", "pixels": "pixels", "loss at the end": "loss"}
+    shown |= {"the network": "network", "nearest patterns": "nearest"}
+    rows = open_table(
+        "AUC for wrong labels, and accuracy on test samples",
+        [
+            Column("network", no_wrap=True),
+            *(Column(title, justify="right", no_wrap=True) for title in ("wrong", *shown.values())),
+        ],
+    )
+    found = summarize_labels(results.uses)
+    found = found[found["by"].isin([*SCORES, *READERS])]
+    for place, of_place in found.groupby([*NETWORK, "noise"], sort=False):
+        said = dict(zip(of_place["by"], of_place["value"], strict=True))
+        network, width, dataset, noise = place
+        add_row(
+            rows,
+            f"{network} {width} {dataset}",
+            f"{float(str(noise)):.0%}",
+            *(format_number(said.get(name, float("nan")), 3) for name in shown),
+        )
+    return rows
 
 
 def _condition_table(results: Results) -> Table:

@@ -65,15 +65,35 @@ def build(
     return NETWORKS[name](width, input_shape=input_shape, n_classes=n_classes, rng=rng, **options)
 
 
-def mlp(width: int, *, input_shape: tuple[int, ...], n_classes: int, rng: np.random.Generator) -> Any:
-    """Flatten, a hidden layer of `width` ReLU units, softmax output; see `build`.
+def mlp(
+    width: int,
+    *,
+    depth: int = 1,
+    input_shape: tuple[int, ...],
+    n_classes: int,
+    rng: np.random.Generator,
+) -> Any:
+    """Flatten, hidden layers of `width` ReLU units, softmax output; see `build`.
 
-    Source: the multilayer perceptron of Lehmler et al., "Understanding activation patterns in
-    artificial neural networks by exploring stochastic processes" (2023).
+    Parameters
+    ----------
+    depth : int
+        Hidden layers: the last is ``"hidden"``, those before it ``"hidden_1"``, ``"hidden_2"``, ….
+
+    Notes
+    -----
+    Source, of one hidden layer: the multilayer perceptron of Lehmler et al., "Understanding activation
+    patterns in artificial neural networks by exploring stochastic processes" (2023).
     """
     keras = require("keras", extra="tensorflow")
     rng = check_rng(rng)
-    layers = [keras.Input(check_shape(input_shape)), *_head(width, n_classes)]
+    width = check_count(width, "width")
+    first, *last = _head(width, n_classes)
+    before = [
+        keras.layers.Dense(width, activation="relu", name=f"hidden_{number}")
+        for number in range(1, check_count(depth, "depth"))
+    ]
+    layers = [keras.Input(check_shape(input_shape)), first, *before, *last]
     return draw_weights(keras.Sequential(layers, name=f"mlp{width}"), rng)
 
 
@@ -94,7 +114,7 @@ def densenet121(
     n_classes: int,
     rng: np.random.Generator,
 ) -> Any:
-    """Keras' DenseNet121 without its top, flattened, and then as `mlp`; see `build`.
+    """Keras' DenseNet121 without its top, flattened, and then as `mlp` of depth 1; see `build`.
 
     Parameters
     ----------

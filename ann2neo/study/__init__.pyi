@@ -17,5 +17,6 @@ from .config.settings import Subset as Subset
 from .config.settings import Switch as Switch
 from .config.settings import Training as Training
 from .config.study import Study as Study
+from .config.uses_settings import UsesSettings as UsesSettings
 from .figures.paper_figures import draw_figures as draw_figures
 from .report.page import write_report as write_report

@@ -11,6 +11,7 @@ from .conditions import StoppingRule as StoppingRule
 from .datasets import Dataset as Dataset
 from .datasets import as_dataset as as_dataset
 from .datasets import load as load
+from .datasets import noisy_labels as noisy_labels
 from .datasets import random_labels as random_labels
 from .entropy_regularizer import PatternEntropyRegularizer as PatternEntropyRegularizer
 from .learning_rates import OneCycleRate as OneCycleRate

@@ -245,6 +245,55 @@ def random_labels(y: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     return check_rng(rng).permutation(_check_labels(y, "y"))
 
 
+def noisy_labels(
+    y: np.ndarray, fraction: float, *, n_classes: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Replace some labels by wrong ones, each other class being as likely: symmetric label noise.
+
+    Parameters
+    ----------
+    y : array of int, shape (n_samples,)
+        Classes, from 0 to ``n_classes - 1``.
+    fraction : float
+        In [0, 1]: the probability that a label is replaced.
+    n_classes : int
+        At least 2.
+    rng : numpy.random.Generator
+        Draws which, and by what.
+
+    Returns
+    -------
+    array of int64, shape (n_samples,)
+        Those that differ from `y` are the wrong ones.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its domain.
+
+    See Also
+    --------
+    random_labels : all of them exchanged, some of which are right by chance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y = np.arange(1000) % 10
+    >>> wrong = noisy_labels(y, 0.4, n_classes=10, rng=np.random.default_rng(0)) != y
+    >>> float(wrong.mean().round(2))
+    0.37
+    """
+    rng, n_classes = check_rng(rng), check_count(n_classes, "n_classes", least=2)
+    labels = _check_labels(y, "y", n_classes)
+    if isinstance(fraction, bool) or not isinstance(fraction, (int, float)):
+        raise TypeError(f"fraction must be a number in [0, 1], got {fraction!r:.60}")
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"fraction must lie in [0, 1], got {fraction!r}")
+    wrong = rng.random(len(labels)) < fraction
+    shift = rng.integers(1, n_classes, len(labels))
+    return np.where(wrong, (labels + shift) % n_classes, labels)
+
+
 def _check_samples(value: Any, name: str) -> np.ndarray:
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":

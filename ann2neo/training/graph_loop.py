@@ -7,8 +7,10 @@ validation. Not compiled by XLA: on a CPU that made these networks no faster, me
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,11 +20,19 @@ _VALIDATION_BATCH = 1000
 _BATCHES_A_TURN = 4
 
 
-def train_fast(network: Any, plan: Plan, passes: Passes, rng: np.random.Generator) -> None:
-    """Train the compiled `network` until `passes` says it is over."""
+def train_fast(
+    network: Any, plan: Plan, passes: Passes, rng: np.random.Generator, callbacks: Sequence[Any]
+) -> None:
+    """Train the compiled `network` until `passes` or a callback says it is over."""
     run = _compile(network, plan)
-    over = False
+    called = keras.callbacks.CallbackList(
+        list(callbacks), model=network, epochs=plan.condition.stop.epochs, verbose=0
+    )
+    network.stop_training = False
+    called.on_train_begin()
+    over, epoch, logs = False, 0, {}
     while not over:
+        called.on_epoch_begin(epoch)
         passes.begin()
         order = rng.permutation(plan.n_train).astype(np.int32)
         loss, hits, val_loss, val_hits = run(tf.constant(order), tf.constant(0)).numpy().tolist()
@@ -30,7 +40,14 @@ def train_fast(network: Any, plan: Plan, passes: Passes, rng: np.random.Generato
         score = Score(loss / n_train, hits / n_train)
         if plan.validates:
             score = Score(*score[:2], val_loss / n_held_out, val_hits / n_held_out)
+        logs = {name: value for name, value in score._asdict().items() if np.isfinite(value)}
+        called.on_epoch_end(epoch, logs)
+        # Before what they say is asked for: a loss that is not finite ends the training at once.
         over = passes.end(score)
+        if network.stop_training and not over:
+            over, passes.stopped_by = True, "callback"
+        epoch += 1
+    called.on_train_end(logs)
     network.optimizer.finalize_variable_values(network.trainable_variables)
 
 

@@ -81,7 +81,8 @@ def train(
         Whether the network ends without softmax.
     fast : {"auto", True, False}
         Whole passes inside one compiled TensorFlow graph; ``"auto"`` where that is possible: on Keras'
-        TensorFlow backend, without `callbacks`. Otherwise Keras' ``fit``, in the same order.
+        TensorFlow backend, where no callback is to be called between batches. Otherwise Keras' ``fit``,
+        in the same order.
     callbacks : sequence of keras.callbacks.Callback
     progress : bool
         Show a progress bar.
@@ -260,7 +261,7 @@ def _run(
         if plan.condition.stop.epochs and fast:
             from ann2neo.training.graph_loop import train_fast
 
-            train_fast(network, plan, passes, rng)
+            train_fast(network, plan, passes, rng, callbacks)
         elif plan.condition.stop.epochs:
             from ann2neo.training.keras_loop import train_by_fit
 
@@ -283,11 +284,21 @@ def _is_fast(fast: Any, callbacks: Sequence[Any]) -> bool:
     hindrances = []
     if backend != "tensorflow":
         hindrances.append(f"Keras runs on {backend}, not on TensorFlow")
-    if callbacks:
+    if any(_acts_between_batches(callback) for callback in callbacks):
         hindrances.append("callbacks are called between batches")
     if fast is True and hindrances:
         raise ValueError(f"fast=True is not possible: {'; '.join(hindrances)}")
     return bool(fast) and not hindrances
+
+
+def _acts_between_batches(callback: Any) -> bool:
+    """Whether a callback has more to do than at the begin and the end of passes and of training."""
+    base = require("keras", extra="tensorflow").callbacks.Callback
+    hooks = [name for name in vars(base) if name.startswith("on_") and "batch" in name]
+    hooks += ["on_test_begin", "on_test_end"]
+    return any(
+        getattr(getattr(callback, name), "__func__", None) is not getattr(base, name) for name in hooks
+    )
 
 
 def _describe(rng: np.random.Generator) -> dict[str, Any]:

@@ -66,6 +66,16 @@ def test_weights_come_from_the_rng_alone(name):
     assert all((a != b).mean() > 0.9 for a, b in zip(kernels, others, strict=True))
 
 
+def test_deeper_perceptrons():
+    network = build("mlp", 7, depth=3, input_shape=(4, 4, 1), n_classes=3)
+    assert [layer.name for layer in network.layers] == [
+        "flatten", "hidden_1", "hidden_2", "hidden", "output",
+    ]  # fmt: skip
+    assert [layer.units for layer in network.layers[1:]] == [7, 7, 7, 3]
+    with pytest.raises(ValueError, match="depth must be at least 1, got 0"):
+        build("mlp", 7, depth=0)
+
+
 def test_glorot_and_zero_biases():
     kernel, bias = build("mlp", 300).get_layer("hidden").get_weights()
     bound = np.sqrt(6 / (144 + 300))

@@ -2,9 +2,11 @@
 
 import re
 
+import pandas as pd
 import pytest
 
 from ann2neo.study import Results, builtin_studies
+from ann2neo.study.cells.result_tables import AUC
 from tests.study.made_patterns import only_patterns
 
 keras = pytest.importorskip("keras", reason="the tensorflow extra is not installed")
@@ -82,3 +84,17 @@ def test_a_bad_config_is_one_line_and_status_2(ann2neo, tmp_path):
     assert "[[stop]] 1: epochs must be an integer of at least 1, got 'two'" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_report_of_networks_with_wrong_labels_alone(ann2neo, tmp_path):
+    place = {"network": "mlp", "width": 8, "dataset": "digits", "seed": [0, 1]}
+    numbers = {"n_samples": 100, "n_wrong": 40, "epochs_run": 9, "training_accuracy": 0.9}
+    numbers |= dict.fromkeys(("learned", "test_accuracy", "n_suspected", "vote_pixels"), 0.5)
+    numbers |= {"vote_patterns": [0.6, 0.7], **dict.fromkeys(AUC, 0.8)}
+    table = pd.DataFrame({**place, "condition": "wrong40", "noise": 0.4, "remedy": "", **numbers})
+    table.to_csv(tmp_path / "uses.csv", index=False)
+    status, shown, _ = ann2neo("study", "report", tmp_path)
+    assert status == 0
+    assert "No cell has numbers" not in shown
+    assert re.search(r"mlp 8 digits . +40% . +0\.800 . +0\.800 . +0\.800 . +0\.500 . +0\.650", shown)
+    assert (tmp_path / "report.html").is_file()

@@ -273,6 +273,35 @@ def test_subset():
             data.subset(*counts, rng=np.random.default_rng(0))
 
 
+def test_noisy_labels_are_wrong_as_often_as_said_and_all_classes_alike():
+    y = np.repeat(np.arange(4), 5000)
+    noisy = training.noisy_labels(y, 0.3, n_classes=5, rng=np.random.default_rng(0))
+    wrong = noisy != y
+    # 20,000 draws: standard deviation .0032.
+    assert abs(wrong.mean() - 0.3) < 0.013
+    shift = np.bincount((noisy - y) % 5, minlength=5)[1:] / wrong.sum()
+    np.testing.assert_allclose(shift, 0.25, atol=0.025)
+    options = {"n_classes": 5, "rng": np.random.default_rng(0)}
+    np.testing.assert_array_equal(training.noisy_labels(y, 0.0, **options), y)
+    assert (training.noisy_labels(y, 1, **options) != y).all()
+
+
+@pytest.mark.parametrize(
+    ("fraction", "n_classes", "error", "message"),
+    [
+        (1.2, 3, ValueError, r"fraction must lie in \[0, 1\], got 1.2"),
+        (float("nan"), 3, ValueError, r"fraction must lie in \[0, 1\], got nan"),
+        ("a", 3, TypeError, r"fraction must be a number in \[0, 1\], got 'a'"),
+        (0.2, 1, ValueError, "n_classes must be at least 2, got 1"),
+        (0.2, 2, ValueError, r"y must lie in \[0, 2\), got 2"),
+    ],
+)
+def test_noisy_labels_refuse(fraction, n_classes, error, message):
+    rng = np.random.default_rng(0)
+    with pytest.raises(error, match=message):
+        training.noisy_labels(np.array([0, 1, 2]), fraction, n_classes=n_classes, rng=rng)
+
+
 @given(st.lists(st.integers(0, 20), min_size=1), st.integers(0, 2**32))
 def test_random_labels_keep_the_counts(labels, seed):
     y = np.array(labels)

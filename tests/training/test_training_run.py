@@ -292,6 +292,59 @@ def test_callbacks_see_batches_and_may_stop():
         train_short(callbacks=[Watch()], fast=True)
 
 
+@pytest.mark.parametrize("stops_at", [None, 1])
+def test_callbacks_between_passes_leave_training_fast(stops_at):
+    """They see the same, the weights come out the same, and they may stop."""
+
+    class Watch(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.seen = []
+
+        def on_train_begin(self, logs=None):
+            self.seen.append(("begin", self.params["epochs"]))
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.seen.append(epoch)
+
+        def on_epoch_end(self, epoch, logs=None):
+            weights = np.concatenate([np.ravel(value) for value in values(self.model)])
+            self.seen.append((epoch, sorted(logs), round(logs["val_loss"], 5), weights.tolist()))
+            self.model.stop_training = epoch == stops_at
+
+        def on_train_end(self, logs=None):
+            self.seen.append("end")
+
+    watches = Watch(), Watch()
+    fast, slow = (
+        train_short(callbacks=[watch], fast=way, **UNEVEN)
+        for watch, way in zip(watches, ("auto", False), strict=True)
+    )
+    assert (fast.provenance["fast"], slow.provenance["fast"]) == (True, False)
+    assert watches[0].seen == watches[1].seen
+    assert fast.provenance["stopped_by"] == slow.provenance["stopped_by"]
+    assert fast.provenance["stopped_by"] == ("epochs" if stops_at is None else "callback")
+    assert len(fast.history) == (3 if stops_at is None else 2)
+    for a, b in zip(values(fast.network), values(slow.network), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_callback_may_bring_the_best_weights_back_to_fast_passes():
+    class Best(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 0:
+                self.first = self.model.get_weights()
+
+        def on_train_end(self, logs=None):
+            self.model.set_weights(self.first)
+
+    best = Best()
+    found = train_short(callbacks=[best])
+    assert found.provenance["fast"] is True
+    for a, b in zip(found.network.get_weights(), best.first, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("fast", [True, False])
 def test_divergence(fast):
     with pytest.raises(training.DivergedError, match=r"short: loss is (nan|inf)") as caught:

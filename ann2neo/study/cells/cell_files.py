@@ -14,6 +14,7 @@ KINDS = {
     "condition": "ann2neo.study.cells.condition_cell:run",
     "process": "ann2neo.study.cells.process_cell:run",
     "switch": "ann2neo.study.cells.switch_cell:run",
+    "uses": "ann2neo.study.cells.uses.uses_cell:run",
     "patterns": "ann2neo.study.cells.pattern_cell:run",
 }
 """Kind of cell → ``"module:function"`` that runs one: it takes a `Work`, writes files to its folder and

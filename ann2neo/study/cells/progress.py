@@ -93,7 +93,9 @@ def _length(study: Study, cell: Cell) -> float:
     if cell.kind == "process":
         # Of a perceptron about as long as a few passes.
         return 5 * cell.width
-    if plan.condition is not None:
+    if cell.kind == "uses" and study.uses is not None:
+        passes = study.uses.epochs
+    elif plan.condition is not None:
         passes = plan.condition.stop.epochs
     elif study.switch is not None:
         passes = study.switch.epochs_true + study.switch.epochs_random

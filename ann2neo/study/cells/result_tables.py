@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -49,21 +49,46 @@ SIMULATED = [
     *PLACE, "split", "order", "population", "exact", "quantity", "observed", "simulated", "least",
     "most",
 ]  # fmt: skip
+AUC = ["auc_patterns", "auc_activations", "auc_pixels", "auc_final_loss", "auc_early_loss"]
+USES = [
+    *PLACE, "noise", "remedy", "epochs_run", "n_samples", "n_wrong", "training_accuracy", "learned",
+    "test_accuracy", "n_suspected", "vote_patterns", "vote_pixels", *AUC,
+]  # fmt: skip
+STOPPING = [*PLACE, "criterion", "training_epoch", "test_accuracy", "gap"]
+PRUNING = [*PLACE, "criterion", "fraction", "tuned", "test_accuracy"]
+REMOVAL = [*PLACE, "layer", "n_samples", "n_silent", "n_firing", "changed", "largest_change"]
+
+
+class _Table(NamedTuple):
+    """The kind of cell that writes a table, the attribute of `Results`, and the columns it needs."""
+
+    kind: str
+    attribute: str
+    columns: list[str]
+
+
 _TABLES = {
-    "switch": ("switch", SWITCH),
-    "patterns": ("patterns", PATTERNS),
-    "process": ("process", PROCESS),
-    "simulated": ("process", SIMULATED),
+    "switch": _Table("switch", "switch", SWITCH),
+    "patterns": _Table("patterns", "patterns", PATTERNS),
+    "process": _Table("process", "processes", PROCESS),
+    "simulated": _Table("process", "simulated", SIMULATED),
+    "uses": _Table("uses", "uses", USES),
+    "stopping": _Table("uses", "stopping", STOPPING),
+    "pruning": _Table("uses", "pruning", PRUNING),
+    "removal": _Table("uses", "removal", REMOVAL),
 }
-"""Table → the kind of cell that writes it, and the columns it needs."""
+"""By the name of the file."""
 CELLS = ["kind", *PLACE, "status", "error", "seconds"]
-_COUNTS = ["n_units", "n_samples", "n_patterns", "epochs_run"]
+_COUNTS = [
+    "n_units", "n_samples", "n_patterns", "epochs_run", "n_wrong", "n_silent", "n_firing", "changed",
+]  # fmt: skip
 _TEXTS = [
     "study", "network", "dataset", "condition", "split", "status", "error", "stopped_by", "kind",
-    "weights_hash", "labels", "probe", "layer", "order", "model", "population", "quantity",
+    "weights_hash", "labels", "probe", "layer", "order", "model", "population", "quantity", "remedy",
+    "criterion",
 ]  # fmt: skip
 _WHOLE = ["width", "seed", "step", "training_epoch", "unit_index", "blocks", "depth"]
-_FLAGS = ["saturated", "joint_saturated", "exact"]
+_FLAGS = ["saturated", "joint_saturated", "exact", "tuned"]
 
 
 class StoredSpikes(Mapping[tuple[Any, ...], "SpikeRaster"]):
@@ -118,6 +143,22 @@ class Results:
         A row a process cell, split, order, kind of population and quantity: ``observed``, and mean,
         least and most of populations drawn; ``exact`` is False where their correlations are only near
         those observed.
+    uses : pandas.DataFrame
+        A row per network that learned wrong labels: ``condition`` names the variant, ``noise`` the share
+        of wrong labels, ``remedy`` what was tried against learning them; ``learned``, the share of the
+        wrong labels that it gives; ``auc_…``, the areas under the ROC curves by which patterns,
+        activations, pixels, and the loss at the end and early in training tell which labels are wrong;
+        ``vote_…``, accuracies on test samples of the nearest patterns and the nearest binarized pixels.
+    stopping : pandas.DataFrame
+        A row per such network and criterion: the pass it chooses, the ``test_accuracy`` there, and its
+        ``gap`` to the best pass.
+    pruning : pandas.DataFrame
+        A row per network trained on true labels, criterion, ``fraction`` of units removed and whether
+        the rest was ``tuned``: ``test_accuracy``.
+    removal : pandas.DataFrame
+        A row per network, layer (or ``"all"``) and number of training samples looked at: ``n_silent``
+        units, ``n_firing`` of them on test samples, test predictions ``changed`` without them,
+        ``largest_change`` of a logit.
     spikes : mapping of (network, width, dataset, condition, seed, split) to SpikeRaster
         The first samples of each recording.
     cells : pandas.DataFrame
@@ -133,6 +174,10 @@ class Results:
     patterns: pd.DataFrame = field(default_factory=lambda: _empty(PATTERNS))
     processes: pd.DataFrame = field(default_factory=lambda: _empty(PROCESS))
     simulated: pd.DataFrame = field(default_factory=lambda: _empty(SIMULATED))
+    uses: pd.DataFrame = field(default_factory=lambda: _empty(USES))
+    stopping: pd.DataFrame = field(default_factory=lambda: _empty(STOPPING))
+    pruning: pd.DataFrame = field(default_factory=lambda: _empty(PRUNING))
+    removal: pd.DataFrame = field(default_factory=lambda: _empty(REMOVAL))
     spikes: Mapping[tuple[Any, ...], SpikeRaster] = field(default_factory=dict)
     cells: pd.DataFrame = field(default_factory=lambda: _empty(CELLS))
     versions: tuple[dict[str, str], ...] = ()
@@ -144,9 +189,9 @@ class Results:
         Parameters
         ----------
         path : str or Path
-            The folder of a study, finished or not, or one that holds ``results.csv`` or
-            ``patterns.csv`` and what there is of ``study.toml``, ``units.parquet``, ``switch.csv``; or
-            a ``results.csv`` alone.
+            The folder of a study, finished or not, or one that holds ``results.csv`` or another of
+            its tables, and what there is of ``study.toml``, ``units.parquet``; or a ``results.csv``
+            alone.
 
         Raises
         ------
@@ -161,26 +206,26 @@ class Results:
             return gather_results(Study.from_toml(path / "study.toml"), path)
         alone = not path.is_dir()
         file = path if alone else path / "results.csv"
-        if not (file.is_file() or (not alone and (path / "patterns.csv").is_file())):
+        if not (file.is_file() or any((path / f"{name}.csv").is_file() for name in _TABLES)):
             raise FileNotFoundError(f"no results of a study at {path}")
+        tables: dict[str, Any] = {
+            table.attribute: _empty(table.columns)
+            if alone
+            else _read_csv(folder / f"{name}.csv", table.columns, optional=True)
+            for name, table in _TABLES.items()
+        }
         has_study = not alone and (folder / "study.toml").is_file()
         return cls(
             Study.from_toml(folder / "study.toml") if has_study else None,
             _read_csv(file, INDICATORS, optional=not alone),
             _empty(UNITS) if alone else _read_parquet(folder / "units.parquet", UNITS),
-            _empty(SWITCH) if alone else _read_csv(folder / "switch.csv", SWITCH, optional=True),
-            _empty(PATTERNS) if alone else _read_csv(folder / "patterns.csv", PATTERNS, optional=True),
-            _empty(PROCESS) if alone else _read_csv(folder / "process.csv", PROCESS, optional=True),
-            _empty(SIMULATED)
-            if alone
-            else _read_csv(folder / "simulated.csv", SIMULATED, optional=True),
+            **tables,
         )
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write ``results.csv``, ``.parquet``, ``units.parquet`` and the tables of other kinds of cells.
 
-        Of these, and of ``switch.csv``, ``patterns.csv``, ``process.csv`` and ``simulated.csv``, those
-        that have rows.
+        Of these those that have rows.
 
         Parameters
         ----------
@@ -206,10 +251,7 @@ class Results:
             "results.csv": self.indicators,
             "results.parquet": self.indicators,
             "units.parquet": self.units,
-            "switch.csv": self.switch,
-            "patterns.csv": self.patterns,
-            "process.csv": self.processes,
-            "simulated.csv": self.simulated,
+            **{f"{name}.csv": getattr(self, table.attribute) for name, table in _TABLES.items()},
         }
         files = {Path(path) / name: table for name, table in tables.items() if len(table)}
         for file in files:
@@ -250,20 +292,17 @@ def gather_results(study: Study, out: Path) -> Results:
             }
         # Kinds without conditions have no column of them.
         place = {key: value for key, value in cell.place().items() if value != ""}
-        for name, (kind, _) in _TABLES.items():
-            if cell.kind == kind:
+        for name, table in _TABLES.items():
+            if cell.kind == table.kind:
                 tables[name] += _tables(folder / f"{name}.csv", place)
     return Results(
         study,
         _set_types(pd.DataFrame(indicators, columns=INDICATORS)),
         _concat(units, UNITS),
-        _concat(tables["switch"], SWITCH),
-        _concat(tables["patterns"], PATTERNS),
-        _concat(tables["process"], PROCESS),
-        _concat(tables["simulated"], SIMULATED),
-        StoredSpikes(spikes),
-        _set_types(pd.DataFrame(states, columns=CELLS)),
-        tuple(versions),
+        spikes=StoredSpikes(spikes),
+        cells=_set_types(pd.DataFrame(states, columns=CELLS)),
+        versions=tuple(versions),
+        **{table.attribute: _concat(tables[name], table.columns) for name, table in _TABLES.items()},
     )
 
 

@@ -44,8 +44,8 @@ def run(
     study : Study
     out : str or Path
         Folder for ``study.toml``, a folder a cell in ``cells/``, and at the end ``results.csv``,
-        ``results.parquet``, ``units.parquet``, ``process.csv``, ``simulated.csv``, ``switch.csv`` and
-        ``patterns.csv`` as far as there are such cells (`Results.load` reads them).
+        ``results.parquet``, ``units.parquet`` and the tables of other kinds of cells, as far as there
+        are such cells (`Results.load` reads them).
     resume : bool
         Keep the cells that are there, ended or diverged; those that failed or cannot be read are run
         again. False: run all again, each replacing the old one when it is whole.

@@ -17,9 +17,10 @@ class Cell:
     Parameters
     ----------
     kind : str
-        ``"condition"``, ``"process"``, ``"switch"`` or ``"patterns"``: a key of `cell_files.KINDS`.
+        ``"condition"``, ``"process"``, ``"switch"``, ``"uses"`` or ``"patterns"``: a key of
+        `cell_files.KINDS`.
     network, width, dataset, condition, seed
-        `condition` is empty for kinds without one.
+        `condition` is empty for kinds without one, and for ``"uses"`` the name of a variant.
     """
 
     kind: str

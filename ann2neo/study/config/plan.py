@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ann2neo.study.config.cell import Cell
 from ann2neo.study.config.settings import Network, PatternNetwork
 from ann2neo.study.config.sources import describe_condition, is_function, short_name
+from ann2neo.study.config.uses_settings import USES_OF_LABELS
 from ann2neo.training.conditions import Condition, StoppingRule
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ class CellPlan:
             del said["order"]
         if self.cell.kind == "switch" and study.switch is not None:
             said["switch"] = dataclasses.asdict(study.switch)
+        if self.cell.kind == "uses" and study.uses is not None:
+            # Which of its networks the cell is, its name says.
+            has_remedy = bool(study.uses.variants()[self.cell.condition].remedy)
+            keys = ("n_probe", *(("remedy_epochs",) if has_remedy else USES_OF_LABELS))
+            said["uses"] = {key: getattr(study.uses, key) for key in keys}
         if self.cell.kind == "patterns" and study.patterns is not None:
             said["patterns"] = dataclasses.asdict(study.patterns)
             said["network"] = {**dataclasses.asdict(self.network), "blocks": self.blocks}
@@ -95,7 +101,7 @@ def plan_cell(study: Study, cell: Cell) -> CellPlan:
         followed = next(network for network in study.pattern_networks if network.name == name)
         return CellPlan(study, cell, dataset, followed, int(blocks))
     network = next(network for network in study.networks if network.name == cell.network)
-    if cell.kind == "switch":
+    if cell.kind in ("switch", "uses"):
         return CellPlan(study, cell, dataset, network)
     condition, start = find_condition(study, cell), None
     if cell.kind == "process":

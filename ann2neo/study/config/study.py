@@ -29,6 +29,7 @@ from ann2neo.study.config.sources import (
     short_name,
 )
 from ann2neo.study.config.toml_tables import from_table, from_tables, list_values, write_values
+from ann2neo.study.config.uses_settings import UsesSettings
 from ann2neo.training.conditions import CONDITIONS, Condition
 
 _TABLES = {
@@ -36,6 +37,7 @@ _TABLES = {
     "switch": Switch,
     "patterns": Patterns,
     "process": ProcessSettings,
+    "uses": UsesSettings,
     "subset": Subset,
 }
 _LISTS = {"networks": Network, "pattern_networks": PatternNetwork, "stop": StopRule}
@@ -78,6 +80,9 @@ class Study:
         With `patterns`; a study may have these, `networks` or both.
     process : ProcessSettings, optional
         Models of the process, fitted to the units of each network of `networks` and condition.
+    uses : UsesSettings, optional
+        Networks of `networks` that learn wrong labels, and what their spikes are good for. A study that
+        has this needs no `conditions`.
     subset : Subset, optional
         Default: the whole data sets.
     keep_weights : bool
@@ -110,6 +115,7 @@ class Study:
     patterns: Patterns | None = None
     pattern_networks: tuple[PatternNetwork, ...] = ()
     process: ProcessSettings | None = None
+    uses: UsesSettings | None = None
     subset: Subset | None = None
     keep_weights: bool = False
 
@@ -127,9 +133,9 @@ class Study:
         check_flag(self.keep_weights, "keep_weights")
         if self.networks or not self.pattern_networks:
             self._check_networks()
-        elif self.conditions or self.switch is not None:
-            got = f"{self.conditions!r:.80} and {self.switch}"
-            raise ValueError(f"conditions and switch must be left out without networks, got {got}")
+        elif self.conditions or self.switch is not None or self.uses is not None:
+            got = f"{self.conditions!r:.80}, {self.switch} and {self.uses}"
+            raise ValueError(f"conditions, switch and uses must be left out without networks, got {got}")
         self._check_patterns()
         if self.process is not None and not (self.networks and self.keep_weights):
             raise ValueError(
@@ -152,7 +158,8 @@ class Study:
     def _check_networks(self) -> None:
         if not isinstance(self.networks, tuple) or not self.networks:
             raise ValueError(f"networks must have one [[networks]] or more, got {self.networks!r:.80}")
-        check_list(self.conditions, "conditions", check_condition)
+        if self.conditions or self.uses is None:
+            check_list(self.conditions, "conditions", check_condition)
         names = name_conditions(self.conditions)
         if len(set(names)) < len(names):
             raise ValueError(f"conditions must differ in name, got {names}")
@@ -213,6 +220,12 @@ class Study:
             cells += [
                 Cell("switch", network.name, width, dataset, "", seed)
                 for network, width, dataset, seed in places
+            ]
+        if self.uses is not None:
+            cells += [
+                Cell("uses", network.name, width, dataset, name, seed)
+                for network, width, dataset, seed in places
+                for name in self.uses.variants()
             ]
         return cells + [
             Cell("patterns", network.key(blocks), network.width, dataset, "", seed)

@@ -21,6 +21,7 @@ from ann2neo.study.report.indicator_section import write_fano_spread
 from ann2neo.study.report.pattern_section import has_patterns, summarize_patterns, write_patterns
 from ann2neo.study.report.process_section import has_processes, write_processes
 from ann2neo.study.report.table_section import write_tables
+from ann2neo.study.report.uses_section import has_uses, write_uses
 from ann2neo.study.report.words import summarize_verdicts, write_glossary
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def write_report(results: Results, path: str | Path, *, overwrite: bool = False)
     Notes
     -----
     The page holds its pictures and its style, runs no script and loads nothing. Of conditions and of
-    activation patterns it speaks as far as the study has either. It names versions, operating system
-    and kind of processor of the machines that ran the cells and that writes the page, and no path or
-    host.
+    activation patterns it speaks as far as the study has either, and likewise of its other kinds of
+    cells. It names versions, operating system and kind of processor of the machines that ran the cells
+    and that writes the page, and no path or host.
 
     Examples
     --------
@@ -102,6 +103,8 @@ def _page(results: Results) -> str:
         sections["tables"] = Markup(write_tables(results) + write_fano_spread(results))
     if has_processes(results):
         sections["processes"] = write_processes(results)
+    if has_uses(results):
+        sections["uses"] = write_uses(results)
     if has_patterns(results):
         sections["patterns"] = write_patterns(results)
     sections["failures"] = _failure_section(results)
@@ -121,13 +124,14 @@ def _page(results: Results) -> str:
 
 def _has_conditions(results: Results) -> bool:
     """Whether the page is about conditions: where there is nothing at all, it says so of them."""
-    return len(results.indicators) + len(results.switch) > 0 or not has_patterns(results)
+    others = has_patterns(results) or has_uses(results)
+    return len(results.indicators) + len(results.switch) > 0 or not others
 
 
 def _summary(results: Results) -> Markup:
-    # Those whose patterns were followed have a paragraph of their own.
+    # Those whose patterns were followed, and those with wrong labels, have paragraphs of their own.
     # A process cell is of a network that its condition cell has trained.
-    cells = results.cells[~results.cells["kind"].isin(["patterns", "process"])]
+    cells = results.cells[~results.cells["kind"].isin(["patterns", "process", "uses"])]
     count = len(cells)
     if not count:
         cells = results.indicators.drop_duplicates([*LAYER, "condition"])
