@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ann2neo.study.config.cell import Cell
 from ann2neo.study.config.settings import Network, PatternNetwork
 from ann2neo.study.config.sources import describe_condition, is_function, short_name
-from ann2neo.study.config.uses_settings import USES_OF_LABELS
+from ann2neo.study.config.uses_settings import USES_OF_LABELS, list_variants
 from ann2neo.training.conditions import Condition, StoppingRule
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class CellPlan:
             said["switch"] = dataclasses.asdict(study.switch)
         if self.cell.kind == "uses" and study.uses is not None:
             # Which of its networks the cell is, its name says.
-            has_remedy = bool(study.uses.variants()[self.cell.condition].remedy)
+            has_remedy = bool(list_variants(study.uses)[self.cell.condition].remedy)
             keys = ("n_probe", *(("remedy_epochs",) if has_remedy else USES_OF_LABELS))
             said["uses"] = {key: getattr(study.uses, key) for key in keys}
         if self.cell.kind == "patterns" and study.patterns is not None:

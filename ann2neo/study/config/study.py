@@ -29,7 +29,7 @@ from ann2neo.study.config.sources import (
     short_name,
 )
 from ann2neo.study.config.toml_tables import from_table, from_tables, list_values, write_values
-from ann2neo.study.config.uses_settings import UsesSettings
+from ann2neo.study.config.uses_settings import UsesSettings, list_variants
 from ann2neo.training.conditions import CONDITIONS, Condition
 
 _TABLES = {
@@ -225,7 +225,7 @@ class Study:
             cells += [
                 Cell("uses", network.name, width, dataset, name, seed)
                 for network, width, dataset, seed in places
-                for name in self.uses.variants()
+                for name in list_variants(self.uses)
             ]
         return cells + [
             Cell("patterns", network.key(blocks), network.width, dataset, "", seed)

@@ -90,18 +90,19 @@ class UsesSettings:
             check_list(self.remedies, "remedies", lambda value, key: check_word(value, key, REMEDIES))
         check_fraction(self.remedy_noise, "remedy_noise")
         check_flag(self.spare_units, "spare_units")
-        if len(self.variants()) < len(self.noise) + len(self.remedies) + self.spare_units:
+        if len(list_variants(self)) < len(self.noise) + len(self.remedies) + self.spare_units:
             raise ValueError(f"noise must differ by a hundredth at least, got {self.noise}")
 
-    def variants(self) -> dict[str, Variant]:
-        """The networks by what results call them, in the column ``condition``."""
-        found = {_name(noise): Variant(noise) for noise in self.noise}
-        for remedy in self.remedies:
-            key = f"{_name(self.remedy_noise)}-{remedy.replace(' ', '-')}"
-            found[key] = Variant(self.remedy_noise, remedy)
-        if self.spare_units:
-            found["spare-units"] = Variant(0.0, is_spare=True)
-        return found
+
+def list_variants(uses: UsesSettings) -> dict[str, Variant]:
+    """The networks by what results call them, in the column ``condition``."""
+    found = {_name(noise): Variant(noise) for noise in uses.noise}
+    for remedy in uses.remedies:
+        key = f"{_name(uses.remedy_noise)}-{remedy.replace(' ', '-')}"
+        found[key] = Variant(uses.remedy_noise, remedy)
+    if uses.spare_units:
+        found["spare-units"] = Variant(0.0, is_spare=True)
+    return found
 
 
 def _name(noise: float) -> str:

@@ -23,7 +23,7 @@ from ann2neo.study.cells.uses.stopping import find_stops
 from ann2neo.study.cells.uses.uses_cell import find_auc, run, score_activations
 from ann2neo.study.config.cell import locate_cell
 from ann2neo.study.config.settings import Network, Subset, Training
-from ann2neo.study.config.uses_settings import REMEDIES, UsesSettings
+from ann2neo.study.config.uses_settings import REMEDIES, UsesSettings, list_variants
 from ann2neo.study.figures.uses_figures import draw_uses_figures
 
 keras = pytest.importorskip("keras", reason="the tensorflow extra is not installed")
@@ -72,7 +72,7 @@ def results(tmp_path_factory):
 
 
 def test_a_cell_for_each_share_and_remedy():
-    names = list(STUDY.uses.variants())
+    names = list(list_variants(STUDY.uses))
     assert names == ["wrong00", "wrong40", "wrong40-none", "wrong40-unit-rate", "spare-units"]
     assert [cell.key for cell in STUDY.cells()] == [
         f"uses-mlp-48-digits-{name}-{seed}" for seed, name in itertools.product((0, 1), names)

@@ -17,6 +17,7 @@ from ann2neo.study.cells.cell_files import Work
 from ann2neo.study.cells.condition_cell import build_network
 from ann2neo.study.cells.uses.noisy_data import NoisyData, load_noisy
 from ann2neo.study.config.cell import make_rng
+from ann2neo.study.config.uses_settings import list_variants
 from ann2neo.training.conditions import GENERALIZING
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def run(work: Work) -> list[dict[str, Any]]:
 
     study, cell = work.plan.study, work.plan.cell
     wanted: UsesSettings = study.uses
-    variant = wanted.variants()[cell.condition]
+    variant = list_variants(wanted)[cell.condition]
     noisy = load_noisy(work, variant.noise)
     _check_sizes(wanted, noisy)
     looks = Looks(noisy, wanted, work.plan.network.layer, stops=not variant.remedy)
