@@ -111,7 +111,7 @@ def test_shipped_studies_are_whole_and_round_trip(name):
 def test_the_shipped_studies():
     assert set(builtin_studies()) == {
         "digits-quick", "mnist-mlp", "mnist-cnn", "fashion-mlp", "cifar10-densenet", "paper-full",
-        "digits-patterns", "cifar10-patterns", "process-mnist",
+        "digits-patterns", "cifar10-patterns", "process-mnist", "uses-mnist", "uses-cifar10",
     }  # fmt: skip
     quick = Study.from_toml("digits-quick")
     assert set(quick.conditions) == set(CONDITIONS)
@@ -212,11 +212,11 @@ BAD = {
     ),
     "conditions of no networks": (
         'conditions = ["Random"]' + PATTERNS,
-        r"conditions and switch must be left out without networks, got \('Random',\)",
+        r"conditions, switch and uses must be left out without networks, got \('Random',\)",
     ),
     "switch of no networks": (
         PATTERNS + "[switch]\nepochs_true = 1\nepochs_random = 1\n",
-        "conditions and switch must be left out without networks",
+        "conditions, switch and uses must be left out without networks",
     ),
     "downscale": (
         PATTERNS + "[subset]\nn_train = 9\nn_test = 9\ndownscale = 0\n",
