@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import functools
+import itertools
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from ann2neo.spikes.argument_checks import check_count
 from ann2neo.spikes.as_raster import as_recording
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.typing import RasterLike
-from ann2neo.spikes.workers import Workers
+from ann2neo.spikes.workers import Workers, map_work
 from ann2neo.statistics.accumulators.accumulate import accumulate
 from ann2neo.statistics.accumulators.accumulator import Accumulator
-from ann2neo.statistics.coincidences import coincidences
+from ann2neo.statistics.coincidences import coincidences, mirror
 from ann2neo.statistics.moments import center_products
 from ann2neo.statistics.windows import CutWindows, check_window
 
 _EXACT = {np.float32: 2**24, np.float64: 2**53}  # whole numbers up to here are exact
 _WINDOWS_AT_ONCE = 8192
+_AT_ONCE = 2**17
+"""Pairs whose correlations are worked out together: they stay in the cache."""
 
 
 def correlation(raster: RasterLike, window: int = 1, *, workers: Workers = 1) -> np.ndarray:
@@ -31,7 +36,8 @@ def correlation(raster: RasterLike, window: int = 1, *, workers: Workers = 1) ->
         Samples per window, from 1 (do units fire at the same samples?) to ``n_samples // 2``. Samples
         beyond the last whole window are left out, with a warning.
     workers : int, concurrent.futures.Executor or dask.distributed.Client
-        As for `accumulate`: the result is the same.
+        As for `accumulate`: the result is the same. Threads share pairs of units, where the window is 1,
+        so that memory does not grow with their number.
 
     Returns
     -------
@@ -61,7 +67,11 @@ def correlation(raster: RasterLike, window: int = 1, *, workers: Workers = 1) ->
     """
     raster = as_recording(raster)
     check_window(raster.n_samples, window, at_least=2)
-    return accumulate(functools.partial(Correlation, window), raster, workers=workers).result()
+    if not isinstance(workers, int) or window > 1:
+        return accumulate(functools.partial(Correlation, window), raster, workers=workers).result()
+    seen = Correlation(window)
+    seen._workers = check_count(workers, "workers")
+    return seen.update(raster).result()
 
 
 class Correlation(Accumulator):
@@ -79,6 +89,9 @@ class Correlation(Accumulator):
     _settings = ("window",)
     _kept = (CutWindows,)
 
+    _workers = 1
+    """Threads that share the pairs of units."""
+
     def __init__(self, window: int = 1, *, start: int = 0) -> None:
         super().__init__(start=start)
         self.n_windows = 0
@@ -93,18 +106,35 @@ class Correlation(Accumulator):
             raise ValueError(
                 f"needs at least 2 whole windows of {self._windows.window} samples, has {self.n_windows}"
             )
-        covariance = center_products(self.n_windows, self.products, self.sum[:, None], self.sum)
-        variance = covariance.diagonal()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            # The root of a product, not a product of roots: then a unit's own correlation is exactly 1.
-            return np.clip(covariance / np.sqrt(np.outer(variance, variance)), -1, 1)
+        found = np.empty(self.products.shape)
+        variance = center_products(self.n_windows, self.products.diagonal(), self.sum, self.sum)
+
+        def divide(rows: slice) -> None:
+            total = self.sum[rows, None]
+            covariance = center_products(self.n_windows, self.products[rows], total, self.sum)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                # The root of a product, not a product of roots: a unit's own correlation is exactly 1.
+                covariance /= np.sqrt(variance[rows, None] * variance)
+            np.clip(covariance, -1, 1, out=found[rows])
+
+        size = max(1, _AT_ONCE // len(found))
+        rows = (slice(first, first + size) for first in range(0, len(found), size))
+        self._share(divide, rows)
+        return found
 
     def _update(self, chunk: SpikeRaster) -> None:
         if self.window == 1:
             self._windows.advance(chunk)
-            products = np.zeros((chunk.n_units, chunk.n_units), np.int64)
-            coincidences(chunk.words, products)
-            self._add(chunk.n_samples, chunk.spike_counts, products)
+            if self.n_windows == 0:
+                self.products = np.zeros((chunk.n_units, chunk.n_units), np.int64)
+
+            def count(ends: tuple[int, int]) -> None:
+                coincidences(chunk.words, *ends, self.products)
+
+            self._share(count, _cut_pairs(chunk.n_units, self._workers))
+            mirror(self.products)
+            self.n_windows += chunk.n_samples
+            self.sum = self.sum + chunk.spike_counts
         else:
             self._add_counts(self._windows.update(chunk))
 
@@ -114,6 +144,10 @@ class Correlation(Accumulator):
         if completed.size:
             self._add_counts(completed)
 
+    def _share(self, work: Callable[[Any], None], pieces: Iterable[Any]) -> None:
+        for _ in map_work(work, pieces, workers=self._workers, kind="threads"):
+            pass
+
     def _add_counts(self, counts: np.ndarray) -> None:
         products = _products(counts, self._windows.window)
         self._add(counts.shape[1], counts.sum(axis=1), products)
@@ -122,6 +156,13 @@ class Correlation(Accumulator):
         self.n_windows += n_windows
         self.sum = self.sum + total
         self.products = self.products + products
+
+
+def _cut_pairs(n_units: int, workers: int) -> list[tuple[int, int]]:
+    """Rows of the triangle of pairs, as many pairs in each piece."""
+    left = np.sqrt(np.linspace(1, 0, 1 if workers == 1 else 8 * workers, endpoint=False))
+    edges = [*(n_units - np.round(n_units * left).astype(int)).tolist(), n_units]
+    return list(itertools.pairwise(dict.fromkeys(edges)))
 
 
 def _products(counts: np.ndarray, window: int) -> np.ndarray:
