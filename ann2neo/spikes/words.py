@@ -35,6 +35,8 @@ def freeze(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
     For arrays that were just made here, never for an array of the caller's.
     """
+    if isinstance(words.base, np.ndarray):
+        words.base.flags.writeable = False
     words.flags.writeable = False
     return words
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import multiprocessing
 import os
@@ -96,6 +97,27 @@ def map_in_order(
         while number in waiting:
             yield waiting.pop(number)
             number += 1
+
+
+def look_ahead(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
+    """``function(item)`` in order; while one is at work with, a thread makes the next.
+
+    At most three results are there at a time: one in use, one that waits, one that is made.
+    """
+    coming = iter(items)
+    some = list(itertools.islice(coming, 2))
+    if len(some) < 2:
+        yield from map(function, some)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(function, some[0])
+        for item in itertools.chain(some[1:], coming):
+            following = thread.submit(function, item)
+            # What was handed on is not kept here.
+            result, waiting = waiting.result(), following
+            yield result
+            del result
+        yield waiting.result()
 
 
 def count_workers(workers: Workers) -> int:

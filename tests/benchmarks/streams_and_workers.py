@@ -1,7 +1,9 @@
 """Statistics of an opened recording against one in memory, and two workers against one, in one run.
 
-Run with ``python tests/benchmarks/streams_and_workers.py`` (two minutes). The store's files are in the
-system's cache; a chunk is unpacked each time it is read, which costs more than the cheapest statistics.
+Run with ``python tests/benchmarks/streams_and_workers.py`` (four minutes) on a machine that has nothing
+else to do: a thread unpacks the next chunk of a store meanwhile, and on a busy one it has no core of its
+own. The store's files are in the system's cache. Random bits of rate 1/4 are hard to pack and slow to
+unpack: what that takes alone stands first, and no statistic that is cheaper can keep up.
 """
 
 from __future__ import annotations
@@ -9,7 +11,6 @@ from __future__ import annotations
 import functools
 import os
 import tempfile
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -23,24 +24,25 @@ from timing import Comparison, medians, show
 import ann2neo as a2n
 from ann2neo.spikes.words import n_words
 
-N_SAMPLES, N_STREAMED, N_SHARED = 60_000, 2048, 20_000
+N_STREAMED, N_SHARED = 2048, 20_000
 
 
-def make_raster(n_units: int) -> a2n.SpikeRaster:
+def make_raster(n_units: int, n_samples: int = 60_000) -> a2n.SpikeRaster:
     """Independent bits, a quarter of them active: as hard to pack as any of that rate."""
     rng = np.random.default_rng(0)
-    shape = n_units, n_words(N_SAMPLES)
+    shape = n_units, n_words(n_samples)
     words = rng.integers(2**64, size=shape, dtype=np.uint64)
     words &= rng.integers(2**64, size=shape, dtype=np.uint64)
-    words[:, -1] &= np.uint64(2 ** (N_SAMPLES % 64) - 1)
-    return a2n.SpikeRaster(words, N_SAMPLES)
+    words[:, -1] &= np.uint64(2**64 - 1) >> np.uint64(-n_samples % 64)
+    return a2n.SpikeRaster(words, n_samples)
 
 
 def stream(folder: str) -> list[Comparison]:
-    """Processor time of a statistic in memory, over that of it read from a store."""
-    raster = make_raster(N_STREAMED)
+    """Seconds of a statistic of a store of seven chunks, and in memory."""
+    raster = make_raster(N_STREAMED, 400_000)
     stored = a2n.open_raster(raster.save(Path(folder) / "spikes.zarr", progress=False))
     functions: dict[str, Callable[..., Any]] = {
+        "nothing: chunks are read": lambda r: [chunk.n_samples for chunk in r.chunks()],
         "fanofactor": a2n.fanofactor,
         "summarize": a2n.summarize,
         "pattern_counts": a2n.patterns.pattern_counts,
@@ -50,8 +52,7 @@ def stream(folder: str) -> list[Comparison]:
     rows = []
     for name, function in functions.items():
         ways = functools.partial(function, stored), functools.partial(function, raster)
-        times = medians(*ways, repeats=3, clock=time.process_time)
-        rows.append(Comparison(f"{name}, {N_STREAMED:,} units", "from a store", *times, "≥ 0.8"))
+        rows.append(Comparison(name, "from a store", *medians(*ways, repeats=3), "≥ 0.8"))
     return rows
 
 
@@ -67,7 +68,7 @@ def share() -> list[Comparison]:
 
     jobs: dict[str, Callable[..., Any]] = {
         "20 surrogates' Fano factors, 20,000 units": functools.partial(test, a2n.fanofactor, 20),
-        "4 surrogates' CVs, 20,000 units": functools.partial(test, a2n.cv, 4),
+        "10 surrogates' CVs, 20,000 units": functools.partial(test, a2n.cv, 10),
         "poisson_assumptions, 20,000 units": functools.partial(a2n.poisson_assumptions, raster),
         "summarize, 20,000 units": functools.partial(a2n.summarize, raster),
         "correlation, 4,096 units": functools.partial(a2n.correlation, some),
@@ -84,7 +85,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         rows = stream(folder)
-    show("In memory against from a store: ours / baseline is the rate that is left", rows)
+    show(f"{N_STREAMED:,} units × 400,000 samples: ours / baseline is the rate that is left", rows)
     show("Two workers against one", share())
 
 

@@ -1,13 +1,14 @@
 """Work shared out: the same results from here, threads, processes and executors; errors come back."""
 
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import ann2neo as a2n
-from ann2neo.spikes.workers import map_work
+from ann2neo.spikes.workers import look_ahead, map_work
 
 
 def square(number):
@@ -39,6 +40,40 @@ def test_processes_have_one_blas_thread_and_the_parent_is_as_it_was(monkeypatch)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert dict(map_work(threads_of_blas, [0], workers=2)) == {0: "1"}
     assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 7])
+def test_looking_ahead_keeps_the_order_and_little_else(size):
+    made, used = [], []
+
+    def make(number):
+        made.append(number)
+        assert len(made) - len(used) <= 3
+        return number, threading.current_thread()
+
+    for number, maker in look_ahead(make, iter(range(size))):
+        assert number == len(used)
+        assert (maker is threading.main_thread()) == (size == 1)
+        used.append(number)
+    assert made == used == list(range(size))
+
+
+def test_the_next_is_made_while_one_is_in_use():
+    begun = [threading.Event() for _ in range(3)]
+    for number in look_ahead(lambda k: begun[k].set() or k, range(3)):
+        assert begun[min(number + 1, 2)].wait(10)
+
+
+def test_looking_ahead_fails_where_the_item_is_due():
+    coming = look_ahead(square, [1, 13, 2])
+    assert next(coming) == 1
+    with pytest.raises(ValueError, match="unlucky"):
+        next(coming)
+    before = threading.active_count()
+    left = look_ahead(square, range(5))
+    next(left)
+    left.close()
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("workers", [0, -1, "two", None, 1.5])

@@ -95,10 +95,12 @@ def _load(path: Path, make: Callable[..., _T], start: int, stop: int | None) -> 
 
 
 @contextmanager
-def open_raster_store(path: Path, identity: Identity | None = None) -> Iterator[PlainStore]:
+def open_raster_store(
+    path: Path, identity: Identity | None = None, said: dict[str, Any] | None = None
+) -> Iterator[PlainStore]:
     """`open_store`; what is no whole zip archive is a ValueError that names the path."""
     try:
-        with open_store(path, identity) as stored:
+        with open_store(path, identity, said) as stored:
             yield stored
     except zipfile.BadZipFile as error:
         raise ValueError(f"{path} is not a raster's Zarr store, or is damaged: {error}") from error

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ann2neo.spikes.files.store import name_damage, open_raster_store, read_attributes
-from ann2neo.spikes.files.zarr_arrays import Identity, identify_store
+from ann2neo.spikes.files.zarr_arrays import Identity, PlainStore, identify_store
 from ann2neo.spikes.words import WORD
 
 PART_NAME = "part-{:05d}.zarr"
@@ -29,6 +30,18 @@ class StoredPart:
     about_units: Sequence[Any]
     layers: Sequence[str]
     identity: Identity | None
+    said: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """Metadata of its arrays, read once; they are those of the store of this identity."""
+
+    def open(self) -> AbstractContextManager[PlainStore]:
+        """The store, to read from; a ValueError if another one took its place."""
+        return open_raster_store(self.path, self.identity, self.said)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "said": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
 
 
 def check_same_recording(first: StoredPart, part: StoredPart) -> None:

@@ -13,12 +13,13 @@ import pandas as pd
 from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import as_indices, check_count
 from ann2neo.spikes.files.paths import find_path
-from ann2neo.spikes.files.store import name_damage, open_raster_store, read_words
+from ann2neo.spikes.files.store import name_damage, read_words
 from ann2neo.spikes.files.stored_parts import PART_NAME, StoredPart, check_same_recording, open_part
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.raster_tables import LazyTable
 from ann2neo.spikes.typing import Ints, PathLikeStr, Words
 from ann2neo.spikes.words import freeze, n_words
+from ann2neo.spikes.workers import look_ahead
 
 
 class StoredRaster:
@@ -46,12 +47,15 @@ class StoredRaster:
         chosen: Ints | None = None,
         order: range | Ints | None = None,
         unit_table: LazyTable | None = None,
+        opened: StoredRaster | None = None,
     ) -> None:
         self._parts = tuple(parts)
         self._chosen = chosen
         self._starts = list(itertools.accumulate((part.n_samples for part in parts), initial=0))
         self._order = range(self._starts[-1]) if order is None else order
         self._unit_table = unit_table or LazyTable(self._read_units)
+        # The raster that was opened, which this one is a part of: closed with it.
+        self._opened = opened
         self._closed = False
 
     @property
@@ -140,14 +144,14 @@ class StoredRaster:
                 order = order[first : first + index.size]
             else:
                 order = np.asarray(order, np.int64)[index]
-        return StoredRaster(self._parts, chosen, order)
+        return StoredRaster(self._parts, chosen, order, opened=self)
 
     def _take(self, start: int, stop: int) -> StoredRaster:
         """Consecutive samples, whose numbers are not listed."""
-        return StoredRaster(self._parts, self._chosen, self._order[start:stop], self._unit_table)
+        return StoredRaster(self._parts, self._chosen, self._order[start:stop], self._unit_table, self)
 
     def chunks(self, n_samples: int | None = None) -> Iterator[SpikeRaster]:
-        """Consecutive pieces in memory.
+        """Consecutive pieces in memory, three at most: a thread reads and unpacks the next ones.
 
         Parameters
         ----------
@@ -160,10 +164,8 @@ class StoredRaster:
         """
         if n_samples is not None:
             n_samples = check_count(n_samples, "n_samples")
-        start = 0
-        for stop in self._cuts(n_samples):
-            yield self._make(self._read(start, stop), start, stop)
-            start = stop
+        ends = itertools.pairwise(itertools.chain([0], self._cuts(n_samples)))
+        yield from look_ahead(lambda ends: self._make(self._read(*ends), *ends), ends)
 
     def load(self) -> SpikeRaster:
         """The whole raster in memory, ``nbytes`` of words and the tables."""
@@ -175,7 +177,7 @@ class StoredRaster:
         return self._make(words, 0, self.n_samples)
 
     def close(self) -> None:
-        """Refuse to read any more."""
+        """Refuse to read any more, here and in what was selected from it."""
         self._closed = True
 
     def __enter__(self) -> StoredRaster:
@@ -185,6 +187,7 @@ class StoredRaster:
         self.close()
 
     def __reduce__(self) -> Any:
+        self._check_open()
         return StoredRaster, (self._parts, self._chosen, self._order)
 
     def __repr__(self) -> str:
@@ -251,7 +254,7 @@ class StoredRaster:
         while start < stop:
             part, within = self._find(start)
             last = min(within + stop - start, part.n_samples)
-            with open_raster_store(part.path, part.identity) as stored, name_damage(part.path):
+            with part.open() as stored, name_damage(part.path):
                 words = read_words(stored, part.n_samples, within, last, self._chosen)
             found.append((words, last - within))
             start += last - within
@@ -267,7 +270,7 @@ class StoredRaster:
     def _read_units(self) -> pd.DataFrame:
         self._check_open()
         part = self._parts[0]
-        with open_raster_store(part.path, part.identity) as stored, name_damage(part.path):
+        with part.open() as stored, name_damage(part.path):
             table = raster_tables.normalize_table(
                 stored.read_table("units", part.n_units, 0, part.n_units),
                 name="units",
@@ -281,7 +284,7 @@ class StoredRaster:
         self._check_open()
         part = self._parts[0]
         place = f"units/{list(part.columns).index('layer')}"
-        with open_raster_store(part.path, part.identity) as stored, name_damage(part.path):
+        with part.open() as stored, name_damage(part.path):
             codes = stored.read(place, part.n_units)
         return codes, list(part.layers)
 
@@ -298,7 +301,7 @@ class StoredRaster:
         while start < stop:
             part, within = self._find(start)
             last = min(within + stop - start, part.n_samples)
-            with open_raster_store(part.path, part.identity) as stored, name_damage(part.path):
+            with part.open() as stored, name_damage(part.path):
                 tables.append(
                     raster_tables.normalize_table(
                         stored.read_table("samples", part.n_samples, within, last),
@@ -311,6 +314,8 @@ class StoredRaster:
         return tables[0] if len(tables) == 1 else raster_tables.stack_tables(tables, name="samples")
 
     def _check_open(self) -> None:
+        if self._opened is not None:
+            self._opened._check_open()
         if self._closed:
             raise ValueError("the raster is closed: open it again")
 

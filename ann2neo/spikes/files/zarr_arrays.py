@@ -136,9 +136,14 @@ class PlainStore:
     pickle among them, and unpack a chunk however large it becomes.
     """
 
-    def __init__(self, path: Path, archive: zipfile.ZipFile | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        archive: zipfile.ZipFile | None = None,
+        said: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
         self._path, self._archive = path, archive
-        self._said: dict[str, dict[str, Any]] = {}
+        self._said = {} if said is None else said
 
     def attributes(self, name: str = "") -> dict[str, Any]:
         """Attributes of the array or group of this name, by default of the whole store."""
@@ -163,6 +168,12 @@ class PlainStore:
         if shape[-1] != size or len(checksums) != -(-size // chunk):
             raise ValueError(f"array {name!r} has another size than it should have")
         stop = size if stop is None else stop
+        if start % chunk == 0 and stop - start == chunk and dtype.isnative:
+            # One whole chunk is handed on as it was unpacked.
+            place = "0." * (len(shape) - 1) + str(start // chunk)
+            block = self._chunk(f"{name}/{place}", chunk_shape, dtype)
+            self._check(name, start // chunk, block, checksums)
+            return block if block.flags.writeable else block.copy()
         values = np.empty((*shape[:-1], stop - start), dtype.newbyteorder("="))
         for number in range(start // chunk, -(-stop // chunk)):
             first, last = number * chunk, min(size, (number + 1) * chunk)
@@ -173,9 +184,12 @@ class PlainStore:
             wanted[...] = block[..., low - first : high - first]
             # Of two copies of the chunk, the one whose values lie side by side.
             whole = (low, high) == (first, last) and wanted.flags.c_contiguous
-            if checksum(wanted if whole else block) != checksums[number]:
-                raise ValueError(f"the checksum of chunk {number} of array {name!r} does not match")
+            self._check(name, number, wanted if whole else block, checksums)
         return values
+
+    def _check(self, name: str, number: int, values: np.ndarray, checksums: list[int]) -> None:
+        if checksum(values) != checksums[number]:
+            raise ValueError(f"the checksum of chunk {number} of array {name!r} does not match")
 
     def read_table(self, name: str, n_rows: int, start: int, stop: int) -> pd.DataFrame:
         """Rows `start` to `stop` of a table that `write_table` wrote."""
@@ -201,7 +215,8 @@ class PlainStore:
         data = UNPACK[self.codec(file.rsplit("/", 1)[0])](packed, size)
         if data is None:
             raise ValueError(f"chunk {file} has another size than it should have")
-        return np.frombuffer(data, dtype).reshape(shape)
+        plain = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data
+        return plain.view(dtype).reshape(shape)
 
     def codec(self, name: str) -> str:
         """Name of the codec of an array's chunks, one of `UNPACK`."""
@@ -261,8 +276,10 @@ class ReplacedError(ValueError):
 
 
 @contextmanager
-def open_store(path: Path, identity: Identity | None = None) -> Iterator[PlainStore]:
-    """Open a store for reading; of the `identity` that it had before, if any.
+def open_store(
+    path: Path, identity: Identity | None = None, said: dict[str, dict[str, Any]] | None = None
+) -> Iterator[PlainStore]:
+    """Open a store for reading; of the `identity` that it had before, and what it `said` then, if any.
 
     Raises
     ------
@@ -276,10 +293,10 @@ def open_store(path: Path, identity: Identity | None = None) -> Iterator[PlainSt
         raise ReplacedError(f"{path} was replaced since it was opened: open it again")
     try:
         if path.is_dir():
-            yield PlainStore(path)
+            yield PlainStore(path, None, said)
         else:
             with open_archive(path) as archive:
-                yield PlainStore(path, archive)
+                yield PlainStore(path, archive, said)
     finally:
         if identify_store(path) != now:
             raise ReplacedError(f"{path} was replaced while it was read")

@@ -123,8 +123,20 @@ def test_bad_input(folder, tmp_path):
         open_raster(tmp_path)
     with open_raster(folder / "whole.zarr") as closed:
         pass
+        part, layer = closed.select(samples=np.arange(10, 500)), closed.select(layer="a")
+        chunks = closed.chunks()
+        next(chunks)
+    for use in (
+        closed.load,
+        part.load,
+        lambda: layer.units,
+        lambda: list(part.chunks()),
+        lambda: list(chunks),
+    ):
+        with pytest.raises(ValueError, match="the raster is closed"):
+            use()
     with pytest.raises(ValueError, match="the raster is closed"):
-        closed.load()
+        pickle.dumps(part)
 
 
 @pytest.mark.parametrize(
