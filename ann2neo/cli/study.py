@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Column, Table
@@ -31,6 +31,10 @@ def run(
     config: Annotated[str, typer.Argument(help="A TOML file, or the name of a study that is shipped.")],
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
     workers: Annotated[int, typer.Option(min=1, help="Processes, each of one thread.")] = 1,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Address of a Dask scheduler, whose workers see --out: they run the cells."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Keep the cells that are there.")
     ] = True,
@@ -45,8 +49,15 @@ def run(
     study = Study.from_toml(config)
     # The report's, which comes after the cells and their hours.
     require("matplotlib", extra="study")
+    if dask is not None and workers != 1:
+        raise typer.BadParameter("--workers are processes here: leave it out with --dask")
+    options: dict[str, Any] = {"resume": resume, "data_dir": data_dir}
     try:
-        results = run_study(study, out, resume=resume, workers=workers, data_dir=data_dir)
+        if dask is None:
+            results = run_study(study, out, workers=workers, **options)
+        else:
+            with require("distributed", extra="dask").Client(dask) as client:
+                results = run_study(study, out.absolute(), workers=client, **options)
     except KeyboardInterrupt:
         kept = f"What has ended is kept in {out}: the same command goes on from there."
         say(kept, to_stderr=True)

@@ -68,7 +68,7 @@ def map_work(
         for number, item in enumerate(items):
             yield number, function(item)
         return
-    with _start(workers, kind) as executor:
+    with open_executor(workers, kind) as executor:
         futures: dict[Future[_R], int] = {}
         try:
             with _one_blas_thread():
@@ -122,7 +122,7 @@ def look_ahead(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R
 
 def count_workers(workers: Workers) -> int:
     """How many there are; eight where that is not known."""
-    if isinstance(workers, int):
+    if not isinstance(workers, (Executor, ClientLike)):
         return check_count(workers, "workers")
     known = getattr(workers, "_max_workers", None) or len(
         getattr(workers, "nthreads", dict)() or [0] * 8
@@ -139,7 +139,8 @@ def split_units(columns: Sequence[np.ndarray], workers: Workers) -> list[tuple[n
 
 
 @contextmanager
-def _start(workers: Workers, kind: str) -> Iterator[Executor]:
+def open_executor(workers: Workers, kind: str = "processes") -> Iterator[Executor]:
+    """What takes work; those made here end with the block. `kind` is what an int means."""
     if isinstance(workers, Executor):
         yield workers
     elif isinstance(workers, ClientLike):

@@ -83,7 +83,7 @@ def test_workers_of_dask_are_jobs(slurm, tmp_path, monkeypatch):
             python=sys.executable,
             local_directory=str(tmp_path),
             log_directory=str(tmp_path),
-            scheduler_options={"dashboard_address": None},
+            scheduler_options={"dashboard_address": ":0"},
             worker_extra_args=["--no-dashboard"],
         ) as cluster,
         distributed.Client(cluster) as client,

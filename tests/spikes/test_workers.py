@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ann2neo as a2n
-from ann2neo.spikes.workers import look_ahead, map_work
+from ann2neo.spikes.workers import count_workers, look_ahead, map_work
 
 
 def square(number):
@@ -80,6 +80,8 @@ def test_looking_ahead_fails_where_the_item_is_due():
 def test_bad_workers(workers):
     with pytest.raises((TypeError, ValueError), match="workers must"):
         list(map_work(square, [1], workers=workers))
+    with pytest.raises((TypeError, ValueError), match="workers must"):
+        count_workers(workers)
 
 
 def test_statistics_do_not_depend_on_the_workers():

@@ -6,8 +6,8 @@ import functools
 import logging
 import os
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -16,8 +16,10 @@ from typing import Any
 
 from ann2neo.extras import require
 from ann2neo.spikes.files.whole_file import write_whole
+from ann2neo.spikes.workers import Workers, count_workers, open_executor
 from ann2neo.study.cells import cell_files as cell_files
 from ann2neo.study.cells.cell_files import KINDS, State
+from ann2neo.study.cells.elsewhere import run_elsewhere
 from ann2neo.study.cells.needs import check_needs
 from ann2neo.study.cells.progress import Progress
 from ann2neo.study.cells.result_tables import Results, gather_results
@@ -33,7 +35,7 @@ def run(
     out: str | Path,
     *,
     resume: bool = True,
-    workers: int = 1,
+    workers: Workers = 1,
     data_dir: str | Path | None = None,
     progress: bool = True,
 ) -> Results:
@@ -49,8 +51,9 @@ def run(
     resume : bool
         Keep the cells that are there, ended or diverged; those that failed or cannot be read are run
         again. False: run all again, each replacing the old one when it is whole.
-    workers : int
-        Processes, each of one thread. Results do not depend on it.
+    workers : int, concurrent.futures.Executor or dask.distributed.Client
+        Processes, each of one thread, here or where an executor's or a Dask client's workers are; these
+        must see `out` and `data_dir` by the same paths. Results do not depend on it.
     data_dir : str or Path, optional
         Folder with data sets; see `ann2neo.training.load`.
     progress : bool
@@ -68,6 +71,8 @@ def run(
     ValueError
         If `out` holds other files than a study's or cells that were run with other settings, or
         `workers` is below 1.
+    FileNotFoundError
+        If workers do not see `out`.
     RuntimeError
         If another run is at work in `out`.
 
@@ -82,8 +87,7 @@ def run(
     >>> from ann2neo import study
     >>> results = study.run(study.Study.from_toml("digits-quick"), "out")  # doctest: +SKIP
     """
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise ValueError(f"workers must be an int of at least 1, got {workers!r:.80}")
+    n_workers = count_workers(workers)
     # What only `save` uses: missed there, it would end a study after all its hours.
     require("pyarrow", extra="study")
     out = Path(out)
@@ -95,15 +99,19 @@ def run(
         (out / "cells").mkdir(exist_ok=True)
         with write_whole(out / "study.toml", overwrite=True) as path:
             path.write_text(study.to_toml(), encoding="utf-8")
-        for kind in KINDS:
-            for part in (out / "cells").glob(f".{kind}-*"):
-                shutil.rmtree(part, ignore_errors=True)
+        _sweep(out)
         todo = [cell for cell in study.cells() if cell not in ended]
         data = None if data_dir is None else str(Path(data_dir).resolve())
         if todo:
             check_needs(study, todo, data)
         with Progress(study, todo, shown=progress) as bar:
-            _Run(study, out, data, bar).all(todo, workers)
+            if isinstance(workers, int):
+                _Run(study, out, data, bar).all(todo, n_workers)
+            else:
+                with open_executor(workers) as executor:
+                    # Some wait there, for workers that come later.
+                    _Run(study, out, data, bar, executor).all(todo, 4 * n_workers)
+                _sweep(out)
         results = gather_results(study, out)
         results.save(out, overwrite=True)
     return results
@@ -138,6 +146,13 @@ def _alone_in(out: Path) -> Iterator[None]:
         lock.release()
 
 
+def _sweep(out: Path) -> None:
+    """Remove what cells that did not end have left."""
+    for kind in KINDS:
+        for part in (out / "cells").glob(f".{kind}-*"):
+            shutil.rmtree(part, ignore_errors=True)
+
+
 def _find_ended(study: Study, out: Path) -> dict[Cell, State]:
     """The cells that need not be run: there, readable, and not failed."""
     ended = {}
@@ -169,8 +184,17 @@ def _check_settings(study: Study, out: Path, ended: dict[Cell, State]) -> None:
 class _Run:
     """Hands cells to workers as soon as those they start from are done."""
 
-    def __init__(self, study: Study, out: Path, data_dir: str | None, bar: Progress) -> None:
+    def __init__(
+        self,
+        study: Study,
+        out: Path,
+        data_dir: str | None,
+        bar: Progress,
+        executor: Executor | None = None,
+    ) -> None:
         self._study, self._out, self._data_dir, self._bar = study, out, data_dir, bar
+        self._executor = executor
+        self._elsewhere: dict[int, Future[tuple[str, str]]] = {}
         self._free: SimpleQueue[int] = SimpleQueue()
         self._processes: dict[int, Worker] = {}
         self._closed = False
@@ -212,11 +236,14 @@ class _Run:
             if state is None or state.status != "ok":
                 self._fail(cell, folder, f"it starts from {start.key}, which did not end well")
                 return folder
+        self._bar.begin(cell)
+        job = self._job(cell, folder, start_folder)
+        if self._executor is not None:
+            self._run_elsewhere(cell, job, number, self._executor)
+            return folder
         try:
             if number not in self._processes:
                 self._processes[number] = Worker()
-            self._bar.begin(cell)
-            job = self._job(cell, folder, start_folder)
             self._processes[number].run(job, functools.partial(self._bar.advance, cell))
         except WorkerDiedError as error:
             if self._closed:
@@ -224,6 +251,27 @@ class _Run:
             self._processes.pop(number).close()
             self._fail(cell, folder, str(error))
         return folder
+
+    def _run_elsewhere(
+        self, cell: Cell, job: Mapping[str, Any], number: int, executor: Executor
+    ) -> None:
+        """Run a cell by an executor; what it wrote takes the place of the folder of `job`."""
+        folder = Path(job["folder"])
+        future = self._elsewhere[number] = executor.submit(run_elsewhere, job)
+        try:
+            made, error = future.result()
+        except Exception as raised:
+            # Dask's word for a cell that took one worker after the other with it.
+            if self._closed or type(raised).__name__ != "KilledWorker":
+                raise
+            self._fail(cell, folder, f"{type(raised).__name__}: {raised}")
+            return
+        if not Path(made).is_dir():
+            raise FileNotFoundError(f"{made} is not there: workers must write to the study's own folder")
+        folder.rmdir()
+        os.replace(made, folder)
+        if error:
+            self._fail(cell, folder, error)
 
     def _job(self, cell: Cell, folder: Path, start: Path | None) -> dict[str, Any]:
         return {
@@ -260,5 +308,7 @@ class _Run:
 
     def _close(self) -> None:
         self._closed = True
+        for future in list(self._elsewhere.values()):
+            future.cancel()
         for worker in list(self._processes.values()):
             worker.close()
