@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
 
 from ann2neo.spikes import kernels, raster_tables
+from ann2neo.spikes.as_raster import as_raster
+from ann2neo.spikes.files.stored_raster import StoredRaster
 from ann2neo.spikes.raster import SpikeRaster
+from ann2neo.spikes.typing import PathLikeStr
 from ann2neo.spikes.words import freeze, n_words
 
 
 def concat(
-    rasters: Sequence[SpikeRaster],
+    rasters: Sequence[SpikeRaster | StoredRaster | PathLikeStr],
     *,
     over: Literal["layers", "samples"],
     annotations: Mapping[str, Any] | None = None,
@@ -22,8 +26,9 @@ def concat(
 
     Parameters
     ----------
-    rasters : sequence of SpikeRaster
-        At least one; all of the same sampling period.
+    rasters : sequence of SpikeRaster, or of what is on disk (StoredRaster or path)
+        At least one; all of the same sampling period. What is on disk is loaded: `open_raster` reads a
+        folder of parts without that.
     over : {"layers", "samples"}
         ``"layers"``: other units at the same samples. ``"samples"``: the same units at further
         samples, one recording after the other.
@@ -47,7 +52,10 @@ def concat(
     >>> a2n.concat([one, two], over="samples").spike_counts
     array([3, 3, 3])
     """
-    parts: list[Any] = list(rasters) if isinstance(rasters, Iterable) else [None]
+    given = [None] if isinstance(rasters, str) or not isinstance(rasters, Iterable) else rasters
+    parts: list[Any] = [
+        as_raster(part) if isinstance(part, (StoredRaster, str, PathLike)) else part for part in given
+    ]
     if not parts or not all(isinstance(part, SpikeRaster) for part in parts):
         raise TypeError(f"rasters must be a non-empty sequence of SpikeRaster, got {rasters!r:.80}")
     rasters = parts

@@ -124,7 +124,7 @@ def test_other_samples_of_the_same_number():
         concat([a, b], over="layers")
 
 
-@pytest.mark.parametrize("rasters", [[], layer("a"), [np.eye(2)], None, 3])
+@pytest.mark.parametrize("rasters", [[], layer("a"), [np.eye(2)], None, 3, "a.zarr"])
 def test_other_things_than_rasters(rasters):
     with pytest.raises(TypeError, match="rasters must be a non-empty sequence of SpikeRaster, got"):
         concat(rasters, over="layers")
