@@ -12,6 +12,7 @@ from .config.process_settings import ProcessSettings as ProcessSettings
 from .config.settings import Network as Network
 from .config.settings import PatternNetwork as PatternNetwork
 from .config.settings import Patterns as Patterns
+from .config.settings import Pretraining as Pretraining
 from .config.settings import StopRule as StopRule
 from .config.settings import Subset as Subset
 from .config.settings import Switch as Switch

@@ -16,6 +16,7 @@ KINDS = {
     "switch": "ann2neo.study.cells.switch_cell:run",
     "uses": "ann2neo.study.cells.uses.uses_cell:run",
     "patterns": "ann2neo.study.cells.pattern_cell:run",
+    "pretraining": "ann2neo.study.cells.pretraining_cell:run",
 }
 """Kind of cell → ``"module:function"`` that runs one: it takes a `Work`, writes files to its folder and
 returns the rows of the cell, JSON-able."""

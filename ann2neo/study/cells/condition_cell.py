@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,12 +40,9 @@ def run(work: Work) -> list[dict[str, Any]]:
     study, cell = plan.study, plan.cell
     data = load_data(work)
     _check_window(study, data)
-    network = build_network(work, data)
-    if work.start is not None:
-        load_weights(network, work.start / "weights.npz")
     trained = train(
         plan.condition,
-        network,
+        build_network(work, data),
         data,
         rng=make_rng(cell.seed, "training", *cell.place().values()),
         learning_rate=study.training.learning_rate,
@@ -69,11 +68,16 @@ def run(work: Work) -> list[dict[str, Any]]:
 def load_data(work: Work) -> Dataset:
     """The cell's data set, or its part; replicates have different parts."""
     data = _load(work.plan.dataset, work.data_dir)
-    part = work.plan.study.subset
+    part, before = work.plan.study.subset, work.plan.study.pretraining
     if part is None:
         return data
     rng = make_rng(work.plan.cell.seed, "subset", work.plan.cell.dataset)
-    return data.subset(part.n_train, part.n_test, rng=rng).downscale(part.downscale)
+    if before is None:
+        return data.subset(part.n_train, part.n_test, rng=rng).downscale(part.downscale)
+    both = data.subset(part.n_train + before.n_train, part.n_test, rng=rng).downscale(part.downscale)
+    others = slice(part.n_train, None)
+    chosen = others if work.plan.cell.kind == "pretraining" else slice(part.n_train)
+    return dataclasses.replace(both, x_train=both.x_train[chosen], y_train=both.y_train[chosen])
 
 
 @functools.lru_cache(maxsize=1)
@@ -85,7 +89,11 @@ def _load(name: str, data_dir: str | None) -> Dataset:
 
 
 def build_network(work: Work, data: Dataset) -> Any:
-    """The untrained network, the same for all cells of its place in the grid."""
+    """The network that a cell starts with.
+
+    It is untrained, the same for all cells of its place in the grid, or has the weights of the cell that
+    this one starts from; of one that was pretraining, only before the observed layer.
+    """
     from ann2neo.networks.builders import NETWORKS
 
     cell, wanted = work.plan.cell, work.plan.network
@@ -104,19 +112,27 @@ def build_network(work: Work, data: Dataset) -> Any:
         raise ValueError(
             f"layer of network {wanted.name!r} must be one of {names}, got {wanted.layer!r}"
         )
+    if work.start is not None:
+        before = names.index(wanted.layer) if work.plan.start.kind == "pretraining" else None
+        load_weights(network.layers[:before], work.start / "weights.npz")
     return network
 
 
 def save_weights(network: Any, file: Path) -> None:
-    """Write a network's weights, in its own order."""
-    arrays = {f"weight_{number}": value for number, value in enumerate(network.get_weights())}
+    """Write a network's weights, layer by layer."""
+    values = [value for layer in network.layers for value in layer.get_weights()]
+    arrays = {f"weight_{number}": value for number, value in enumerate(values)}
     np.savez(file, **arrays)
 
 
-def load_weights(network: Any, file: Path) -> None:
-    """Give a network the weights that `save_weights` wrote."""
+def load_weights(layers: Sequence[Any], file: Path) -> None:
+    """Give the first layers of a network the weights that `save_weights` wrote of all of them."""
+    first = 0
     with np.load(file, allow_pickle=False) as arrays:
-        network.set_weights([arrays[f"weight_{number}"] for number in range(len(arrays))])
+        for layer in layers:
+            n_weights = len(layer.get_weights())
+            layer.set_weights([arrays[f"weight_{first + number}"] for number in range(n_weights)])
+            first += n_weights
 
 
 def _check_window(study: Any, data: Dataset) -> None:

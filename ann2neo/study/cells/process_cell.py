@@ -19,7 +19,7 @@ from ann2neo.statistics.fano import fanofactor
 from ann2neo.statistics.patterns.entropy import pattern_entropy
 from ann2neo.statistics.rates import firing_rate
 from ann2neo.study.cells.cell_files import Work
-from ann2neo.study.cells.condition_cell import ALPHA, build_network, load_data, load_weights
+from ann2neo.study.cells.condition_cell import ALPHA, build_network, load_data
 from ann2neo.study.config.cell import make_rng
 
 if TYPE_CHECKING:
@@ -35,10 +35,9 @@ def run(work: Work) -> list[dict[str, Any]]:
     """Write ``process.csv``, a row per split, order and model, and ``simulated.csv``."""
     study, cell = work.plan.study, work.plan.cell
     data = load_data(work)
-    network = build_network(work, data)
     if work.start is None:
         raise ValueError("a process cell starts from the weights of a trained network, got none")
-    load_weights(network, work.start / "weights.npz")
+    network = build_network(work, data)
     wanted = study.process
     models, simulated = [], []
     for split in study.splits:

@@ -95,6 +95,8 @@ def _length(study: Study, cell: Cell) -> float:
         return 5 * cell.width
     if cell.kind == "uses" and study.uses is not None:
         passes = study.uses.epochs
+    elif cell.kind == "pretraining" and study.pretraining is not None:
+        passes = study.pretraining.epochs
     elif plan.condition is not None:
         passes = plan.condition.stop.epochs
     elif study.switch is not None:

@@ -17,8 +17,8 @@ class Cell:
     Parameters
     ----------
     kind : str
-        ``"condition"``, ``"process"``, ``"switch"``, ``"uses"`` or ``"patterns"``: a key of
-        `cell_files.KINDS`.
+        ``"condition"``, ``"process"``, ``"switch"``, ``"uses"``, ``"patterns"`` or ``"pretraining"``: a
+        key of `cell_files.KINDS`.
     network, width, dataset, condition, seed
         `condition` is empty for kinds without one, and for ``"uses"`` the name of a variant.
     """
@@ -43,6 +43,10 @@ class Cell:
     def to_generalizing(self) -> Cell:
         """The cell that trains the same network on the true labels."""
         return replace(self, kind="condition", condition="Generalizing")
+
+    def to_pretraining(self) -> Cell:
+        """The cell that trains the same network on other samples first."""
+        return replace(self, kind="pretraining", condition="")
 
 
 def make_rng(seed: int, *parts: object) -> np.random.Generator:

@@ -65,6 +65,8 @@ class CellPlan:
             }
             # The orders are its own.
             del said["order"]
+        if study.pretraining is not None and self.cell.kind != "patterns":
+            said["pretraining"] = dataclasses.asdict(study.pretraining)
         if self.cell.kind == "switch" and study.switch is not None:
             said["switch"] = dataclasses.asdict(study.switch)
         if self.cell.kind == "uses" and study.uses is not None:
@@ -101,9 +103,12 @@ def plan_cell(study: Study, cell: Cell) -> CellPlan:
         followed = next(network for network in study.pattern_networks if network.name == name)
         return CellPlan(study, cell, dataset, followed, int(blocks))
     network = next(network for network in study.networks if network.name == cell.network)
-    if cell.kind in ("switch", "uses"):
-        return CellPlan(study, cell, dataset, network)
-    condition, start = find_condition(study, cell), None
+    start = None
+    if study.pretraining is not None and cell.kind != "pretraining":
+        start = cell.to_pretraining()
+    if cell.kind in ("switch", "uses", "pretraining"):
+        return CellPlan(study, cell, dataset, network, start=start)
+    condition = find_condition(study, cell)
     if cell.kind == "process":
         start = dataclasses.replace(cell, kind="condition")
     elif condition.start == "generalizing":

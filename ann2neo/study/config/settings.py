@@ -326,3 +326,27 @@ class Subset:
         check_int(self.n_train, "n_train", least=2)
         check_int(self.n_test, "n_test", least=2)
         check_int(self.downscale, "downscale", least=1)
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """What every network learns before anything else: true labels of samples that no other cell sees.
+
+    A stand-in for weights learned elsewhere, as ImageNet's are: the layers before the observed one are
+    then those learned here wherever a condition has untrained weights, the observed layer and those
+    behind it are drawn anew.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over these samples.
+    n_train : int
+        Training samples of the data set beyond those of the study's `Subset`, which it must have.
+    """
+
+    epochs: int
+    n_train: int
+
+    def __post_init__(self) -> None:
+        check_int(self.epochs, "epochs", least=1)
+        check_int(self.n_train, "n_train", least=2)

@@ -15,6 +15,7 @@ from ann2neo.study.config.settings import (
     Network,
     PatternNetwork,
     Patterns,
+    Pretraining,
     StopRule,
     Subset,
     Switch,
@@ -39,6 +40,7 @@ _TABLES = {
     "process": ProcessSettings,
     "uses": UsesSettings,
     "subset": Subset,
+    "pretraining": Pretraining,
 }
 _LISTS = {"networks": Network, "pattern_networks": PatternNetwork, "stop": StopRule}
 _SPLITS = ("train", "test")
@@ -85,6 +87,8 @@ class Study:
         has this needs no `conditions`.
     subset : Subset, optional
         Default: the whole data sets.
+    pretraining : Pretraining, optional
+        With `subset` and `networks`: these learn true labels of other samples first.
     keep_weights : bool
         Keep every trained network's weights, ``weights.npz`` of its cell.
 
@@ -117,6 +121,7 @@ class Study:
     process: ProcessSettings | None = None
     uses: UsesSettings | None = None
     subset: Subset | None = None
+    pretraining: Pretraining | None = None
     keep_weights: bool = False
 
     def __post_init__(self) -> None:
@@ -141,6 +146,11 @@ class Study:
             raise ValueError(
                 "process must be left out without networks and keep_weights = true, got "
                 f"{len(self.networks)} networks and keep_weights = {self.keep_weights}"
+            )
+        if self.pretraining is not None and not (self.networks and self.subset):
+            raise ValueError(
+                "pretraining must be left out without networks and subset, got "
+                f"{len(self.networks)} networks and subset = {self.subset}"
             )
         self._check_stops()
 
@@ -209,6 +219,11 @@ class Study:
             for dataset in network.datasets or map(short_name, self.datasets)
             for seed in self.seeds
         ]
+        first = [
+            Cell("pretraining", network.name, width, dataset, "", seed)
+            for network, width, dataset, seed in places
+            if self.pretraining is not None
+        ]
         cells = [
             Cell("condition", network.name, width, dataset, condition, seed)
             for network, width, dataset, seed in places
@@ -227,13 +242,14 @@ class Study:
                 for network, width, dataset, seed in places
                 for name in list_variants(self.uses)
             ]
-        return cells + [
+        cells += [
             Cell("patterns", network.key(blocks), network.width, dataset, "", seed)
             for network in self.pattern_networks
             for blocks in network.blocks
             for dataset in map(short_name, self.datasets)
             for seed in self.seeds
         ]
+        return first + cells
 
     def condition(self, name: str) -> Condition:
         """The condition of a name, as it is defined."""

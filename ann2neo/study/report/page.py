@@ -35,6 +35,9 @@ _MISSING = {
     "figure6": "no network has a firing rate and a Fano factor",
 }
 
+_OF_OTHER_PARTS = ["patterns", "process", "uses", "pretraining"]
+"""Kinds of cells that have parts of their own, or are of a network that a condition cell has trained."""
+
 
 def write_report(results: Results, path: str | Path, *, overwrite: bool = False) -> Path:
     """Write a study as one self-contained HTML page.
@@ -129,9 +132,7 @@ def _has_conditions(results: Results) -> bool:
 
 
 def _summary(results: Results) -> Markup:
-    # Those whose patterns were followed, and those with wrong labels, have paragraphs of their own.
-    # A process cell is of a network that its condition cell has trained.
-    cells = results.cells[~results.cells["kind"].isin(["patterns", "process", "uses"])]
+    cells = results.cells[~results.cells["kind"].isin(_OF_OTHER_PARTS)]
     count = len(cells)
     if not count:
         cells = results.indicators.drop_duplicates([*LAYER, "condition"])

@@ -47,7 +47,7 @@ _STOPS = (
 )
 _PRUNING = (
     "A share of each hidden layer's units is removed, those of lowest score first. Tuned: a pass over "
-    "half of the training samples."
+    "half of the training samples, at a quarter of the learning rate."
 )
 _REMOVAL = (
     "Units of a hidden layer, or of all, that were silent at the samples looked at, and what of their "

@@ -112,6 +112,7 @@ def test_the_shipped_studies():
     assert set(builtin_studies()) == {
         "digits-quick", "mnist-mlp", "mnist-cnn", "fashion-mlp", "cifar10-densenet", "paper-full",
         "digits-patterns", "cifar10-patterns", "process-mnist", "uses-mnist", "uses-cifar10",
+        "cifar10-densenet-small",
     }  # fmt: skip
     quick = Study.from_toml("digits-quick")
     assert set(quick.conditions) == set(CONDITIONS)
