@@ -123,6 +123,34 @@ def check_state_goes_from_batch_to_batch():
         np.testing.assert_array_equal(state.numpy(), 0)
 
 
+class Gated(keras.Model):
+    """Products of layers, and an output made by the weights of one of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.up, self.gate = kl.Dense(5, name="up"), kl.Dense(5, name="gate")
+        self.down = kl.Dense(4, "relu", name="down")
+
+    def call(self, x):
+        hidden = self.down(keras.ops.clip(self.up(x), -2, 3) * self.gate(x))
+        return hidden @ keras.ops.transpose(self.down.kernel)
+
+
+def check_code_between_layers():
+    model, x = Gated(), inputs(N, 5)
+    model(x[:1])
+    with_weights(model)
+    up, gate = (x @ layer.kernel.numpy() + layer.bias.numpy() for layer in (model.up, model.gate))
+    values = np.clip(up, -2, 3) * gate
+    options = {**OPTIONS, "layers": "last_hidden"}
+    assert a2n.record(model, x, **options).layers == ["down"]
+    with pytest.warns(UserWarning, match="leaves out 'matmul': it is computed between layers"):
+        raster = a2n.record(model, x, **OPTIONS)
+    assert raster.layers == ["up", "gate", "down:input", "down"]
+    found = raster.select(layer="down:input").to_dense()
+    np.testing.assert_array_equal(found, values > 0.5)
+
+
 if __name__ == "__main__":
     assert keras.backend.backend() == sys.argv[1]
     check_dense()
@@ -130,3 +158,4 @@ if __name__ == "__main__":
     check_convolution()
     check_model_is_left_as_found()
     check_state_goes_from_batch_to_batch()
+    check_code_between_layers()

@@ -45,15 +45,6 @@ _ALSO_TRIED: dict[str, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
     "abs": np.abs,
     "sign": np.sign,
 }
-SHAPING = frozenset(
-    [
-        *("sin", "cos", "exp", "exp2", "expm1", "square", "power", "absolute", "abs", "erf", "arctan"),
-        *("log1p", "sign", "maximum", "minimum", "clip", "where", "heaviside"),
-    ]
-)
-"""Operations that are activation functions where they follow on a layer with weights."""
-MULTIPLYING = "multiply"
-REDUCING = frozenset(["mean", "sum", "max", "min", "amax", "var", "std", "variance", "norm", "softmax"])
 OWN = "own function"
 _FEW_ZEROS = 0.05
 _CLOSE = 1e-4
@@ -216,6 +207,8 @@ def _recognize(taken: npt.NDArray[Any], made: npt.NDArray[Any]) -> str:
 
 def _read(tensor: Any) -> npt.NDArray[Any] | None:
     """Values of a tensor as float32; None of one that has none (yet), or whole numbers."""
+    if isinstance(tensor, keras.KerasTensor):
+        return None
     try:
         values = np.asarray(keras.ops.convert_to_numpy(tensor))
     except Exception:

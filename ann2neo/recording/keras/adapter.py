@@ -88,7 +88,8 @@ class KerasObservation:
 
     def _choose(self) -> None:
         choice = choose(self._found, self._layers)
-        self._places, self.notes = choice.places, [*choice.notes, *note_unsteady(choice.places)]
+        self._places, self.steady_notes = choice.places, choice.notes
+        self.notes = [*choice.notes, *note_unsteady(choice.places)]
         self.sites = [make_site(place, self._paths) for place in self._places]
         self.annotations = {**self._about, **choice.annotations}
         graphs = None

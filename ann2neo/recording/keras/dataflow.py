@@ -59,6 +59,10 @@ class Dataflow:
         """Whether weights lie between what a call made and what the network returned."""
         return any(self._hidden[self._maker[id(tensor)]] for tensor in self._calls[index].made)
 
+    def is_input_hidden(self, index: int) -> bool:
+        """The same for what a call was given."""
+        return self._weighted[index] or self._hidden[index]
+
     def is_tensor_hidden(self, tensor: Any) -> bool:
         """The same for one of several tensors that a call made."""
         index = self._maker[id(tensor)]

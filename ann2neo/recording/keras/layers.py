@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from ann2neo.recording.keras.activations import (
-    MULTIPLYING,
-    OWN,
-    REDUCING,
-    SHAPING,
     computes_itself,
-    is_combined,
-    is_cut,
     is_own,
     is_selecting,
     list_keras_kinds,
@@ -24,23 +17,22 @@ from ann2neo.recording.keras.activations import (
     name_between,
     name_by_values,
 )
+from ann2neo.recording.keras.between import Role, find_between, find_outlets, holds_own
 from ann2neo.recording.keras.calls import Call, has_inside, is_operation
 from ann2neo.recording.keras.dataflow import Dataflow
+from ann2neo.recording.keras.steps import Steps, takes_weights
+from ann2neo.recording.keras.tracing import holds_own_code
 from ann2neo.recording.observation import Site
 from ann2neo.recording.places import Place, Side
 
 _COMPOSITE = "a composite: the layers inside stand for it"
 _READ = "what a layer reads"
-_LINEAR = "linear"
-_N_NEAREST = 4
+_EMBEDDING = "an embedding"
+_UNSEEN = (
+    "it is computed between layers, and no layer reads it, so that nothing can be noted: put it into a "
+    "layer of its own"
+)
 _MOVING = frozenset(["Permute", "Transpose", "Swapaxes", "Moveaxis", "Rot90"])
-
-
-@dataclass(frozen=True)
-class _Role:
-    activation: str
-    is_node: bool
-    reason: str
 
 
 def find_places(
@@ -56,7 +48,7 @@ def find_places(
     paths : mapping
         id → (path, layer), from `find_paths`.
     calls : sequence of Call
-        All calls of one run.
+        All calls of one run; among them perhaps those of operations that are not in `paths`.
     returned : sequence of tensors
         What the network itself returned.
     network : keras.Model, optional
@@ -64,17 +56,28 @@ def find_places(
     """
     n_calls = Counter(id(call.layer) for call in calls)
     seen: Counter[int] = Counter()
-    roles = _find_roles(calls)
-    between = {} if network is None else _find_between(paths, calls, roles, network)
-    flow = Dataflow(
-        calls, [role.activation for role in roles], [_is_weighted(c) for c in calls], returned
-    )
+    roles = _find_roles(calls, paths)
+    weighted = [_is_weighted(call) for call in calls]
+    flow = Dataflow(calls, [role.activation for role in roles], weighted, returned)
+    between: dict[tuple[int, int], str] = {}
+    unseen: set[int] = set()
+    if _is_followed(calls, paths):
+        outlets = find_outlets(calls, roles, weighted, paths)
+        between, unseen = outlets.read, outlets.unseen
+        for index, activation in outlets.returned.items():
+            roles[index] = Role(activation, True, "")
+    elif network is not None and holds_own_code(network, paths):
+        between = find_between(paths, calls, network, _is_weighted)
     # Number of axes → whether axes were moved since a layer last said where its channels are.
     moved: dict[int, bool] = {}
     found: list[Place] = []
     for index, (call, role) in enumerate(zip(calls, roles, strict=True)):
         layer, number = call.layer, seen[id(call.layer)]
         seen[id(layer)] += 1
+        if id(layer) not in paths:
+            if index in unseen and network is not None:
+                found.append(_make_unseen(call, role, flow.is_hidden(index)))
+            continue
         path = paths[id(layer)][0]
         label = f"{path}:{number}" if n_calls[id(layer)] > 1 else path
         sides: list[tuple[Side, list[Any]]] = [("input", call.given), ("output", call.made)]
@@ -102,13 +105,45 @@ def find_places(
                         shape=_shape(tensor),
                         channel_axis=-1,
                         side=side,
-                        is_hidden=side == "input" or _is_hidden(flow, call, index, tensor, position),
-                        weights=tuple(paths[id(fed.layer)][0] for fed in flow.find_weights(index)),
+                        is_hidden=_is_hidden(flow, call, index, tensor, position)
+                        if side == "output"
+                        else flow.is_input_hidden(index),
+                        weights=tuple(_name_fed(fed, paths) for fed in flow.find_weights(index)),
                         reason="" if own else reason,
                         axes_moved=moved.get(len(tensor.shape), False),
                     )
                 )
     return found
+
+
+def _is_followed(calls: Sequence[Call], paths: Mapping[int, tuple[str, Any]]) -> bool:
+    """Whether operations between layers are among the calls."""
+    return any(id(call.layer) not in paths for call in calls)
+
+
+def _name_fed(call: Call, paths: Mapping[int, tuple[str, Any]]) -> str:
+    path, _ = paths.get(id(call.layer), (type(call.layer).__name__.lower(), None))
+    return path
+
+
+def _make_unseen(call: Call, role: Role, is_hidden: bool) -> Place:
+    """A place that nothing can be recorded from, so that it is not passed over in silence."""
+    name = type(call.layer).__name__.lower()
+    return Place(
+        layer=call.layer,
+        name=name,
+        path=name,
+        call=0,
+        n_calls=1,
+        position=0,
+        label=name,
+        tensor=call.made[0] if call.made else None,
+        activation=role.activation,
+        is_node=True,
+        kind=type(call.layer).__name__,
+        is_hidden=is_hidden,
+        fault=_UNSEEN,
+    )
 
 
 def make_site(place: Place, paths: Mapping[int, tuple[str, Any]]) -> Site:
@@ -135,7 +170,7 @@ def _is_hidden(flow: Dataflow, call: Call, index: int, tensor: Any, position: in
     return flow.is_hidden(index) if whole else flow.is_tensor_hidden(tensor)
 
 
-def _find_output_reason(role: _Role, layer: Any, position: int) -> str:
+def _find_output_reason(role: Role, layer: Any, position: int) -> str:
     if position and role.is_node:
         kinds = list_keras_kinds(layer)
         if "RNN" in kinds or "Bidirectional" in kinds:
@@ -145,128 +180,59 @@ def _find_output_reason(role: _Role, layer: Any, position: int) -> str:
     return "" if role.is_node else role.reason
 
 
-def _find_between(
-    paths: Mapping[int, tuple[str, Any]],
-    calls: Sequence[Call],
-    roles: Sequence[_Role],
-    network: Any,
-) -> dict[tuple[int, int], str]:
-    """What layers with weights are given that no layer made: (call, place among those) → the activation
-    function that it was made by, or ``"linear"`` where weights made it that no layer holds."""
-    owners = [(path, layer) for path, layer in paths.values() if _holds_own(layer)]
-    whole = bool(network._trainable_variables)
-    found: dict[tuple[int, int], str] = {}
-    made: dict[int, Any] = {}
-    for index, call in enumerate(calls):
-        if _is_weighted(call) and not has_inside(call.layer):
-            path = paths[id(call.layer)][0]
-            has_weights = whole or any(path.startswith(f"{outer}.") for outer, _ in owners)
-            for position, tensor in enumerate(call.given):
-                if id(tensor) in made or not made:
-                    continue
-                known = list(made.values())
-                nearest = known[-_N_NEAREST:]
-                name = name_between(tensor, nearest)
-                if not name and has_weights and not is_combined(tensor, known):
-                    name = OWN if is_cut(tensor) else _LINEAR
-                if name:
-                    found[index, position] = name
-        made.update({id(tensor): tensor for tensor in [*call.given, *call.made]})
-    return found
-
-
-def _holds_own(layer: Any) -> bool:
-    """Whether a layer made of layers has weights beside theirs."""
-    return not is_operation(layer) and has_inside(layer) and bool(layer._trainable_variables)
-
-
-def _find_roles(calls: Sequence[Call]) -> list[_Role]:
-    roles: list[_Role] = []
+def _find_roles(calls: Sequence[Call], paths: Mapping[int, tuple[str, Any]]) -> list[Role]:
+    roles: list[Role] = []
     inner: dict[int, Any] = {}
     for number, call in enumerate(calls):
         role = _find_role(call, inner)
         if role.reason == _COMPOSITE and _stands_for_weights(call, calls[:number], roles):
-            role = _Role(name_by_values(call, "linear", call.given), True, "")
-        if is_operation(call.layer) and not role.is_node:
-            role = _find_shaping(call, calls, number, roles) or role
+            role = Role(name_by_values(call, "linear", call.given), True, "")
         if role.reason == _COMPOSITE and _is_linear_sum(call, calls[:number], roles, set(inner)):
-            role = _Role("linear", True, "")
+            role = Role("linear", True, "")
         roles.append(role)
-        # Held by the calls, so that no other tensor has its id.
-        inner.update({id(tensor): tensor for tensor in call.made})
+        if id(call.layer) in paths:
+            # Held by the calls, so that no other tensor has its id.
+            inner.update({id(tensor): tensor for tensor in call.made})
+    steps = Steps(calls, [role.is_active for role in roles], [_is_weighted(call) for call in calls])
+    for number, call in enumerate(calls):
+        if roles[number].reason == _EMBEDDING and steps.comes_of_weights(call.given):
+            roles[number] = Role("linear", True, "")
+    for number in steps.find_shaped():
+        call = calls[number]
+        name = type(call.layer).__name__.lower()
+        said = name_between(call.made[0], call.given[:1]) if call.given else ""
+        roles[number] = Role(said or f"keras {name}", True, "")
     return roles
 
 
-def _find_role(call: Call, inner: Mapping[int, Any]) -> _Role:
+def _find_role(call: Call, inner: Mapping[int, Any]) -> Role:
     """Whether a layer computes nodes of its own: with weights or an activation function."""
     layer = call.layer
     composite = has_inside(layer)
     if composite and not computes_itself(call, set(inner)):
-        return _Role("linear", False, _COMPOSITE)
+        return Role("linear", False, _COMPOSITE)
     given = list(inner.values())[-1:] if composite else call.given
     activation = name_by_values(call, name_activation(layer), given)
     if activation != "linear":
-        return _Role(activation, True, "")
+        return Role(activation, True, "")
     if composite:
         own = bool(layer._trainable_variables)
-        return _Role("linear", own, "" if own else _COMPOSITE)
+        return Role("linear", own, "" if own else _COMPOSITE)
     reason = _find_reason(call)
-    return _Role("linear", not reason, reason)
+    return Role("linear", not reason, reason)
 
 
-def _stands_for_weights(call: Call, before: Sequence[Call], roles: Sequence[_Role]) -> bool:
+def _stands_for_weights(call: Call, before: Sequence[Call], roles: Sequence[Role]) -> bool:
     """Whether a layer with weights of its own and layers inside returned what one of these handed on
     that computes nothing, such as dropout: what the weights made is seen nowhere else."""
-    if not _holds_own(call.layer):
+    if not holds_own(call.layer):
         return False
     made = {id(tensor) for tensor in call.made}
     makers = [r for c, r in zip(before, roles, strict=False) if any(id(t) in made for t in c.made)]
     return bool(makers) and not any(role.is_node for role in makers)
 
 
-def _find_shaping(call: Call, calls: Sequence[Call], index: int, roles: Sequence[_Role]) -> _Role | None:
-    """An operation that is an activation function where it is: of one layer with weights alone, element
-    by element, and not on its way to a mean or the like."""
-    name = type(call.layer).__name__.lower()
-    if name not in SHAPING and name != MULTIPLYING:
-        return None
-    made = {id(tensor) for tensor in call.made}
-    readers = [c for c in calls[index + 1 :] if any(id(tensor) in made for tensor in c.given)]
-    kinds = {type(c.layer).__name__.lower() for c in readers}
-    if not readers or kinds <= REDUCING | SHAPING:
-        return None
-    before = list(zip(calls[:index], roles, strict=False))
-    sources = [_find_sources(tensor, before) for tensor in call.given]
-    first, bends = sources[0]
-    if not first or any(ends != first for ends, _ in sources):
-        return None
-    if name == MULTIPLYING and (len(sources) < 2 or not any(bent for _, bent in sources)):
-        return None
-    if name != MULTIPLYING and bends:
-        return None
-    ends = [(c, role) for c, role in before if any(id(t) in first for t in c.made)]
-    if not all(_is_weighted(c) and role.activation == "linear" for c, role in ends):
-        return None
-    return _Role(name_between(call.made[0], call.given[:1]) or f"keras {name}", True, "")
-
-
-def _find_sources(tensor: Any, before: Sequence[tuple[Call, _Role]]) -> tuple[set[int], bool]:
-    """Ids of the tensors of layers from which operations made a tensor, and whether an activation
-    function was among these."""
-    makers = {id(made): (call, role) for call, role in before for made in call.made}
-    pending, found, bends = [tensor], set(), False
-    while pending:
-        one = pending.pop()
-        call, role = makers.get(id(one), (None, None))
-        if call is None or role is None or not is_operation(call.layer):
-            found.add(id(one))
-            continue
-        bends |= role.activation != "linear"
-        pending += call.given
-    return found, bends
-
-
-def _is_linear_sum(call: Call, before: Sequence[Call], roles: Sequence[_Role], inner: set[int]) -> bool:
+def _is_linear_sum(call: Call, before: Sequence[Call], roles: Sequence[Role], inner: set[int]) -> bool:
     """Whether a composite layer makes something of its own from layers with weights and no activation
     functions, as a low-rank adapter and what it adapts: then it is one layer, too."""
     if isinstance(call.layer, keras.Model) or not computes_itself(call, inner):
@@ -282,14 +248,15 @@ def _find_reason(call: Call) -> str:
     """Why a layer without an activation function has no nodes; "" if it has."""
     layer = call.layer
     if is_operation(layer):
-        return "an operation without weights or an activation function"
+        weighted = takes_weights(layer)
+        return "" if weighted else "an operation without weights or an activation function"
     for kind in type(layer).__mro__:
         if kind.__module__.startswith("keras.src.layers.normalization."):
             return "" if kind.__name__ == "SpectralNormalization" else "a normalization"
         if kind.__module__.startswith("keras.src.layers.preprocessing."):
             return "preprocessing"
         if kind.__name__ == "Embedding" and kind.__module__.startswith("keras."):
-            return "an embedding"
+            return _EMBEDDING
     if layer.weights or (is_own(layer) and not is_selecting(call)):
         return ""
     return "it has neither weights nor an activation function"
@@ -299,7 +266,7 @@ def _is_weighted(call: Call) -> bool:
     """Whether weights of a layer's own combine what it is given."""
     layer = call.layer
     if is_operation(layer):
-        return False
+        return takes_weights(layer)
     if has_inside(layer):
         return bool(layer._trainable_variables)
     return bool(layer.weights) and not _find_reason(call)

@@ -72,7 +72,7 @@ def make_runner(
     if backend == "tensorflow" and not network.run_eagerly:
         return _run_graphs(network, forward, {} if graphs is None else graphs)
     if backend == "jax" and not network.run_eagerly:
-        return _run_jitted(network, taps)
+        return _run_jitted(network, taps, forward)
     return lambda inputs: _run_eagerly(forward, inputs)
 
 
@@ -99,7 +99,12 @@ def _run_graphs(
         if key not in graphs:
             if len(graphs) == _MAX_GRAPHS:
                 return _run_eagerly(forward, inputs)
-            graphs[key] = _make_graph(forward, inputs, tensors)
+            try:
+                graphs[key] = _make_graph(forward, inputs, tensors)
+            except Exception:  # code of the user's own that asks for values
+                graphs[key] = None
+        if graphs[key] is None:
+            return _run_eagerly(forward, inputs)
         return [tensor.numpy() for tensor in graphs[key](tensors)]
 
     return run_graph
@@ -135,8 +140,11 @@ def _check_finite(leaves: list[Any]) -> None:
             raise NonFiniteSampleError(row, float(leaf[row][~np.isfinite(leaf[row])].flat[0]))
 
 
-def _run_jitted(network: Any, taps: Taps) -> Callable[[Any], Activations]:
-    """The forward run compiled by JAX, where state goes in and out by hand."""
+def _run_jitted(
+    network: Any, taps: Taps, plain: Callable[[Any], list[Any]]
+) -> Callable[[Any], Activations]:
+    """The forward run compiled by JAX, where state goes in and out by hand; `plain` is the run itself,
+    for code that cannot be compiled."""
     import jax  # type: ignore[import-not-found,unused-ignore]
 
     variables = [*network.variables, *list_recurrent_states(network)]
@@ -151,9 +159,17 @@ def _run_jitted(network: Any, taps: Taps) -> Callable[[Any], Activations]:
         return tapped, [after[place] for place in moving]
 
     jitted = jax.jit(forward)
+    refuses = False
 
     def run_jitted(inputs: Any) -> Activations:
-        tapped, moved = jitted([variable.value for variable in variables], inputs)
+        nonlocal refuses
+        try:
+            if refuses:
+                return _run_eagerly(plain, inputs)
+            tapped, moved = jitted([variable.value for variable in variables], inputs)
+        except Exception:  # code of the user's own that asks for values, or draws without a seed
+            refuses = True
+            return _run_eagerly(plain, inputs)
         for place, value in zip(moving, moved, strict=True):
             variables[place].assign(value)
         return [np.asarray(tensor) for tensor in tapped]

@@ -17,6 +17,7 @@ from ann2neo.recording.keras.inputs import describe, has_fixed_batch, list_leave
 from ann2neo.recording.keras.layers import find_places
 from ann2neo.recording.keras.restoration import keep_unchanged
 from ann2neo.recording.keras.running import Taps, without_gradients
+from ann2neo.recording.keras.tracing import join_operations
 from ann2neo.recording.places import Place
 from ann2neo.recording.row_proof import (
     DEPENDS,
@@ -65,6 +66,9 @@ def try_network(network: Any, inputs: Any, paths: Paths) -> list[Place]:
             "a compiled function. Keep its layers as attributes and call them in `call`, or record the "
             "activations themselves: record(activations)"
         )
+    with keep_unchanged(network):  # the model's own code runs once more
+        few = _take(inputs, trials[0])
+        calls, returned = join_operations(network, few, paths, calls, returned)
     places = find_places(paths, calls, returned, network)
     return _prove_rows(network, inputs, paths, places, trials)
 
@@ -143,9 +147,11 @@ def _prove_rows(
     judged = [_judge(place, further, trials) for place in places]
     if not any(place.fault == DEPENDS for place in judged):
         return judged
-    moved = _find_moved(network, _take(inputs, trials[0]), paths)
+    moved, draws = _find_moved(network, _take(inputs, trials[0]), paths)
     excused = [place.fault == DEPENDS and _key(place) in moved for place in judged]
-    unsteady = _find_unsteady(network, _take(inputs, trials[0]), paths) if any(excused) else set()
+    unsteady = set()
+    if any(excused):
+        unsteady = moved if draws else _find_unsteady(network, _take(inputs, trials[0]), paths)
     return [
         dataclasses.replace(place, fault="", is_unsteady=_key(place) in unsteady) if free else place
         for place, free in zip(judged, excused, strict=True)
@@ -157,12 +163,16 @@ def _list_values(network: Any, inputs: Any, paths: Paths) -> dict[Key, Any]:
     return {_key(place): place.tensor for place in find_places(paths, calls, returned)}
 
 
-def _find_moved(network: Any, inputs: Any, paths: Paths) -> set[Key]:
+def _find_moved(network: Any, inputs: Any, paths: Paths) -> tuple[set[Key], bool]:
     """Places that are other ones when the same samples are shown again: what is random, and what keeps a
-    state from batch to batch, is as its maker meant it, and no two runs of it can be compared."""
+    state from batch to batch, is as its maker meant it, and no two runs of it can be compared. And
+    whether seeds of its layers move."""
+    seeds = [s.state for layer in network._flatten_layers() for s in layer._seed_generators]
     with keep_unchanged(network):
+        before = [np.array(state.numpy()) for state in seeds]
         first, again = (_list_values_moving(network, inputs, paths) for _ in range(2))
-    return {key for key, values in first.items() if not _is_same(values, again.get(key))}
+        draws = any((state.numpy() != old).any() for state, old in zip(seeds, before, strict=True))
+    return {k for k, values in first.items() if not _is_same(values, again.get(k))}, draws
 
 
 def _find_unsteady(network: Any, inputs: Any, paths: Paths) -> set[Key]:
@@ -185,6 +195,8 @@ def _is_same(values: Any, others: Any) -> bool:
 
 
 def _judge(place: Place, further: list[dict[Key, Any]], trials: list[npt.NDArray[np.int64]]) -> Place:
+    if place.fault:
+        return place
     values = _read(place.tensor)
     if values is None:
         return dataclasses.replace(place, fault=_TRACED)
@@ -227,7 +239,7 @@ def _describe_misfit(network: Any, inputs: Any, error: Exception) -> str:
 
 def _read(tensor: Any) -> npt.NDArray[Any] | None:
     """Values of a tensor; None of one without values yet, or one that was not found."""
-    if tensor is None or _is_traced(tensor):
+    if tensor is None or isinstance(tensor, keras.KerasTensor) or _is_traced(tensor):
         return None
     return np.asarray(keras.ops.convert_to_numpy(tensor))
 

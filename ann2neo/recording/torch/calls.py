@@ -11,11 +11,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ann2neo.recording.torch.channels import Channels
-from ann2neo.recording.torch.dataflow import Dataflow, find_target
-from ann2neo.recording.torch.inputs import tensors_in
-from ann2neo.recording.torch.modules import holds_weights, is_activation, is_plain
-from ann2neo.recording.torch.operations import (
+from ann2neo.recording.flow.operations import (
     CHOOSING,
     COMPARING,
     COMPARISONS,
@@ -27,6 +23,10 @@ from ann2neo.recording.torch.operations import (
     name_function,
     works_in_place,
 )
+from ann2neo.recording.torch.channels import Channels
+from ann2neo.recording.torch.dataflow import Dataflow, find_target
+from ann2neo.recording.torch.inputs import tensors_in
+from ann2neo.recording.torch.modules import holds_weights, is_activation, is_plain
 
 _QUERIES = frozenset(
     [

@@ -9,53 +9,20 @@ from typing import Any
 import torch
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from ann2neo.recording.torch.inputs import walk_tensors
-from ann2neo.recording.torch.operations import (
-    COMPARISONS,
+from ann2neo.recording.flow.operations import (
     CONTRACTIONS,
-    FUNCTIONS,
     LIKENESSES,
-    LINEAR,
     MULTIPLYING,
-    PRODUCTS,
-    SHAPING,
     name_function,
     works_in_place,
 )
+from ann2neo.recording.flow.steps import Step, is_elementwise
+from ann2neo.recording.torch.inputs import walk_tensors
 
 _CONSTANT = -1
 _SECOND = frozenset(["linear", "matmul", "__matmul__", "mm", "bmm", "conv1d", "conv2d", "conv3d"])
 _OPERAND = {**dict.fromkeys(_SECOND, 1), "__rmatmul__": 0, "addmm": 2}
 """Functions that multiply values with a matrix from behind → which of their arguments it is."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One value and how it was made: by a function, in the innermost module that was running.
-
-    `parents` are the values it was made from that depend on the samples; `weights` the modules whose
-    parameters took part. `module` is the number of the module's call, −1 outside of all. `size` is how
-    many numbers it is; `chooses`: they are no floats, but tell which.
-    """
-
-    name: str
-    parents: tuple[int, ...]
-    weights: tuple[str, ...]
-    module: int
-    size: int = 0
-    chooses: bool = False
-
-    @property
-    def is_contraction(self) -> bool:
-        """Whether weights were multiplied with values and summed over."""
-        return bool(self.weights) and self.name in CONTRACTIONS
-
-    @property
-    def is_linear(self) -> bool:
-        """Whether it is linear in its parents."""
-        if self.name in PRODUCTS and len(self.parents) > 1:
-            return False
-        return self.name in LINEAR or self.is_contraction
 
 
 @dataclass
@@ -224,14 +191,6 @@ class Dataflow:
         known = tensor in self._values or tensor in self._weights or id(tensor) in self._owners
         if not known and self.steps:
             self._values[tensor] = self._add("opaque", (len(self.steps) - 1,), (), module, tensor)
-
-
-def is_elementwise(step: Step) -> bool:
-    """Whether each value was made from those in its place, or comes from elsewhere as it is."""
-    if step.is_contraction or step.name in CONTRACTIONS:
-        return False
-    names = FUNCTIONS | SHAPING | COMPARISONS
-    return step.name in LINEAR or step.name in PRODUCTS or step.name in names or "softmax" in step.name
 
 
 def _name_product(args: Sequence[Any]) -> str:

@@ -6,10 +6,7 @@ from typing import Any
 
 import torch
 
-from ann2neo.recording.torch.calls import Call
-from ann2neo.recording.torch.dataflow import Step
-from ann2neo.recording.torch.modules import is_activation, is_plain
-from ann2neo.recording.torch.operations import (
+from ann2neo.recording.flow.operations import (
     COMPARING,
     CONTRACTIONS,
     FUNCTIONS,
@@ -17,6 +14,9 @@ from ann2neo.recording.torch.operations import (
     NORMALIZATIONS,
     REDUCTIONS,
 )
+from ann2neo.recording.flow.steps import Step
+from ann2neo.recording.torch.calls import Call
+from ann2neo.recording.torch.modules import is_activation, is_plain
 
 # Names that sites know the range of; functions with parameters that move it are left out.
 _RANGES = {

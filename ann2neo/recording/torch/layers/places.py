@@ -10,17 +10,17 @@ from typing import Any
 
 import torch
 
+from ann2neo.recording.flow.operations import (
+    COMPARISONS,
+    FUNCTIONS,
+)
+from ann2neo.recording.flow.shaped import find_shaped
 from ann2neo.recording.places import Place
 from ann2neo.recording.torch.calls import Call, Key, Seen, Trial
 from ann2neo.recording.torch.dataflow import Dataflow
 from ann2neo.recording.torch.layers.kinds import is_lookup, is_normalization, name_activation
-from ann2neo.recording.torch.layers.shaped import find_shaped
 from ann2neo.recording.torch.layers.sums import Sums
 from ann2neo.recording.torch.modules import holds_weights
-from ann2neo.recording.torch.operations import (
-    COMPARISONS,
-    FUNCTIONS,
-)
 from ann2neo.recording.torch.rows import Arrangement, list_arrangements
 
 
@@ -118,7 +118,7 @@ class _Finder:
         """Values made by functions that are none by name, but act as activation functions."""
         named = [call for call in self._calls if call.name in FUNCTIONS or call.is_rectified]
         known = [seen.value for call in named for seen in call.made if seen.value is not None]
-        return dict(find_shaped(self._flow, frozenset(known)).items())
+        return dict(find_shaped(self._flow.steps, frozenset(known)).items())
 
     def _list_taken(self, call: Call) -> list[int]:
         """What an activation function is of, if it is of one value alone."""

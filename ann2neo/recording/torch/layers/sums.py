@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from ann2neo.recording.flow.operations import PASSING
+from ann2neo.recording.flow.steps import Step
 from ann2neo.recording.torch.calls import Call, Seen
-from ann2neo.recording.torch.dataflow import Dataflow, Step
-from ann2neo.recording.torch.operations import PASSING
+from ann2neo.recording.torch.dataflow import Dataflow
 
 
 class Sums:

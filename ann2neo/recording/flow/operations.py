@@ -1,4 +1,4 @@
-"""What functions of torch do to values, by the names they are intercepted under."""
+"""What functions do to values, by the names that torch has for them."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
-"""Functions of torch that are no activation functions by name, and act as such where they are."""
+"""Functions that are no activation functions by name, and act as such where they are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from ann2neo.recording.torch.dataflow import Dataflow, Step, is_elementwise
-from ann2neo.recording.torch.operations import (
+from ann2neo.recording.flow.operations import (
     CHOOSING,
     COMPARING,
     MULTIPLYING,
@@ -15,6 +14,7 @@ from ann2neo.recording.torch.operations import (
     SELECTING,
     SHAPING,
 )
+from ann2neo.recording.flow.steps import Step, is_elementwise
 
 _GROWING = frozenset(["cat", "concat", "concatenate", "stack", "pad", "constant_pad_nd"])
 _TELLING = frozenset(
@@ -23,19 +23,19 @@ _TELLING = frozenset(
 """Functions beside those element by element that masks and the like are made by."""
 
 
-def find_shaped(flow: Dataflow, active: AbstractSet[int]) -> dict[int, set[int]]:
+def find_shaped(steps: Sequence[Step], active: AbstractSet[int]) -> dict[int, set[int]]:
     """Values that a function of no name made of sums with weights, and that go on to others, or to a
     normalization, without another such function or an activation function: ``sin(fc(x))``, products of
     two layers, the largest of some units. With each come the values that it was made of.
 
     `active` are those that activation functions made.
     """
-    return _Finder(flow, active).find()
+    return _Finder(steps, active).find()
 
 
 class _Finder:
-    def __init__(self, flow: Dataflow, active: AbstractSet[int]) -> None:
-        self._steps, self._active = flow.steps, active
+    def __init__(self, steps: Sequence[Step], active: AbstractSet[int]) -> None:
+        self._steps, self._active = steps, active
 
     def find(self) -> dict[int, set[int]]:
         readers: dict[int, list[int]] = {}
