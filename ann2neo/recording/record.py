@@ -206,11 +206,11 @@ def record(
     layer, and ``conv_units="channels"`` is refused. Of ``keras.ops`` between layers nothing is known:
     permute by a layer.
 
-    *Between the layers of Keras models.* Operations of functional models are layers like others. The code
-    of subclassed models is run once on Keras' symbolic tensors, which tell what it computes between its
-    layers: activation functions, gates, masks, products with weights of the model or of another layer.
-    ``"second:input"``, what the next layer reads, stands for these in ``"all"`` and ``"last_hidden"``; of
-    what no layer reads, ``"all"`` names it in a warning. Code that does not run on symbolic tensors is
+    *Between the layers of Keras models.* Operations of functional models are layers like others. The
+    code of subclassed models is run once on Keras' symbolic tensors, which tell what it computes between
+    its layers: activation functions, gates, masks, products with weights of the model or of a layer.
+    ``"second:input"``, what the next layer reads, stands for these in ``"all"`` and ``"last_hidden"``;
+    what no layer reads is named in a warning of ``"all"``. Code that does not run on symbolic tensors is
     judged by its values: what a layer reads and no sum of others explains counts as a function.
 
     Examples
