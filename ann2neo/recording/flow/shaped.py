@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
@@ -64,8 +65,7 @@ class _Finder:
         if step.chooses:
             return False
         if step.name in MULTIPLYING and len(step.parents) > 1:
-            full = [p for p in step.parents if self._steps[p].size >= step.size]
-            return len(full) > 1
+            return len([p for p in step.parents if _gates(self._steps[p].shape, step.shape)]) > 1
         if step.name in CHOOSING:
             return self._chooses_by_itself(step)
         return step.name in SHAPING - MULTIPLYING
@@ -109,6 +109,9 @@ class _Finder:
     ) -> bool:
         """Whether a value goes on to sums with weights, element by element and not spread over more."""
         own = self._steps[number]
+        # A part of the samples let through is none in a sum with others.
+        sources = self._find_sources(own.parents) - self._active
+        direct = own.name in COMPARING or any(self._steps[s].name == "samples" for s in sources)
         pending, seen = [number], set()
         while pending:
             before = pending.pop()
@@ -117,12 +120,21 @@ class _Finder:
                 if step.is_contraction or step.name in NORMALIZATIONS:
                     return True
                 # What compares makes spikes if they are read as numbers, else a mask.
-                goes_on = step.name in PASSING if own.name in COMPARING else _is_passed(step)
+                goes_on = step.name in PASSING if direct else _is_passed(step)
                 spread = step.size > self._steps[before].size and step.name not in _GROWING
                 if reader not in seen and reader not in stops and goes_on and not spread:
                     seen.add(reader)
                     pending.append(reader)
         return False
+
+
+def _gates(factor: tuple[int, ...], product: tuple[int, ...]) -> bool:
+    """Whether a factor is another for each unit, or for each channel of images, and not one for all."""
+    if len(factor) != len(product):
+        return math.prod(factor) >= math.prod(product)
+    alike = [a == b for a, b in zip(factor, product, strict=True)]
+    channels = len(product) > 3 and sum(alike[1:]) == 1 and math.prod(factor[1:]) > 1
+    return all(alike) or channels
 
 
 def _is_passed(step: Step) -> bool:

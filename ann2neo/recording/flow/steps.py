@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ann2neo.recording.flow.operations import (
@@ -19,16 +20,21 @@ class Step:
     """One value and how it was made: by a function, in the innermost module that was running.
 
     `parents` are the values it was made from that depend on the samples; `weights` the modules whose
-    parameters took part. `module` is the number of the module's call, −1 outside of all. `size` is how
-    many numbers it is; `chooses`: they are no floats, but tell which.
+    parameters took part. `module` is the number of the module's call, −1 outside of all. `shape` is
+    its shape; `chooses`: its numbers are no floats, but tell which.
     """
 
     name: str
     parents: tuple[int, ...]
     weights: tuple[str, ...]
     module: int
-    size: int = 0
+    shape: tuple[int, ...] = ()
     chooses: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many numbers it is."""
+        return math.prod(self.shape)
 
     @property
     def is_contraction(self) -> bool:

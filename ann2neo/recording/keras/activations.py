@@ -148,7 +148,8 @@ def is_combined(tensor: Any, known: Sequence[Any]) -> bool:
         return True
     others = [taken for taken in map(_read, known) if taken is not None and len(taken) == len(values)]
     columns = {column for taken in others for column in _norm_columns(taken)}
-    if columns.issuperset(_norm_columns(values)):
+    # Copies of one sample say nothing of columns.
+    if columns and columns.issuperset(_norm_columns(values)):
         return True
     alike = [taken.ravel() for taken in others if taken.shape == values.shape][-_MOST_SUMMED:]
     if not alike or values.size <= 2 * len(alike):
@@ -157,6 +158,24 @@ def is_combined(tensor: Any, known: Sequence[Any]) -> bool:
     weights = np.linalg.lstsq(terms, values.ravel().astype(np.float64), rcond=None)[0]
     off = np.abs(terms @ weights - values.ravel()).max()
     return bool(off <= _CLOSE * max(float(np.abs(values).max()), 1e-30))
+
+
+def is_product(tensor: Any, known: Sequence[Any], variables: Sequence[Any]) -> bool:
+    """Whether a tensor is the product of another with a matrix of the network, or a common activation
+    function of that."""
+    values = _read(tensor)
+    matrices = [matrix for matrix in map(_read, variables) if matrix is not None and matrix.ndim == 2]
+    for taken in [taken for taken in map(_read, known) if taken is not None]:
+        for matrix in [*matrices, *(matrix.T for matrix in matrices)]:
+            if values is None or taken.shape[-1] != len(matrix) or taken.ndim < 2:
+                continue
+            made = taken @ matrix
+            if made.shape != values.shape:
+                continue
+            close = np.allclose(made, values, rtol=1e-3, atol=_CLOSE * float(np.abs(values).max()))
+            if close or _recognize(made, values):
+                return True
+    return False
 
 
 def is_cut(tensor: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
-from ann2neo.recording.keras.activations import OWN, is_combined, is_cut, name_between
+from ann2neo.recording.keras.activations import OWN, is_combined, is_cut, is_product, name_between
 from ann2neo.recording.keras.calls import Call, has_inside, is_operation
 from ann2neo.recording.keras.steps import is_linear, is_passing
 
@@ -167,6 +167,7 @@ def find_between(
     holds."""
     owners = [(path, layer) for path, layer in paths.values() if holds_own(layer)]
     whole = bool(network._trainable_variables)
+    weights = [variable.numpy() for variable in network.weights]
     found: dict[tuple[int, int], str] = {}
     made: dict[int, Any] = {}
     for index, call in enumerate(calls):
@@ -180,12 +181,22 @@ def find_between(
                 nearest = known[-_N_NEAREST:]
                 name = name_between(tensor, nearest)
                 if not name and not is_combined(tensor, known):
-                    linear = has_weights and not is_cut(tensor)
-                    name = _LINEAR if linear else OWN
+                    product = has_weights or is_product(tensor, nearest, weights)
+                    name = _LINEAR if product and not is_cut(tensor) else OWN
                 if name:
                     found[index, position] = name
         made.update({id(tensor): tensor for tensor in [*call.given, *call.made]})
     return found
+
+
+def find_tied_end(calls: Sequence[Call], returned: Sequence[Any], network: Any) -> Any:
+    """By values alone, what the network returned that weights made of its layers and that none of these
+    returned; None if there is nothing such."""
+    made = {id(tensor): tensor for call in calls for tensor in call.made}
+    nearest = list(made.values())[-_N_NEAREST:]
+    unknown = [tensor for tensor in returned if id(tensor) not in made]
+    weights = [variable.numpy() for variable in network.weights]
+    return next((t for t in unknown if is_product(t, nearest, weights)), None)
 
 
 def holds_own(layer: Any) -> bool:

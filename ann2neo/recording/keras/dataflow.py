@@ -21,10 +21,14 @@ class Dataflow:
         activations: Sequence[str],
         weighted: Sequence[bool],
         returned: Sequence[Any],
+        *,
+        ends_in_weights: bool = False,
     ) -> None:
         self._calls = calls
         self._activations = activations
         self._weighted = weighted
+        # What the network returned may be made by weights that are seen nowhere.
+        self._ends_in_weights = ends_in_weights
         self._returned = {id(tensor) for tensor in returned}
         self._maker: dict[int, int] = {}
         for index, call in enumerate(calls):
@@ -90,7 +94,9 @@ class Dataflow:
         if readers or any(id(tensor) in self._returned for tensor in made):
             return False
         onward = [later for later in self._unknown if later > index]
-        return any(self._weighted[later] or self._hidden[later] for later in onward)
+        return self._ends_in_weights or any(
+            self._weighted[later] or self._hidden[later] for later in onward
+        )
 
     def _find_weights(self, index: int) -> tuple[int, ...]:
         if self._weighted[index]:

@@ -17,7 +17,14 @@ from ann2neo.recording.keras.activations import (
     name_between,
     name_by_values,
 )
-from ann2neo.recording.keras.between import Role, find_between, find_outlets, holds_own
+from ann2neo.recording.keras.between import (
+    Outlets,
+    Role,
+    find_between,
+    find_outlets,
+    find_tied_end,
+    holds_own,
+)
 from ann2neo.recording.keras.calls import Call, has_inside, is_operation
 from ann2neo.recording.keras.dataflow import Dataflow
 from ann2neo.recording.keras.steps import Steps, takes_weights
@@ -58,16 +65,9 @@ def find_places(
     seen: Counter[int] = Counter()
     roles = _find_roles(calls, paths)
     weighted = [_is_weighted(call) for call in calls]
-    flow = Dataflow(calls, [role.activation for role in roles], weighted, returned)
-    between: dict[tuple[int, int], str] = {}
-    unseen: set[int] = set()
-    if _is_followed(calls, paths):
-        outlets = find_outlets(calls, roles, weighted, paths)
-        between, unseen = outlets.read, outlets.unseen
-        for index, activation in outlets.returned.items():
-            roles[index] = Role(activation, True, "")
-    elif network is not None and holds_own_code(network, paths):
-        between = find_between(paths, calls, network, _is_weighted)
+    between, tied = _look_between(paths, calls, roles, weighted, returned, network)
+    activations = [role.activation for role in roles]
+    flow = Dataflow(calls, activations, weighted, returned, ends_in_weights=tied is not None)
     # Number of axes → whether axes were moved since a layer last said where its channels are.
     moved: dict[int, bool] = {}
     found: list[Place] = []
@@ -75,8 +75,9 @@ def find_places(
         layer, number = call.layer, seen[id(call.layer)]
         seen[id(layer)] += 1
         if id(layer) not in paths:
-            if index in unseen and network is not None:
-                found.append(_make_unseen(call, role, flow.is_hidden(index)))
+            if index in between.unseen and network is not None:
+                hidden = flow.is_hidden(index)
+                found.append(_make_unseen(layer, call.made[0], role.activation, is_hidden=hidden))
             continue
         path = paths[id(layer)][0]
         label = f"{path}:{number}" if n_calls[id(layer)] > 1 else path
@@ -86,7 +87,7 @@ def find_places(
             for position, tensor in enumerate(tensors):
                 if side == "output":
                     _note_moves(moved, layer, len(tensor.shape))
-                own = between.get((index, position), "") if side == "input" else ""
+                own = between.read.get((index, position), "") if side == "input" else ""
                 reason = _find_output_reason(role, layer, position) if side == "output" else _READ
                 activation = role.activation if side == "output" else own or flow.find_maker(tensor)
                 found.append(
@@ -113,7 +114,29 @@ def find_places(
                         axes_moved=moved.get(len(tensor.shape), False),
                     )
                 )
+    if tied is not None:
+        found.append(_make_unseen(None, tied, "linear", is_hidden=False))
     return found
+
+
+def _look_between(
+    paths: Mapping[int, tuple[str, Any]],
+    calls: Sequence[Call],
+    roles: list[Role],
+    weighted: Sequence[bool],
+    returned: Sequence[Any],
+    network: Any,
+) -> tuple[Outlets, Any]:
+    """Where what is computed between layers can be noted, and what weights made of them at the end."""
+    if _is_followed(calls, paths):
+        found = find_outlets(calls, roles, weighted, paths)
+        for index, activation in found.returned.items():
+            roles[index] = Role(activation, True, "")
+        return found, None
+    if network is None or not holds_own_code(network, paths):
+        return Outlets(), None
+    read = find_between(paths, calls, network, _is_weighted)
+    return Outlets(read), find_tied_end(calls, returned, network)
 
 
 def _is_followed(calls: Sequence[Call], paths: Mapping[int, tuple[str, Any]]) -> bool:
@@ -126,21 +149,21 @@ def _name_fed(call: Call, paths: Mapping[int, tuple[str, Any]]) -> str:
     return path
 
 
-def _make_unseen(call: Call, role: Role, is_hidden: bool) -> Place:
+def _make_unseen(layer: Any, tensor: Any, activation: str, *, is_hidden: bool) -> Place:
     """A place that nothing can be recorded from, so that it is not passed over in silence."""
-    name = type(call.layer).__name__.lower()
+    name = "output" if layer is None else type(layer).__name__.lower()
     return Place(
-        layer=call.layer,
+        layer=layer,
         name=name,
         path=name,
         call=0,
         n_calls=1,
         position=0,
         label=name,
-        tensor=call.made[0] if call.made else None,
-        activation=role.activation,
+        tensor=tensor,
+        activation=activation,
         is_node=True,
-        kind=type(call.layer).__name__,
+        kind="function" if layer is None else type(layer).__name__,
         is_hidden=is_hidden,
         fault=_UNSEEN,
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from ann2neo.recording.flow.operations import CONTRACTIONS, LINEAR, PASSING
+from ann2neo.recording.flow.operations import CONTRACTIONS, LINEAR, PASSING, PRODUCTS
 from ann2neo.recording.flow.shaped import find_shaped
 from ann2neo.recording.flow.steps import Step
 from ann2neo.recording.keras.activations import list_keras_kinds
@@ -184,11 +183,12 @@ def is_passing(layer: Any) -> bool:
 
 def is_linear(layer: Any) -> bool:
     """Whether an operation is linear in what it is given."""
-    return name_step(layer) in LINEAR
+    name = name_step(layer)
+    several = any(len(node.arguments.keras_tensors) > 1 for node in layer._inbound_nodes)
+    return name in LINEAR and not (several and name in PRODUCTS)
 
 
-def _measure(tensor: Any) -> tuple[int, bool]:
-    """How many numbers a tensor is, and whether they are no floats."""
-    sizes = [int(size or 1) for size in tensor.shape]
+def _measure(tensor: Any) -> tuple[tuple[int, ...], bool]:
+    """The shape of a tensor, and whether its numbers are no floats."""
     dtype = keras.backend.standardize_dtype(tensor.dtype)
-    return math.prod(sizes), "float" not in dtype
+    return tuple(int(size or 1) for size in tensor.shape), "float" not in dtype

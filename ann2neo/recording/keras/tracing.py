@@ -149,7 +149,21 @@ class _Joined:
             made = [self._values[id(tensor)] for tensor in noted.made]
             self._joined.append(Call(call.layer, given, made))
         self._add_operations(symbolic)
-        return self._joined, [self._values.get(id(tensor), tensor) for tensor in symbolic]
+        ends = [self._values.get(id(tensor), tensor) for tensor in symbolic]
+        return self._bring_forward(self._joined), ends
+
+    def _bring_forward(self, calls: Sequence[Call]) -> list[Call]:
+        """Operations right behind what they are made of, where the network may have come to them."""
+        when: dict[int, float] = {}
+        places: list[tuple[float, int]] = []
+        for index, call in enumerate(calls):
+            place = float(index)
+            if id(call.layer) not in self._known:
+                place = max((when.get(id(t), -1.0) for t in call.given), default=-1.0)
+            places.append((place, index))
+            for tensor in call.made:
+                when.setdefault(id(tensor), place)
+        return [calls[index] for _, index in sorted(places)]
 
     def _add_operations(self, tensors: Sequence[Any]) -> None:
         """The operations by which these were made of what layers returned, in their order."""

@@ -177,9 +177,9 @@ class Dataflow:
     def _add(
         self, name: str, parents: tuple[int, ...], weights: tuple[str, ...], module: int, tensor: Any
     ) -> int:
-        size = 0 if tensor.is_nested else tensor.numel()
+        shape = () if tensor.is_nested else tuple(tensor.shape)
         chooses = not (tensor.is_floating_point() or tensor.is_complex())
-        self.steps.append(Step(name, parents, weights, module, size, chooses))
+        self.steps.append(Step(name, parents, weights, module, shape, chooses))
         return len(self.steps) - 1
 
     def _list_owners(self, tensor: Any) -> tuple[str, ...]:

@@ -159,6 +159,69 @@ def test_tied_weights_of_a_functional_model():
     assert a2n.record(model, TOKENS, layers="all").layers[1].startswith("matmul")
 
 
+def by_numpy(h, weight):
+    """Keras' symbolic tensors cannot follow this."""
+    if isinstance(h, keras.KerasTensor):
+        raise TypeError
+    return ops.softmax(ops.matmul(h, ops.transpose(weight)))
+
+
+def test_tied_weights_out_of_sight():
+    model = Tied(by_numpy)
+    model(TOKENS)
+    assert a2n.record(model, TOKENS).layers == ["hidden"]
+    with pytest.warns(UserWarning, match="leaves out 'output': it is computed between layers"):
+        assert a2n.record(model, TOKENS, layers="all").layers == ["hidden"]
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, N])
+def test_functions_out_of_sight(batch_size):
+    def gate(net, x):
+        h = net.first(x)
+        if isinstance(h, keras.KerasTensor):
+            raise TypeError
+        return ops.clip(h, -0.3, 0.3) * net.gate(x)
+
+    net = make(gate)
+    expected = ops.convert_to_numpy(gate(net, X)) > 0
+    raster = a2n.record(net, X, batch_size=batch_size)
+    assert raster.layers == ["second:input"]
+    np.testing.assert_array_equal(raster.to_dense(), expected)
+
+
+def test_a_mixture_of_experts_is_no_gate():
+    class Experts(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.router, self.out = layers.Dense(2, name="router"), layers.Dense(3, name="out")
+            self.experts = [layers.Dense(6, "relu", name=f"expert{k}") for k in range(2)]
+
+        def call(self, x):
+            weights = ops.softmax(self.router(x))
+            return self.out(sum(weights[:, k : k + 1] * self.experts[k](x) for k in range(2)))
+
+    model = Experts()
+    model(X)
+    assert a2n.record(model, X).layers == ["expert1"]
+    with pytest.warns(UserWarning, match="leaves out 'softmax': it is computed between layers"):
+        a2n.record(model, X, layers="all")
+
+
+def test_channels_of_images_that_are_let_through():
+    images = np.random.default_rng(0).standard_normal((N, 6, 6, 2)).astype("float32")
+    given = keras.Input((6, 6, 2))
+    hidden = layers.Conv2D(4, 3, name="hidden")(given)
+    gate = layers.GlobalAveragePooling2D(keepdims=True)(hidden)
+    gate = layers.Conv2D(4, 1, activation="sigmoid", name="gate")(gate)
+    let = layers.Multiply(name="let")([hidden, gate])
+    out = layers.Dense(2, name="out")(layers.GlobalAveragePooling2D()(layers.Conv2D(5, 1)(let)))
+    model = keras.Model(given, out)
+    raster = a2n.record(model, images)
+    assert raster.layers == ["let"]
+    values = keras.Model(given, let)(images)
+    np.testing.assert_array_equal(raster.to_dense(), ops.convert_to_numpy(values).reshape(N, -1) > 0)
+
+
 def test_a_function_that_no_layer_reads_is_named():
     model = Tied(lambda h, weight: ops.relu(h) @ ops.transpose(weight), active=False)
     model(TOKENS)
@@ -212,7 +275,7 @@ def test_layers_behind_random_numbers_are_named(case):
 
 def test_code_that_needs_values_is_run_as_it_is_written():
     def scale(net, x):
-        return ops.relu(net.first(x)) * (2.0 if float(x[0, 0]) > 0 else 3.0) * len(x)
+        return ops.relu(net.first(x)) * (2.0 if float(ops.max(ops.abs(x))) < 99 else 3.0)
 
     net = make(scale)
     expected = ops.convert_to_numpy(net.first(X)) > 0

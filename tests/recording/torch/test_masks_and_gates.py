@@ -181,6 +181,44 @@ def test_a_mixture_of_experts_is_no_gate():
     assert a2n.record(Experts(), X).layers == ["experts.1.1"]
 
 
+def test_channels_of_images_that_are_let_through():
+    class Squeezing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.hidden, self.gate = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 1)
+            self.project, self.out = nn.Conv2d(4, 5, 1), nn.Linear(5, 2)
+
+        def forward(self, x):
+            h = self.hidden(x)
+            h = h * self.gate(h.mean((2, 3), keepdim=True)).sigmoid()
+            return self.out(self.project(h).mean((2, 3)))
+
+    torch.manual_seed(0)
+    images = np.random.default_rng(0).standard_normal((N, 2, 6, 6)).astype("float32")
+    model = Squeezing()
+    raster = a2n.record(model, images)
+    assert raster.layers == ["mul"]
+    with torch.no_grad():
+        h = model.hidden(torch.tensor(images))
+        values = h * model.gate(h.mean((2, 3), keepdim=True)).sigmoid()
+    np.testing.assert_array_equal(raster.to_dense(), (values.flatten(1) > 0).numpy())
+
+
+def test_a_highway_lets_its_samples_through():
+    class Highway(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc, self.gate, self.out = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 2)
+
+        def forward(self, x):
+            gate = self.gate(x).sigmoid()
+            return self.out(gate * self.fc(x).relu() + (1 - gate) * x)
+
+    torch.manual_seed(0)
+    raster = a2n.record(Highway(), X, layers="all", threshold=0.01)
+    assert raster.layers == ["sigmoid", "relu", "mul:0", "out"]
+
+
 DRAWN = {
     "dropout": (lambda net, x: F.dropout(net.first(x).relu()), "relu", "second"),
     "noise": (lambda net, x: (net.first(x) + torch.randn(len(x), 8)).relu(), "first", "relu"),
