@@ -65,6 +65,32 @@ def test_chunks_are_linked_where_parts_end_on_them(tmp_path, monkeypatch):
     assert a2n.SpikeRaster.load(whole) == record_whole()
 
 
+def test_a_damaged_part_is_not_linked(tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "_BUFFER_BYTES", 8 * made.N_HIDDEN)
+    planned = plan(tmp_path)
+    record_parts(planned, progress=False)
+    chunk = planned.part_path(1) / "words" / "0.2"
+    whole = chunk.read_bytes()
+    for damaged in (whole[:-3], b"", whole[:-1] + bytes([whole[-1] ^ 1])):
+        chunk.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"part-00001\.zarr is damaged"):
+            finish_recording(planned)
+        assert not (tmp_path / "whole.zarr").exists()
+    shutil.rmtree(planned.part_path(1))
+    record_part(planned, 1, progress=False)
+    assert a2n.SpikeRaster.load(finish_recording(planned)) == record_whole()
+
+
+def test_what_else_is_at_the_place_of_the_store_is_left_alone(tmp_path):
+    planned = plan(tmp_path, 1)
+    record_part(planned, 0, progress=False)
+    (tmp_path / "whole.zarr").mkdir()
+    (tmp_path / "whole.zarr" / "letter.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"whole\.zarr exists and is something else"):
+        finish_recording(planned)
+    assert (tmp_path / "whole.zarr" / "letter.txt").read_text() == "mine"
+
+
 def test_a_part_is_made_once_and_bears_two_writers(tmp_path):
     planned = plan(tmp_path, 2)
     record_part(planned, 0, progress=False)

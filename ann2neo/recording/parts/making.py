@@ -286,7 +286,10 @@ def finish_recording(plan: RecordingPlan | PathLikeStr) -> Path:
         )
     parts, target = open_raster(plan.folder), Path(plan.store)
     if target.exists():
-        there = open_raster(target)
+        try:
+            there = open_raster(target)
+        except ValueError as error:
+            raise FileExistsError(f"{target} exists and is something else: {error}") from error
         if there.n_samples == parts.n_samples and dict(there.annotations) == dict(parts.annotations):
             return target
         raise FileExistsError(f"{target} exists and is another recording")

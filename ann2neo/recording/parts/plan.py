@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from ann2neo.spikes.files.paths import as_path
-from ann2neo.spikes.files.stored_parts import PART_NAME
+from ann2neo.spikes.files.stored_parts import PART_NAME, PLAN_NAME
 from ann2neo.spikes.files.whole_file import write_whole
 from ann2neo.spikes.typing import PathLikeStr
 
-PLAN_NAME = "plan.json"
 _FORMAT = "ann2neo.RecordingPlan"
 _VERSIONED = ("ann2neo", "numpy", "torch", "keras", "tensorflow", "jax")
 

@@ -219,7 +219,8 @@ class StoreWriter:
         """Append the words of another store, a directory, by its files, if they are chunks of this one.
 
         That is so if they are as large and begin where one begins here; behind one that is not full
-        nothing can be appended. Files are linked where the file system can, else copied.
+        nothing can be appended. Files are read to check them, and linked where the file system can, else
+        copied.
         """
         stored = PlainStore(path)
         shape, chunks, *_ = stored.describe("words")
@@ -228,6 +229,10 @@ class StoreWriter:
         if stored.codec("words") != CODEC:
             return False
         checksums = stored.attributes("words")["crc32"]
+        with name_damage(path):
+            # Whole, before anybody throws the other store away.
+            for start in range(0, int(shape[1]), self.block):
+                stored.read("words", int(shape[1]), start, min(start + self.block, int(shape[1])))
         first = len(self._checksums)
         self._n_words += int(shape[1])
         self._words.resize((self._n_units, self._n_words))

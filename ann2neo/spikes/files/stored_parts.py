@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from ann2neo.spikes.words import WORD
 
 PART_NAME = "part-{:05d}.zarr"
 """Name of a part of a recording that was made in parts, see `record_part`."""
+
+PLAN_NAME = "plan.json"
+"""Name of the file beside them that says, among other things, how many there are."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,62 @@ class StoredPart:
         """The store, to read from; a ValueError if another one took its place."""
         return open_raster_store(self.path, self.identity, self.said)
 
+    def find_first_sample(self) -> int:
+        """Place in the data set of the first sample."""
+        with self.open() as stored, name_damage(self.path):
+            number = stored.attributes("samples")["columns"].index("sample_index")
+            return int(stored.read(f"samples/{number}", self.n_samples, 0, 1)[0])
+
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "said": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+
+
+def open_parts(folder: Path) -> list[StoredPart]:
+    """The parts of a recording, in order; none if the folder holds no such thing.
+
+    Raises
+    ------
+    FileNotFoundError
+        If one is missing, the last one too where there is a plan.
+    ValueError
+        If the plan is damaged, or parts are not of one recording or stand in another's place.
+    """
+    names = {part.name for part in folder.glob("part-*.zarr")}
+    plan = folder / PLAN_NAME
+    if not names and not plan.is_file():
+        return []
+    edges = _read_edges(plan) if plan.is_file() else list(range(len(names) + 1))
+    wanted = [PART_NAME.format(number) for number in range(len(edges) - 1)]
+    for name in wanted:
+        if name not in names:
+            raise FileNotFoundError(f"{folder} lacks {name}; it has {len(names)} parts of {len(wanted)}")
+    if beyond := names - set(wanted):
+        raise ValueError(f"{folder} holds {min(beyond)} too, which is none of its {len(wanted)} parts")
+    parts = [open_part(folder / name) for name in wanted]
+    for number, part in enumerate(parts):
+        check_same_recording(parts[0], part)
+        first = part.find_first_sample() if plan.is_file() else edges[number]
+        if not edges[number] <= first < edges[number + 1]:
+            raise ValueError(
+                f"{part.path} begins with sample {first}, {plan} wants those from {edges[number]} to "
+                f"{edges[number + 1]} there"
+            )
+    return parts
+
+
+def _read_edges(plan: Path) -> list[int]:
+    try:
+        edges = json.loads(plan.read_text("utf-8"))["edges"]
+        if len(edges) < 2 or not all(type(edge) is int for edge in edges):
+            raise ValueError(f"its edges are {edges!r:.80}")
+    except (MemoryError, PermissionError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{plan} is no plan of a recording, or is damaged: {error}") from error
+    return list(edges)
 
 
 def check_same_recording(first: StoredPart, part: StoredPart) -> None:
@@ -59,7 +114,8 @@ def check_same_recording(first: StoredPart, part: StoredPart) -> None:
 
 
 def open_part(path: Path) -> StoredPart:
-    """Read what has to be known of a store."""
+    """Read what has to be known of a store; its path will do wherever it is read from."""
+    path = path.absolute()
     with open_raster_store(path) as stored:
         attributes = read_attributes(path, stored)
         with name_damage(path):

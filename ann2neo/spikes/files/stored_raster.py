@@ -14,7 +14,7 @@ from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import as_indices, check_count
 from ann2neo.spikes.files.paths import find_path
 from ann2neo.spikes.files.store import name_damage, read_words
-from ann2neo.spikes.files.stored_parts import PART_NAME, StoredPart, check_same_recording, open_part
+from ann2neo.spikes.files.stored_parts import StoredPart, open_part, open_parts
 from ann2neo.spikes.raster import SpikeRaster
 from ann2neo.spikes.raster_tables import LazyTable
 from ann2neo.spikes.typing import Ints, PathLikeStr, Words
@@ -341,7 +341,7 @@ def open_raster(path: PathLikeStr) -> StoredRaster:
         If nothing is there, or a part is missing.
     ValueError
         If it is not a raster's store, was written by a later version, or is damaged; or if parts differ
-        in units, sampling period or annotations.
+        in units, sampling period or annotations, or are not those that the plan beside them wants.
 
     Examples
     --------
@@ -352,13 +352,8 @@ def open_raster(path: PathLikeStr) -> StoredRaster:
     (array([0.25, 0.25, 0.25, 0.25]), array([0.25, 0.25, 0.25, 0.25]))
     """
     found = find_path(path, "raster", folder=True)
-    names = sorted(part.name for part in found.glob("part-*.zarr")) if found.is_dir() else []
-    if not names or (found / ".zattrs").exists():
-        return StoredRaster([open_part(found)])
-    for number, name in enumerate(names):
-        if name != PART_NAME.format(number):
-            raise FileNotFoundError(f"{found} lacks {PART_NAME.format(number)}; it has {names[-1]}")
-    parts = [open_part(found / name) for name in names]
-    for part in parts[1:]:
-        check_same_recording(parts[0], part)
-    return StoredRaster(parts)
+    if found.is_dir() and not (found / ".zattrs").exists():
+        parts = open_parts(found)
+        if parts:
+            return StoredRaster(parts)
+    return StoredRaster([open_part(found)])

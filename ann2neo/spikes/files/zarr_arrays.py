@@ -10,6 +10,7 @@ import functools
 import json
 import math
 import os
+import socket
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -283,12 +284,18 @@ def open_store(
 
     Raises
     ------
+    FileNotFoundError
+        If it had an identity and nothing is there now.
     ReplacedError
         If another store takes its place meanwhile, whose arrays might pass for its own.
     zipfile.BadZipFile
         If `path` is a file and not a whole zip archive.
     """
     now = identify_store(path)
+    if identity is not None and now is None:
+        raise FileNotFoundError(
+            f"{path} is not there any more, or {socket.gethostname()} does not see it"
+        )
     if identity not in (None, now):
         raise ReplacedError(f"{path} was replaced since it was opened: open it again")
     try:

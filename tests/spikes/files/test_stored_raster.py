@@ -1,6 +1,9 @@
 """Opened rasters: everything they give is that of the loaded raster."""
 
+import itertools
+import json
 import pickle
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -177,3 +180,60 @@ def test_a_whole_recording_that_is_large_is_loaded_with_a_warning(folder, monkey
 
 def test_instances(folder):
     assert isinstance(open_raster(folder / "whole.zarr").select(layer="a"), StoredRaster)
+
+
+def planned(folder, edges):
+    """Parts of a known raster, and beside them what a plan says of where they begin."""
+    raster = make_known()
+    folder.mkdir()
+    for number, (start, stop) in enumerate(itertools.pairwise(edges)):
+        raster.select(samples=np.arange(start, stop)).save(folder / PART_NAME.format(number))
+    (folder / "plan.json").write_text(json.dumps({"edges": edges}))
+    return folder
+
+
+def test_parts_are_those_of_the_plan_beside_them(tmp_path):
+    folder = planned(tmp_path / "a.parts", [0, 200, 400, 700])
+    assert open_raster(folder).load() == make_known()
+    first, second, last = (folder / PART_NAME.format(number) for number in range(3))
+    last.rename(tmp_path / "last.zarr")
+    with pytest.raises(FileNotFoundError, match=r"lacks part-00002\.zarr; it has 2 parts of 3"):
+        a2n.firing_rate(folder)
+    # Another part in its place, of the same recording.
+    shutil.copytree(first, last)
+    with pytest.raises(ValueError, match=r"part-00002\.zarr begins with sample 0, .*400 to 700"):
+        open_raster(folder)
+    shutil.rmtree(last)
+    (tmp_path / "last.zarr").rename(last)
+    shutil.copytree(second, folder / PART_NAME.format(3))
+    with pytest.raises(ValueError, match=r"holds part-00003\.zarr too"):
+        open_raster(folder)
+    for plan in ("{", "[]", "{}", '{"edges": [0]}', '{"edges": [0, 1.5]}', '{"edges": null}'):
+        (folder / "plan.json").write_text(plan)
+        with pytest.raises(ValueError, match=r"plan\.json is no plan of a recording, or is damaged"):
+            open_raster(folder)
+
+
+def test_a_plan_without_parts_says_what_is_missing(tmp_path):
+    (tmp_path / "plan.json").write_text('{"edges": [0, 5]}')
+    with pytest.raises(FileNotFoundError, match=r"lacks part-00000\.zarr; it has 0 parts of 1"):
+        open_raster(tmp_path)
+
+
+def test_an_opened_raster_is_found_from_everywhere(tmp_path, monkeypatch):
+    raster = make_known()
+    monkeypatch.chdir(tmp_path)
+    raster.save("here.zarr")
+    stored = open_raster("here.zarr")
+    monkeypatch.chdir("/")
+    assert stored.load() == pickle.loads(pickle.dumps(stored)).load() == raster
+
+
+@pytest.mark.parametrize("name", ["a.zarr", "a.zarr.zip"])
+def test_what_is_gone_is_not_called_replaced(tmp_path, name):
+    path = make_known().save(tmp_path / name)
+    stored = open_raster(path)
+    path.rename(tmp_path / "elsewhere")
+    for use in (stored.load, lambda: stored.units, lambda: a2n.fanofactor(stored)):
+        with pytest.raises(FileNotFoundError, match=r"is not there any more, or .* does not see it"):
+            use()
