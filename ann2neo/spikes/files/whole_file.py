@@ -31,6 +31,9 @@ _SLOTS = 64
 _ASIDE = "was-replaced.part"
 
 
+_FULL = errno.ENOSPC, errno.EDQUOT
+
+
 @contextmanager
 def write_whole(
     path: PathLikeStr,
@@ -68,7 +71,13 @@ def write_whole(
     check_target(path, overwrite=overwrite, check_replaced=check_replaced)
     with _work_folder(target) as folder:
         new = folder / target.name
-        yield new
+        try:
+            yield new
+        except OSError as error:
+            # A full disk does not say which file did not fit.
+            if error.errno in _FULL and error.filename is None:
+                error.filename = str(path)
+            raise
         check_target(path, overwrite=overwrite, check_replaced=check_replaced)
         if overwrite:
             _copy_mode(target, new)

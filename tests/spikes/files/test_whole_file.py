@@ -280,3 +280,15 @@ class TestPermissions:
         write(tmp_path / "new", "one")
         assert (tmp_path / "new").is_symlink()
         assert read(tmp_path / "made") == "one"
+
+
+def test_a_full_disk_says_what_did_not_fit(tmp_path):
+    def write():
+        with write_whole(tmp_path / "a.npz") as path:
+            path.write_text("as far as it went")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=r"No space left on device: .*a\.npz") as raised:
+        write()
+    assert raised.value.errno == errno.ENOSPC
+    assert not list(tmp_path.iterdir())
