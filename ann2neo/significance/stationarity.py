@@ -107,7 +107,8 @@ def adf_of_counts(
 def _test_piece(n_samples: int, max_lag: int, piece: tuple[np.ndarray, ...]) -> np.ndarray:
     """Statistic and lag of some units."""
     found = np.empty((2, len(piece[0])))
-    dickey_fuller(n_samples, max_lag, *piece, *found)
+    # Compiled for rows that lie together: those of merged counts do not.
+    dickey_fuller(n_samples, max_lag, *map(np.ascontiguousarray, piece), *found)
     return found
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import ann2neo as a2n
 from ann2neo import RecordingPlan, finish_recording, plan_recording, record_part, record_parts
-from ann2neo.recording.parts import factories
+from ann2neo.recording.parts import factories, making
 from ann2neo.spikes import packing
 from tests.recording import made_parts as made
 
@@ -79,6 +79,22 @@ def test_a_damaged_part_is_not_linked(tmp_path, monkeypatch):
     shutil.rmtree(planned.part_path(1))
     record_part(planned, 1, progress=False)
     assert a2n.SpikeRaster.load(finish_recording(planned)) == record_whole()
+
+
+def test_two_may_finish_at_once(tmp_path, monkeypatch):
+    planned = plan(tmp_path, 2)
+    record_parts(planned, progress=False)
+    finish, faster = making.StoreWriter.finish, []
+
+    def let_another_finish(self, *arguments):
+        if not faster:
+            faster.append(True)
+            finish_recording(planned)
+        finish(self, *arguments)
+
+    monkeypatch.setattr(making.StoreWriter, "finish", let_another_finish)
+    assert a2n.SpikeRaster.load(finish_recording(planned)) == record_whole()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["whole.parts", "whole.zarr"]
 
 
 def test_what_else_is_at_the_place_of_the_store_is_left_alone(tmp_path):

@@ -285,14 +285,32 @@ def finish_recording(plan: RecordingPlan | PathLikeStr) -> Path:
             plan, open_raster(plan.part_path(number)), plan.edges[number], plan.edges[number + 1]
         )
     parts, target = open_raster(plan.folder), Path(plan.store)
-    if target.exists():
+    if not _is_finished(target, parts):
         try:
-            there = open_raster(target)
-        except ValueError as error:
-            raise FileExistsError(f"{target} exists and is something else: {error}") from error
-        if there.n_samples == parts.n_samples and dict(there.annotations) == dict(parts.annotations):
-            return target
+            _join(plan, parts, target)
+        except FileExistsError:
+            # Another process was faster.
+            if not _is_finished(target, parts):
+                raise
+    for left in plan.folder.glob("making-*.zarr"):
+        shutil.rmtree(left, ignore_errors=True)
+    return target
+
+
+def _is_finished(target: Path, parts: StoredRaster) -> bool:
+    """Whether the recording is in its place; FileExistsError if something else is."""
+    if not target.exists():
+        return False
+    try:
+        there = open_raster(target)
+    except ValueError as error:
+        raise FileExistsError(f"{target} exists and is something else: {error}") from error
+    if there.n_samples != parts.n_samples or dict(there.annotations) != dict(parts.annotations):
         raise FileExistsError(f"{target} exists and is another recording")
+    return True
+
+
+def _join(plan: RecordingPlan, parts: StoredRaster, target: Path) -> None:
     with StoreWriter(target, parts.n_units) as writer:
         for number in range(plan.n_parts):
             part = plan.part_path(number)
@@ -304,9 +322,6 @@ def finish_recording(plan: RecordingPlan | PathLikeStr) -> Path:
         writer.finish(
             parts.n_samples, parts.units, parts.samples, parts.sampling_period, parts.annotations
         )
-    for left in plan.folder.glob("making-*.zarr"):
-        shutil.rmtree(left, ignore_errors=True)
-    return target
 
 
 def _write_rest(writer: StoreWriter, parts: StoredRaster) -> None:
