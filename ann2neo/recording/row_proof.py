@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 N_TRIED = 9
 """Samples of the trial run; another number than that of any axis would have to be, were it not that the
-further runs have another number of rows."""
+run of one has another number of rows."""
 
 _STRICT = 0.05
 """How much less rounding is allowed for a sample that stays in its place among as many others."""
@@ -32,15 +32,14 @@ _NO_ROWS = (
 
 
 def choose_trials(n_samples: int) -> list[npt.NDArray[np.int64]]:
-    """Rows of a batch for the trial run, and for three more: fewer and in another order; as many, of
-    which the second is in its place; and one alone."""
+    """Rows of a batch for the trial run, and for two more: one alone; and as many in other places, of
+    which the second stays in its own and is there twice, while the first is missing."""
     first = np.unique(np.linspace(0, n_samples - 1, N_TRIED).astype(np.int64))
     if len(first) < 3:
         first = np.arange(3, dtype=np.int64) % n_samples
-    # Not turned round, which a layer that turns its rows round would pass, and with none in both.
-    among_others = np.full_like(first, first[1])
-    among_others[0] = first[-1]
-    return [first, np.roll(first, -2)[::2].copy(), among_others, first[3 % len(first)][None].copy()]
+    exchanged = np.roll(first, 1)
+    exchanged[1] = first[1]
+    return [first, first[3 % len(first)][None].copy(), exchanged]
 
 
 def choose_whole_trials(rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:

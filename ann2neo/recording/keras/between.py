@@ -10,6 +10,7 @@ from typing import Any
 from ann2neo.recording.keras.activations import OWN, is_combined, is_cut, is_product, name_between
 from ann2neo.recording.keras.calls import Call, has_inside, is_operation
 from ann2neo.recording.keras.steps import is_linear, is_passing
+from ann2neo.recording.keras.weights import read_variable
 
 _LINEAR = "linear"
 _N_NEAREST = 4
@@ -167,7 +168,7 @@ def find_between(
     holds."""
     owners = [(path, layer) for path, layer in paths.values() if holds_own(layer)]
     whole = bool(network._trainable_variables)
-    weights = [variable.numpy() for variable in network.weights]
+    weights = [read_variable(variable) for variable in network.weights]
     found: dict[tuple[int, int], str] = {}
     made: dict[int, Any] = {}
     for index, call in enumerate(calls):
@@ -195,7 +196,7 @@ def find_tied_end(calls: Sequence[Call], returned: Sequence[Any], network: Any) 
     made = {id(tensor): tensor for call in calls for tensor in call.made}
     nearest = list(made.values())[-_N_NEAREST:]
     unknown = [tensor for tensor in returned if id(tensor) not in made]
-    weights = [variable.numpy() for variable in network.weights]
+    weights = [read_variable(variable) for variable in network.weights]
     return next((t for t in unknown if is_product(t, nearest, weights)), None)
 
 

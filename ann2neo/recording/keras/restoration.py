@@ -22,6 +22,7 @@ from ann2neo.recording.containers import (
     put_back_data,
     read_data,
 )
+from ann2neo.recording.keras.weights import read_variable
 
 _DEPTH = 6
 _MAX_OBJECTS = 10_000
@@ -41,7 +42,7 @@ def keep_unchanged(network: Any, *, attributes: bool = True) -> Iterator[None]:
     moving += [seeds.state for layer in layers for seeds in layer._seed_generators]
     moving += list_recurrent_states(network)
     moving += [v for layer in list_own_layers(network) for v in layer._trainable_variables]
-    before = [(variable, np.array(variable.numpy())) for variable in moving]
+    before = [(variable, read_variable(variable)) for variable in moving]
     trained = [(layer, layer.trainable) for layer in layers]
     plain = PlainState(list_own_layers(network)) if attributes else None
     losses = [(layer, list(layer._losses), set(layer._loss_ids)) for layer in layers]
@@ -51,7 +52,7 @@ def keep_unchanged(network: Any, *, attributes: bool = True) -> Iterator[None]:
         if plain is not None:
             plain.put_back()
         for variable, value in before:
-            if not np.array_equal(variable.numpy(), value):
+            if not np.array_equal(read_variable(variable), value):
                 variable.assign(value)
         for layer, trainable in trained:
             if layer.trainable != trainable:
@@ -170,7 +171,7 @@ class Moving:
         kept = seeds | {id(state) for state in list_recurrent_states(network)}
         variables = [v for layer in layers for v in layer._non_trainable_variables if id(v) not in kept]
         variables += [v for layer in self._own for v in layer._trainable_variables]
-        self._variables = [(v, np.array(v.numpy())) for v in variables]
+        self._variables = [(v, read_variable(v)) for v in variables]
         self._is_first = True
         self.moved = False
 
@@ -191,6 +192,6 @@ class Moving:
             self._variables = [
                 (variable, value)
                 for variable, value in self._variables
-                if not hold_same(np.asarray(variable.numpy()), value)
+                if not hold_same(read_variable(variable), value)
             ]
             self.moved |= bool(self._variables)

@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 from keras.src.backend.common import global_state
 
 from ann2neo.recording.keras.calls import Call, has_inside, is_operation, list_tensors
-from ann2neo.recording.keras.inputs import map_leaves, run
+from ann2neo.recording.keras.inputs import list_leaves, map_leaves, run
 
 _NAMES = "object_name_uids"
 _NOTHING = object()
@@ -30,7 +32,7 @@ def join_operations(
 
     As they are where there is no such code, or Keras' symbolic tensors cannot follow it.
     """
-    if not holds_own_code(network, paths):
+    if not holds_own_code(network, paths) or not _finds_between(inputs, calls, returned):
         return list(calls), list(returned)
     trace = _Trace(network, paths)
     try:
@@ -39,6 +41,26 @@ def join_operations(
     except Exception:  # whatever code of the user's own does with tensors that have no values
         return list(calls), list(returned)
     return _Joined(trace, calls).join(symbolic, returned) or (list(calls), list(returned))
+
+
+def _finds_between(inputs: Any, calls: Sequence[Call], returned: Sequence[Any]) -> bool:
+    """Whether layers were given, or the network returned, what is no sample and no layer made."""
+    samples = [np.asarray(leaf) for leaf in list_leaves(inputs)]
+    known: set[int] = set()
+    for tensors, made in [*((call.given, call.made) for call in calls), (returned, [])]:
+        for tensor in tensors:
+            if id(tensor) not in known and not _is_sample(tensor, samples):
+                return True
+        known |= {id(tensor) for tensor in [*tensors, *made]}
+    return False
+
+
+def _is_sample(tensor: Any, samples: Sequence[npt.NDArray[Any]]) -> bool:
+    alike = [sample for sample in samples if sample.shape == tuple(tensor.shape)]
+    if not alike:
+        return False
+    values = np.asarray(keras.ops.convert_to_numpy(tensor))
+    return any(np.allclose(values, sample, rtol=1e-2) for sample in alike)
 
 
 def holds_own_code(network: Any, paths: Paths) -> bool:

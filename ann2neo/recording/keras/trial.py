@@ -18,6 +18,7 @@ from ann2neo.recording.keras.layers import find_places
 from ann2neo.recording.keras.restoration import keep_unchanged
 from ann2neo.recording.keras.running import Taps, without_gradients
 from ann2neo.recording.keras.tracing import join_operations
+from ann2neo.recording.keras.weights import read_variable
 from ann2neo.recording.places import Place
 from ann2neo.recording.row_proof import (
     DEPENDS,
@@ -169,9 +170,10 @@ def _find_moved(network: Any, inputs: Any, paths: Paths) -> tuple[set[Key], bool
     whether seeds of its layers move."""
     seeds = [s.state for layer in network._flatten_layers() for s in layer._seed_generators]
     with keep_unchanged(network):
-        before = [np.array(state.numpy()) for state in seeds]
+        before = [read_variable(state) for state in seeds]
         first, again = (_list_values_moving(network, inputs, paths) for _ in range(2))
-        draws = any((state.numpy() != old).any() for state, old in zip(seeds, before, strict=True))
+        after = [read_variable(state) for state in seeds]
+        draws = any((new != old).any() for new, old in zip(after, before, strict=True))
     return {k for k, values in first.items() if not _is_same(values, again.get(k))}, draws
 
 

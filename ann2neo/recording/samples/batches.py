@@ -123,7 +123,7 @@ def batches(
         inputs = _map_lists(
             map_arrays(samples, lambda array: _take(array, chosen)),
             n_samples,
-            np.arange(n_samples)[chosen],
+            np.arange(start, stop) if drawn is None else drawn[start:stop],
         )
         inputs, inside = reader.split(inputs, None)
         found = inside if given is None else given[chosen]
