@@ -137,6 +137,9 @@ CONTRACTIONS = frozenset(
 )
 """Functions that sum over the features of what they are given, times weights or other values."""
 
+SUMMING = frozenset(["sum", "mean", "norm", "vector_norm", "linalg_norm", "linalg_vector_norm"])
+"""Functions that sum up what was spread over weights before: products and distances written out."""
+
 NORMALIZATIONS = frozenset(
     [
         *("batch_norm", "native_batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"),

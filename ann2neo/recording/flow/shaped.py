@@ -19,7 +19,12 @@ from ann2neo.recording.flow.steps import Step, is_elementwise
 
 _GROWING = frozenset(["cat", "concat", "concatenate", "stack", "pad", "constant_pad_nd"])
 _TELLING = frozenset(
-    ["argmax", "argmin", "argsort", "gather", "multinomial", "one_hot", "take_along_dim"]
+    [
+        *("argmax", "argmin", "argsort", "argwhere", "gather", "multinomial", "nonzero", "one_hot"),
+        *("take_along_dim", "__eq__", "__ne__", "ne", "not_equal", "__invert__", "bitwise_not"),
+        *("logical_not", "logical_and", "logical_or", "logical_xor", "__and__", "__or__", "__xor__"),
+        *("bitwise_and", "bitwise_or"),
+    ]
 )
 """Functions beside those element by element that masks and the like are made by."""
 
@@ -74,16 +79,17 @@ class _Finder:
         """Whether what is chosen, and what it is chosen by, come of the same sums."""
         choosing = [p for p in step.parents if self._steps[p].chooses]
         rest = [p for p in step.parents if not self._steps[p].chooses]
-        by, of = self._find_sources(choosing), self._find_sources(rest)
+        by, of = self._find_sources(choosing), self._find_sources(rest, choices=False)
         full = any(self._steps[p].size >= step.size for p in choosing)
         return bool(by) and (full or not of or not by.isdisjoint(of))
 
-    def _find_sources(self, parents: Iterable[int]) -> set[int]:
-        """Where values come from: sums, activation functions, or what is neither."""
+    def _find_sources(self, parents: Iterable[int], *, choices: bool = True) -> set[int]:
+        """Where values come from: sums, activation functions, or what is neither; without `choices`
+        only the values themselves, and not what they were chosen by."""
         pending, seen, found = list(parents), set(), set()
         while pending:
             number = pending.pop()
-            if number in seen:
+            if number in seen or (self._steps[number].chooses and not choices):
                 continue
             seen.add(number)
             if number in self._active or not _is_passed(self._steps[number]):

@@ -20,6 +20,7 @@ from ann2neo.recording.flow.operations import (
     MULTIPLYING,
     RECTIFYING,
     SHAPING,
+    SUMMING,
     name_function,
     works_in_place,
 )
@@ -36,7 +37,7 @@ _QUERIES = frozenset(
 )
 """Functions that return no tensor."""
 
-_NOTED = FUNCTIONS | CONTRACTIONS | SHAPING | COMPARING | CHOOSING | MULTIPLYING | {"sum"}
+_NOTED = FUNCTIONS | CONTRACTIONS | SHAPING | COMPARING | CHOOSING | MULTIPLYING | SUMMING
 Key = tuple[int, str]
 """What tells the calls of one module or function from those of another."""
 

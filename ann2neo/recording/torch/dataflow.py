@@ -12,7 +12,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from ann2neo.recording.flow.operations import (
     CONTRACTIONS,
     LIKENESSES,
-    MULTIPLYING,
+    SUMMING,
     name_function,
     works_in_place,
 )
@@ -76,9 +76,8 @@ class Dataflow:
         stored = tuple(dict.fromkeys(owner for t in given for owner in self._stored.get(t, ())))
         if not weights and parents and stored:
             weights = self._find_stored(name, args, kwargs)
-        if name == "sum" and len(parents) == 1 and self.steps[parents[0]].name in MULTIPLYING:
-            # A product with a matrix, written out.
-            weights = self.steps[parents[0]].weights
+        if name in SUMMING and len(parents) == 1 and not weights:
+            weights = self._find_spread(parents[0])
             name = "tensordot" if weights else name
         changed = find_target(args, kwargs) if works_in_place(function, kwargs) else None
         returned = function(*args, **kwargs)
@@ -130,6 +129,19 @@ class Dataflow:
             return ()
         found: tuple[str, ...] = self._stored.get(operand, ())
         return found
+
+    def _find_spread(self, number: int) -> tuple[str, ...]:
+        """Whose weights a value was spread over, each with each, before it is summed up: a product or a
+        distance written out."""
+        while True:
+            step = self.steps[number]
+            if not is_elementwise(step) or not step.parents:
+                return ()
+            if step.weights and step.size > max(self.steps[p].size for p in step.parents):
+                return step.weights
+            if len(step.parents) > 1:
+                return ()
+            number = step.parents[0]
 
     def list_weights(self, value: int | None) -> tuple[str, ...]:
         """Whose weights feed a value: the nearest sums with weights before it."""

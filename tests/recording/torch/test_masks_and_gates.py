@@ -47,6 +47,24 @@ def keep_winners(net, x):
     return h * (h >= h.topk(3, -1).values[..., -1:])
 
 
+def keep_by_mask(net, x):
+    h = net.first(x)
+    kept = torch.zeros_like(h, dtype=torch.bool)
+    kept.scatter_(1, h.topk(2, 1).indices, True)
+    return h.masked_fill(~kept, 0)
+
+
+def keep_by_place(net, x):
+    h = net.first(x).clone()
+    h[(h < 0.1).nonzero(as_tuple=True)] = 0
+    return h
+
+
+def win_locally(net, x):
+    h = net.first(x).view(-1, 4, 2)
+    return (h * (h == h.max(-1, keepdim=True).values)).flatten(1)
+
+
 def choose_by_rank(net, x):
     h = net.first(x)
     return torch.where(h >= torch.kthvalue(h, 5, -1, keepdim=True).values, h, 0.0)
@@ -66,6 +84,9 @@ BETWEEN = {
     "a copy by a mask": (copy_above, "__setitem__"),
     "the largest, scattered": (keep_largest, "scatter"),
     "winners of a rectifier": (keep_winners, "mul"),
+    "a mask turned round": (keep_by_mask, "masked_fill"),
+    "places": (keep_by_place, "__setitem__"),
+    "local winners": (win_locally, "mul"),
     "a rank": (choose_by_rank, "where"),
     "maxout": (lambda net, x: net.first(x).view(-1, 4, 2).max(-1).values, "max[0]"),
     "maxout without places": (lambda net, x: net.first(x).view(-1, 4, 2).amax(-1), "amax"),
@@ -144,6 +165,7 @@ TIED = {
     "einsum": lambda h, weight: torch.einsum("nd,kd->nk", h, weight),
     "sum": lambda h, weight: (h[:, None] * weight).sum(-1),
     "cdist": torch.cdist,
+    "norm": lambda h, weight: (h[:, None] - weight).norm(dim=-1),
 }
 
 
@@ -161,6 +183,20 @@ def test_tied_weights_make_the_output(product):
     model, tokens = Tied(), np.arange(N) % 5
     assert a2n.record(model, tokens).layers == ["relu"]
     assert a2n.record(model, tokens, layers="all").layers == ["relu", product]
+
+
+def test_a_scale_for_each_unit_is_no_product():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.hidden, self.out = nn.Linear(6, 8), nn.Linear(8, 3)
+            self.scale = nn.Parameter(torch.ones(8))
+
+        def forward(self, x):
+            return self.out((self.hidden(x).relu() * self.scale).sum(1))
+
+    steps = np.random.default_rng(1).standard_normal((N, 5, 6)).astype("float32")
+    assert a2n.record(Scaled(), steps, layers="all").layers == ["relu", "out"]
 
 
 def test_a_mixture_of_experts_is_no_gate():
