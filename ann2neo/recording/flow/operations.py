@@ -130,12 +130,16 @@ CONTRACTIONS = frozenset(
         *("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell", "multi_head_attention_forward"),
         *("cosine_similarity", "pairwise_distance"),
         *("grouped_mm", "_grouped_mm", "scaled_mm", "_scaled_mm", "kron", "opaque layer"),
+        "a sum over weights",
         *("linear_dynamic", "linear_dynamic_fp16", "linear_relu", "linear_relu_dynamic", "linear_tanh"),
         *("linear_leaky_relu", "conv1d_relu", "conv2d_relu", "conv3d_relu", "quantized_lstm"),
         *("quantized_gru", "quantized_lstm_cell", "quantized_gru_cell"),
     ]
 )
 """Functions that sum over the features of what they are given, times weights or other values."""
+
+SPREAD_SUM = "a sum over weights"
+"""What stands for the name of such a sum; what is summed up is no layer of its own."""
 
 SUMMING = frozenset(["sum", "mean", "norm", "vector_norm", "linalg_norm", "linalg_vector_norm"])
 """Functions that sum up what was spread over weights before: products and distances written out."""

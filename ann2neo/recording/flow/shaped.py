@@ -14,6 +14,7 @@ from ann2neo.recording.flow.operations import (
     PASSING,
     SELECTING,
     SHAPING,
+    SPREAD_SUM,
 )
 from ann2neo.recording.flow.steps import Step, is_elementwise
 
@@ -123,6 +124,8 @@ class _Finder:
             before = pending.pop()
             for reader in readers.get(before, ()):
                 step = self._steps[reader]
+                if step.name == SPREAD_SUM:
+                    continue
                 if step.is_contraction or step.name in NORMALIZATIONS:
                     return True
                 # What compares makes spikes if they are read as numbers, else a mask.

@@ -12,6 +12,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from ann2neo.recording.flow.operations import (
     CONTRACTIONS,
     LIKENESSES,
+    SPREAD_SUM,
     SUMMING,
     name_function,
     works_in_place,
@@ -78,7 +79,7 @@ class Dataflow:
             weights = self._find_stored(name, args, kwargs)
         if name in SUMMING and len(parents) == 1 and not weights:
             weights = self._find_spread(parents[0])
-            name = "tensordot" if weights else name
+            name = SPREAD_SUM if weights else name
         changed = find_target(args, kwargs) if works_in_place(function, kwargs) else None
         returned = function(*args, **kwargs)
         made = [] if returned is NotImplemented else list(walk_tensors(returned, depth=3))

@@ -163,9 +163,10 @@ TIED = {
     "matmul": lambda h, weight: h @ weight.T,
     "linear": F.linear,
     "einsum": lambda h, weight: torch.einsum("nd,kd->nk", h, weight),
-    "sum": lambda h, weight: (h[:, None] * weight).sum(-1),
     "cdist": torch.cdist,
     "norm": lambda h, weight: (h[:, None] - weight).norm(dim=-1),
+    "sum": lambda h, weight: ((h[:, None] - weight) ** 2).sum(-1),
+    "mean": lambda h, weight: -(h[:, None] * weight).mean(-1),
 }
 
 
