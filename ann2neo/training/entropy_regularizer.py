@@ -84,9 +84,10 @@ class PatternEntropyRegularizer(keras.regularizers.Regularizer):  # type: ignore
     does not vanish with the number of units, and is at most (1 − ε) / ε.
 
     **What it does not do.** Against learning noisy labels by heart a penalty on pattern entropy, like
-    one on firing rates, acts as a narrower network does; dropout of .8 or weight decay win by far (MNIST
-    with 40 % wrong labels, few seeds, test accuracy at the end: .77 without anything, .83 with the rate
-    penalized, .82 with 128 units instead of 512, .91 with weight decay, .94 with dropout).
+    one on firing rates, does no better than a narrower network; dropout of .8 and weight decay win by
+    far (MNIST with 40 % wrong labels, mean of five seeds, test accuracy after 25 passes: .67 without
+    anything, .69 and .67 with rates penalized, .47 with pattern entropy, .68 with 128 units instead of
+    512, .89 with weight decay, .88 with dropout). See the page "What works and what does not".
 
     **Limits.** A reward goes on pushing patterns apart where H has reached log₂ n. A penalty ends in a
     local minimum where large groups of samples share patterns that are far apart: each group holds its

@@ -80,8 +80,9 @@ def label_suspicion(raster: RasterLike, labels: str | npt.ArrayLike = "label") -
     twice the number of samples above it, at most all of them. It is biased upward where right samples
     lie far from their class (a blurred class, a network that has learned little), and downward where
     labels are mistaken for similar classes, whose patterns are near, and where a network of several
-    layers has learned wrong labels by heart, so that its last one draws them in: a quarter to a third of
-    them are then counted. The order of the scores does not depend on it.
+    layers has learned wrong labels by heart, so that its last one draws them in: on MNIST about half of
+    them were counted then. On CIFAR-10, whose classes lie near each other, 1,712 of 10,000 samples were
+    counted where no label was wrong. The order of the scores does not depend on it.
 
     **What it is good for.** After a network has learned noisy labels by heart, its own loss says little
     of which are wrong, its patterns still do. With the training history at hand, the loss early in

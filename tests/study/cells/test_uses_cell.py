@@ -193,6 +193,15 @@ def test_what_the_data_do_not_hold_is_refused_before_training(changes, message, 
         run(Work(study.plan(study.cells()[0]), tmp_path))
 
 
+def test_a_network_that_is_no_chain_is_refused_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(training.training_run, "train", None)
+    study = dataclasses.replace(
+        STUDY, networks=(Network("resnet", (4,), options={"blocks": 1}, layer="output"),)
+    )
+    with pytest.raises(ValueError, match="must be a chain of layers"):
+        run(Work(study.plan(study.cells()[0]), tmp_path))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

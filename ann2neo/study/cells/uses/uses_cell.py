@@ -85,6 +85,7 @@ def _train(work: Work, noisy: NoisyData, variant: Variant, looks: Any) -> Any:
     import keras
 
     from ann2neo.study.cells.uses.remedies import NARROW, apply_remedy
+    from ann2neo.training.surgery.keras_chain import list_chain
     from ann2neo.training.training_run import train
 
     study, cell = work.plan.study, work.plan.cell
@@ -93,6 +94,8 @@ def _train(work: Work, noisy: NoisyData, variant: Variant, looks: Any) -> Any:
         narrow = dataclasses.replace(cell, width=max(1, cell.width // NARROW))
         work = dataclasses.replace(work, plan=dataclasses.replace(work.plan, cell=narrow))
     network = build_network(work, noisy.data)
+    # Refused before the training rather than behind it: units of other networks cannot be removed.
+    list_chain(network)
     epochs = wanted.epochs if variant.noise else wanted.clean_epochs
     epochs = SPARE_EPOCHS if variant.is_spare else epochs
     if variant.remedy:
