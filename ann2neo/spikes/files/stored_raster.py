@@ -12,6 +12,7 @@ import pandas as pd
 
 from ann2neo.spikes import kernels, raster_tables
 from ann2neo.spikes.argument_checks import as_indices, check_count
+from ann2neo.spikes.files.chunk_cache import ChunkCache
 from ann2neo.spikes.files.paths import find_path
 from ann2neo.spikes.files.store import name_damage, read_words
 from ann2neo.spikes.files.stored_parts import StoredPart, open_part, open_parts
@@ -27,7 +28,8 @@ class StoredRaster:
 
     It says what a `SpikeRaster` says (``n_units``, ``n_samples``, ``units``, ``samples``, ``layers``,
     ``sampling_period``, ``annotations``), and reads no words before `chunks`, `load` or ``spike_counts``
-    want them. Statistics and tests go through its `chunks`. A context manager; picklable, as its paths.
+    want them. Statistics and tests go through its `chunks`. The first 128 MiB of words that are read
+    stay in memory, unpacked, until it is closed or gone. A context manager; picklable, as its paths.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class StoredRaster:
         self._unit_table = unit_table or LazyTable(self._read_units)
         # The raster that was opened, which this one is a part of: closed with it.
         self._opened = opened
+        self._cache: ChunkCache = ChunkCache() if opened is None else opened._cache
         self._closed = False
 
     @property
@@ -179,6 +182,8 @@ class StoredRaster:
     def close(self) -> None:
         """Refuse to read any more, here and in what was selected from it."""
         self._closed = True
+        if self._opened is None:
+            self._cache.clear()
 
     def __enter__(self) -> StoredRaster:
         return self
@@ -254,8 +259,9 @@ class StoredRaster:
         while start < stop:
             part, within = self._find(start)
             last = min(within + stop - start, part.n_samples)
+            # Opened whatever is kept: a store that was replaced is noticed.
             with part.open() as stored, name_damage(part.path):
-                words = read_words(stored, part.n_samples, within, last, self._chosen)
+                words = self._read_part(part, stored, within, last)
             found.append((words, last - within))
             start += last - within
         if len(found) == 1:
@@ -266,6 +272,17 @@ class StoredRaster:
             kernels.append(words, size, joined, start)
             start += size
         return joined
+
+    def _read_part(self, part: StoredPart, stored: Any, start: int, stop: int) -> Words:
+        """Words of samples of one part; whole chunks of it from what is kept, if they are there."""
+        place = part.path, start, stop
+        is_whole = start % part.chunk == 0 and stop == min(start + part.chunk, part.n_samples)
+        if self._chosen is None and is_whole:
+            return self._cache.read(place, lambda: read_words(stored, part.n_samples, start, stop, None))
+        kept = self._cache.get(place)
+        if kept is not None:
+            return kept[self._chosen]
+        return read_words(stored, part.n_samples, start, stop, self._chosen)
 
     def _read_units(self) -> pd.DataFrame:
         self._check_open()
