@@ -89,7 +89,8 @@ def configs() -> None:
     from ann2neo.study.config.sources import short_name
 
     rows = open_table(
-        "ann2neo study run NAME --out DIR", ["study", "networks", "data sets", *right_columns("cells")]
+        "ann2neo study run NAME --out DIR",
+        [Column("study", no_wrap=True), "networks", "data sets", *right_columns("cells")],
     )
     for name in builtin_studies():
         study = Study.from_toml(name)
