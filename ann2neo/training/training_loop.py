@@ -108,7 +108,7 @@ class Passes:
         return self._is_over(score.accuracy)
 
     def history(self) -> pd.DataFrame:
-        """A row a pass."""
+        """A row per pass."""
         columns = ["training_epoch", *Score._fields, "seconds"]
         kinds = {name: "int64" if name == "training_epoch" else "float64" for name in columns}
         return pd.DataFrame(self._rows, columns=columns).astype(kinds)

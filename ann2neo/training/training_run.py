@@ -27,7 +27,7 @@ class Trained:
         A copy, trained and compiled; what was frozen still is.
     condition : Condition
     history : pandas.DataFrame
-        A row a pass: ``training_epoch`` (from 1), ``loss`` and ``accuracy`` (running, as Keras'),
+        A row per pass: ``training_epoch`` (from 1), ``loss`` and ``accuracy`` (running, as Keras'),
         ``val_loss`` and ``val_accuracy`` (NaN without validation), ``seconds``.
     labels : array of int, shape (n_samples,)
         What was trained on: a label for each of ``x_train``, in its order, those held out included.

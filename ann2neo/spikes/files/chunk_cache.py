@@ -15,8 +15,8 @@ MOST_BYTES = 128 * 2**20
 class ChunkCache:
     """Keeps what was read first, up to a number of bytes, and lets nothing go.
 
-    Statistics go through a recording from its begin to its end: a cache that drops the oldest chunk for
-    the newest would have dropped each before it is wanted again. Threads may share it.
+    Statistics go through a recording from its first sample to its last: a cache that drops the
+    oldest chunk for the newest would have dropped each before it is wanted again. Threads may share it.
 
     Parameters
     ----------

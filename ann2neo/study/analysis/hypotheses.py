@@ -42,7 +42,7 @@ class Hypothesis:
     rule : str
         What decides, and what else to know.
     numbers : pandas.DataFrame
-        A row a number, the deciding one first: ``quantity``, ``value``; where it is a median also
+        A row per number, the deciding one first: ``quantity``, ``value``; where it is a median also
         ``low``, ``high``, ``null``, ``pvalue``; ``n``, how many values it is of.
     """
 

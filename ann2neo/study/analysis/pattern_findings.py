@@ -43,7 +43,7 @@ def describe_layers(patterns: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row a trained network, probe and layer, by blocks and depth: ``network``, ``width``,
+        A row per trained network, probe and layer, by blocks and depth: ``network``, ``width``,
         ``dataset``, ``seed``, ``probe``, ``layer``, ``blocks``, ``depth``, ``n_units``,
         ``training_accuracy``, ``test_accuracy`` and
 
@@ -234,7 +234,7 @@ def _moments(steps: np.ndarray, n_passes: int) -> tuple[int, int, int]:
 
 
 def _numbers(layers: pd.DataFrame) -> pd.DataFrame:
-    """A row a trained network and finding."""
+    """A row per trained network and finding."""
     rows = []
     for key, of_network in layers.groupby([*TRAINED, "blocks"], sort=False):
         found = _numbers_of(of_network.sort_values("depth"))

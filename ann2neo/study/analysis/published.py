@@ -46,7 +46,7 @@ _POINTLESS = {
 
 
 def read_published(table: str) -> pd.DataFrame:
-    """A table of the firing-rate paper, a row a number, with a flag at numbers that cannot be right.
+    """A table of the firing-rate paper, a row per number, with a flag at numbers that cannot be right.
 
     Parameters
     ----------

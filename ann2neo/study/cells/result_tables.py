@@ -128,19 +128,20 @@ class Results:
         A row per unit: ``network``, ``width``, ``dataset``, ``condition``, ``seed``, ``split``,
         ``unit_index``, ``firing_rate``, ``fanofactor``.
     switch : pandas.DataFrame
-        A row a monitored step of the training whose labels become random midway.
+        A row per monitored step of the training whose labels become random midway.
     patterns : pandas.DataFrame
         A row per look and layer of the networks whose activation patterns were followed: ``blocks`` a
         stage, ``depth`` of the layer from 1, accuracies (in training: the mean over the last
         pass), and the columns of
         `ann2neo.monitoring.Snapshots.replay`.
     processes : pandas.DataFrame
-        A row a process cell, split, order and model: ``n_units`` that change, ``best_fraction`` of them
-        that the model describes best by BIC, ``gain``, the mean number of bits per sample held out over
-        independent samples, ``rejected``, the share of units whose rescaled intervals reject it at 5 %,
-        ``fano_rejected``, those whose Fano factor does. A model ``"poisson"``: counts of these rates.
+        A row per process cell, split, order and model: ``n_units`` that change, ``best_fraction`` of
+        them that the model describes best by BIC, ``gain``, the mean number of bits per sample held out
+        over independent samples, ``rejected``, the share of units whose rescaled intervals reject it at
+        5 %, ``fano_rejected``, those whose Fano factor does. A model ``"poisson"``: counts of these
+        rates.
     simulated : pandas.DataFrame
-        A row a process cell, split, order, kind of population and quantity: ``observed``, and mean,
+        A row per process cell, split, order, kind of population and quantity: ``observed``, and mean,
         least and most of populations drawn; ``exact`` is False where their correlations are only near
         those observed.
     uses : pandas.DataFrame

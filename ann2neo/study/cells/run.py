@@ -45,7 +45,7 @@ def run(
     ----------
     study : Study
     out : str or Path
-        Folder for ``study.toml``, a folder a cell in ``cells/``, and at the end ``results.csv``,
+        Folder for ``study.toml``, a folder per cell in ``cells/``, and at the end ``results.csv``,
         ``results.parquet``, ``units.parquet`` and the tables of other kinds of cells, as far as there
         are such cells (`Results.load` reads them).
     resume : bool

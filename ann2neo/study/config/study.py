@@ -267,7 +267,7 @@ class Study:
         Parameters
         ----------
         source : str or Path
-            A file, or the name of a study that comes with the package (`shipped`).
+            A file, or the name of a study that comes with the package (`builtin_studies`).
 
         Raises
         ------

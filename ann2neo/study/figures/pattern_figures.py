@@ -38,12 +38,12 @@ CAPTIONS = {
     "the initial patterns; to the final ones. Of each kind of network the one with about three "
     "blocks a stage.",
     "entropy_by_depth": "Entropy of the patterns, in shares of its maximum, against relative "
-    "depth of the rectifier, 0 the first and 1 the last; a line a number of blocks a stage, "
+    "depth of the rectifier, 0 the first and 1 the last; a line per number of blocks a stage, "
     "mean and standard deviation over seeds. Early: after about a tenth of a pass over the "
     "training data. Kinds of network of one number of blocks only are shown where there are no "
     "others. Close to 1 nearly all patterns seen differ, and the entropy says no more than that.",
-    "settling": "Weighted Jaccard index to the final patterns during training, a line a "
-    "rectifier, means over seeds. τ: Kendall's between depth and the moment at which half of "
+    "settling": "Weighted Jaccard index to the final patterns during training, a line "
+    "per rectifier, means over seeds. τ: Kendall's between depth and the moment at which half of "
     "the range is crossed, mean over seeds and its 95 % interval; 1 is bottom-up.",
 }
 _MAPS = {

@@ -99,28 +99,19 @@ def test_what_is_before_the_observed_layer_is_learned_and_the_rest_drawn(out, tm
         np.testing.assert_array_equal(retrained[number], generalizing[number])
 
 
+def build_densenet(seed):
+    options = {"weights": None, "input_shape": (32, 32, 3), "n_classes": 3}
+    return training.build("densenet121", 8, rng=np.random.default_rng(seed), **options)
+
+
 def test_weights_are_kept_layer_by_layer_in_the_network_s_own_order(tmp_path):
     """The files of older studies, which were written in that order, can still be read."""
-    network = training.build(
-        "densenet121",
-        8,
-        weights=None,
-        input_shape=(32, 32, 3),
-        n_classes=3,
-        rng=np.random.default_rng(0),
-    )
+    network = build_densenet(0)
     by_layer = [value for layer in network.layers for value in layer.get_weights()]
     for a, b in zip(by_layer, network.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     condition_cell.save_weights(network, tmp_path / "weights.npz")
-    other = training.build(
-        "densenet121",
-        8,
-        weights=None,
-        input_shape=(32, 32, 3),
-        n_classes=3,
-        rng=np.random.default_rng(1),
-    )
+    other = build_densenet(1)
     first = [layer.name for layer in other.layers].index("hidden")
     head = other.layers[-1].get_weights()
     condition_cell.load_weights(other.layers[:first], tmp_path / "weights.npz")

@@ -70,7 +70,9 @@ class Looks(keras.callbacks.Callback):  # type: ignore[misc]
                 "firing_rate": float(active.mean()),
                 "class_separation": class_separation(raster, named) if two else np.nan,
                 "unit_information": float(unit_information(raster, named).mean()) if two else np.nan,
-                "flip_rate": float(flip_rate(self._before, raster).mean()) if self._before else np.nan,
+                "flip_rate": float(flip_rate(self._before, raster).mean())
+                if self._before is not None
+                else np.nan,
             }
         )
         self._before = raster

@@ -104,7 +104,8 @@ def _train(work: Work, noisy: NoisyData, variant: Variant, looks: Any) -> Any:
         GENERALIZING.with_stop(epochs=epochs),
         network,
         noisy.data,
-        # Not of the variant: networks of a seed see the same samples in the same order.
+        # Not of the variant: networks of a seed see the same samples in the same order, but for one with
+        # dropout, whose seeds are drawn before.
         rng=make_rng(cell.seed, "uses", cell.network, cell.width, cell.dataset),
         optimizer=keras.optimizers.Adam(SPARE_RATE) if variant.is_spare else None,
         learning_rate=study.training.learning_rate,
